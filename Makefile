@@ -1,0 +1,77 @@
+# Every target that needs Python first makes .venv from requirements.lock, once.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+# The first interpreter that is new enough; override with `make PYTHON=/path/to/python lab`.
+PYTHON ?= $(shell for p in python3.11 python3 python3.12 python3.13; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
+
+BIN := .venv/bin
+STAMP := .venv/.made-from-lock
+NOTEBOOKS := $(sort $(wildcard notebooks/*.ipynb))
+
+# Two processes of one thread each beat one process of two threads, so every process gets one.
+WORKERS ?= 2
+ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
+# Anything more for pytest: `make test-unit ARGS='-k curriculum -x'`.
+ARGS ?=
+
+export TOKENIZERS_PARALLELISM := false
+export HF_HUB_DISABLE_TELEMETRY := 1
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: help lab tour test test-unit test-notebooks lint checkpoints lock clean
+
+help:  ## list these targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-16s %s\n", $$1, $$2}'
+
+$(STAMP): requirements.lock pyproject.toml
+	@[ -n "$(PYTHON)" ] || { echo "No Python 3.11 or newer found. Install one, or name it: make PYTHON=/path/to/python" >&2; exit 1; }
+	@echo "Installing the packages of requirements.lock into .venv; the first time takes some minutes and 2 GB."
+	[ -x $(BIN)/pip ] || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install -r requirements.lock
+	$(BIN)/python -m pip install --no-deps --no-build-isolation -e .
+	@touch $@
+
+lab: $(STAMP)  ## open JupyterLab at the first notebook, on this computer only
+	$(BIN)/jupyter lab --ServerApp.ip=127.0.0.1 $(ARGS) notebooks/00_tour.ipynb
+
+tour: $(STAMP)  ## the same tour in the terminal
+	$(BIN)/atp-lite tour $(ARGS)
+
+test: $(STAMP)  ## unit tests and every notebook; both run even if one fails
+	@status=0; \
+	$(MAKE) --no-print-directory test-unit || status=1; \
+	$(MAKE) --no-print-directory test-notebooks || status=1; \
+	exit $$status
+
+test-unit: $(STAMP)  ## unit tests; ARGS='-k name' picks some
+	$(ONE_THREAD) $(BIN)/python -m pytest -n $(WORKERS) $(ARGS) tests
+
+test-notebooks: $(STAMP)  ## run every notebook again and compare each cell with its saved output
+	@[ -n "$(NOTEBOOKS)" ] || { echo "There are no notebooks in notebooks/, so nothing was compared." >&2; exit 1; }
+	$(ONE_THREAD) $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --nbval --nbval-current-env \
+		--nbval-cell-timeout 300 --nbval-sanitize-with tests/nbval_sanitize.cfg $(ARGS) $(NOTEBOOKS)
+
+lint: $(STAMP)  ## ruff on package, tests and notebooks
+	$(BIN)/ruff check .
+
+checkpoints: $(STAMP)  ## train the bundled checkpoints anew
+	$(BIN)/atp-lite checkpoints $(ARGS)
+
+lock:  ## write requirements.lock anew from pyproject.toml, in a fresh environment
+	@[ -n "$(PYTHON)" ] || { echo "No Python 3.11 or newer found. Install one, or name it: make PYTHON=/path/to/python lock" >&2; exit 1; }
+	set -eu -o pipefail; fresh=$$(mktemp -d); trap 'rm -rf "$$fresh"' EXIT; \
+	$(PYTHON) -m venv "$$fresh"; \
+	"$$fresh/bin/python" -m pip install -e '.[dev,pretrained]'; \
+	sed -n '/^#/p' requirements.lock > "$$fresh/lock"; \
+	"$$fresh/bin/python" -m pip freeze --all --exclude-editable --exclude pip --exclude atp-lite \
+		| sed -E 's/\+[A-Za-z0-9.]+$$//' \
+		| grep -ivE '^(nvidia|cuda|triton)' \
+		| LC_ALL=C sort -f >> "$$fresh/lock"; \
+	if grep -nE '^[^#].*( @ |//)' "$$fresh/lock"; then echo "a package came from a file or an address, not from an index" >&2; exit 1; fi; \
+	cp "$$fresh/lock" requirements.lock
+
+clean:  ## remove .venv, runs and caches; data stays
+	rm -rf .venv runs build .pytest_cache .ruff_cache .hypothesis *.egg-info
+	find . -name .git -prune -o \( -name __pycache__ -o -name .ipynb_checkpoints -o -name .virtual_documents \) -type d -prune -exec rm -rf {} +

@@ -1,0 +1,133 @@
+"""Saving a training run so that it goes on exactly: weights and optimizer as safetensors, the rest as JSON.
+
+A state folder is written beside its name and renamed into place, so a crash leaves either the old or the new one.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+
+def replace_folder(folder: str | os.PathLike[str], fill: Callable[[Path], None]) -> None:
+    """Let `fill` write a fresh folder, then put it in the place of `folder` in one rename."""
+    folder = Path(folder)
+    fresh, old = folder.with_name(f".{folder.name}.new"), folder.with_name(f".{folder.name}.old")
+    for leftover in (fresh, old):
+        shutil.rmtree(leftover, ignore_errors=True)
+    fresh.mkdir(parents=True)
+    fill(fresh)
+    if folder.exists():
+        folder.rename(old)
+    fresh.rename(folder)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def save_state(
+    folder: str | os.PathLike[str],
+    modules: Mapping[str, nn.Module],
+    optimizer: torch.optim.Optimizer,
+    generator: torch.Generator,
+    progress: dict[str, Any],
+) -> None:
+    """Write everything a run needs to go on.
+
+    Args:
+        modules: by name; all their parameters and buffers are kept.
+        optimizer: its moments are kept, in the order of its parameters; settings are not (they come from the run's).
+        generator: source of the run's noise.
+        progress: JSON values such as the step, the best score so far.
+    """
+    tensors = {f"{name}/{key}": value for name, module in modules.items() for key, value in module.state_dict().items()}
+    for i, moments in optimizer.state_dict()["state"].items():
+        tensors |= {f"optimizer/{i}/{key}": value for key, value in moments.items()}
+    tensors["generator"] = generator.get_state()
+
+    def fill(fresh: Path) -> None:
+        save_file({key: value.detach().contiguous().clone() for key, value in tensors.items()}, fresh / "state.safetensors")
+        (fresh / "progress.json").write_text(json.dumps(progress, indent=1))
+
+    replace_folder(folder, fill)
+
+
+def load_state(
+    folder: str | os.PathLike[str],
+    modules: Mapping[str, nn.Module],
+    optimizer: torch.optim.Optimizer,
+    generator: torch.Generator,
+) -> dict[str, Any]:
+    """The inverse of `save_state`, in place; returns `progress`.
+
+    Raises:
+        FileNotFoundError: there is no state in this folder.
+        ValueError: it belongs to a model or optimizer of another shape.
+    """
+    folder = Path(folder)
+    if not (folder / "state.safetensors").is_file():
+        raise FileNotFoundError(f"{folder} holds no saved run (state.safetensors is missing): start without --resume")
+    tensors = load_file(folder / "state.safetensors")
+    for name, module in modules.items():
+        own = {key.removeprefix(f"{name}/"): value for key, value in tensors.items() if key.startswith(f"{name}/")}
+        try:
+            module.load_state_dict(own)
+        except RuntimeError as error:
+            raise ValueError(
+                f"{folder} was saved by a run with another {name}; resume with the settings it was started with\n{error}"
+            ) from error
+    state: dict[int, dict[str, Tensor]] = {}
+    for key, value in tensors.items():
+        if key.startswith("optimizer/"):
+            _, i, moment = key.split("/")
+            state.setdefault(int(i), {})[moment] = value
+    optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
+    generator.set_state(tensors["generator"])
+    return json.loads((folder / "progress.json").read_text())
+
+
+class MetricLog:
+    """Metrics of a run, one JSON object a line in `metrics.jsonl`, and the same as TensorBoard scalars.
+
+    Opening an existing log at `step` drops what a killed run wrote after that step, so a resumed log has no step twice.
+    """
+
+    def __init__(self, folder: str | os.PathLike[str], step: int = 0) -> None:
+        from torch.utils.tensorboard import SummaryWriter  # slow to import, needed only while training
+
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        self.path = folder / "metrics.jsonl"
+        kept = [line for line in read_metrics(self.path) if line["step"] <= step] if step else []
+        self.path.write_text("".join(json.dumps(line) + "\n" for line in kept))
+        self.board = SummaryWriter(str(folder / "tensorboard"), purge_step=step or None)
+
+    def write(self, step: int, **metrics: float | int | str) -> None:
+        """One line: `step` and the metrics. Numbers also go to TensorBoard."""
+        with self.path.open("a") as file:
+            file.write(json.dumps({"step": step, **metrics}) + "\n")
+        for name, value in metrics.items():
+            if isinstance(value, int | float):
+                self.board.add_scalar(name, value, step)
+
+    def close(self) -> None:
+        self.board.close()
+
+
+def read_metrics(path: str | os.PathLike[str]) -> list[dict[str, Any]]:
+    """The lines of a `metrics.jsonl`; a last line that was cut off is left out."""
+    lines = []
+    path = Path(path)
+    if path.is_file():
+        for line in path.read_text().splitlines():
+            try:
+                lines.append(json.loads(line))
+            except json.JSONDecodeError:
+                break
+    return lines

@@ -1,0 +1,286 @@
+"""Evaluation: what a planner gets right, how many tokens it needs, and whether its thoughts are reasons.
+
+Problems -> `Trace` -> one `Outcome` a problem -> means with 95 % intervals, as a dictionary and as Markdown.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+
+import torch
+from tqdm.auto import tqdm
+
+from atp_lite.coherence import coherence
+from atp_lite.model import Trace
+from atp_lite.planner import Planner
+from atp_lite.problems import Problem, same_number
+
+Z95 = 1.959963984540054
+"""The normal quantile of a two-sided 95 % interval."""
+
+
+@dataclass(frozen=True)
+class EvalSettings:
+    """How to evaluate."""
+
+    batch_size: int = 500
+    """Problems reasoned about at once."""
+    samples: int = 0
+    """Sampled trajectories per problem for pass@k and accuracy under sampling; 0 leaves them out."""
+    sigma: float | None = None
+    """One standard deviation for sampled latents; None samples with the head's own."""
+    temperature: float | None = 1.0
+    """Temperature of sampled answers; None answers greedily from sampled latents."""
+    max_latents: int | None = None
+    """The most latents thought per problem; None takes the checkpoint's own limit."""
+    decode: bool = True
+    """Decode the thoughts; False is faster and leaves coherence and the step metrics out."""
+    seed: int = 0
+    """Seed of the sampled trajectories."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What happened on one problem."""
+
+    id: str
+    question: str
+    answer: str
+    """The model's answer."""
+    n_steps: int
+    """Steps of the reference chain."""
+    correct: bool
+    """The answer equals the reference as a number."""
+    n_latents: int
+    n_answer_tokens: int
+    """Tokens after the latents, the end token included."""
+    steps: tuple[str, ...]
+    """Decoded latent steps, then steps written in words."""
+    stop_right: bool
+    """As many steps as the reference chain."""
+    coherence: float
+    """R_coh of the steps and the model's own answer."""
+    right_steps: float
+    """Share of the steps that are valid arithmetic."""
+    matched_steps: float
+    """Share of the steps that stand in the reference chain, in any order."""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A mean over `n` problems with its 95 % interval (over problems, not over training seeds)."""
+
+    mean: float
+    low: float
+    high: float
+    n: int
+
+    def percent(self) -> str:
+        return f"{100 * self.mean:.1f} [{100 * self.low:.1f}, {100 * self.high:.1f}]"
+
+
+def wilson(hits: int, n: int) -> Estimate:
+    """A proportion with its Wilson score interval (Wilson 1927).
+
+    Centre (p + z^2/2n) / (1 + z^2/n), half width z sqrt(p(1-p)/n + z^2/4n^2) / (1 + z^2/n).
+    """
+    if n <= 0 or not 0 <= hits <= n:
+        raise ValueError(f"{hits} hits of {n}: the count must lie between 0 and n, and n must be positive")
+    p, z2 = hits / n, Z95**2
+    centre = (p + z2 / (2 * n)) / (1 + z2 / n)
+    half = Z95 * math.sqrt(p * (1 - p) / n + z2 / (4 * n * n)) / (1 + z2 / n)
+    return Estimate(p, max(0.0, centre - half), min(1.0, centre + half), n)
+
+
+def mean_interval(values: Sequence[float]) -> Estimate:
+    """A mean with its normal interval, mean +- z s / sqrt(n)."""
+    n = len(values)
+    if n == 0:
+        raise ValueError("the mean of no values: give at least one")
+    mean = sum(values) / n
+    deviation = math.sqrt(sum((v - mean) ** 2 for v in values) / (n - 1)) if n > 1 else 0.0
+    return Estimate(mean, mean - Z95 * deviation / math.sqrt(n), mean + Z95 * deviation / math.sqrt(n), n)
+
+
+def pass_at_k(n: int, right: int, k: int) -> float:
+    """Unbiased estimate of P(at least one of k samples is right) from n samples: 1 - C(n-c, k) / C(n, k).
+
+    Chen et al. 2021, eq. 1.
+    """
+    if not (0 <= right <= n and 1 <= k <= n):
+        raise ValueError(f"pass@{k} from {n} samples, {right} right: k must be 1..n and right 0..n")
+    return 1.0 - math.comb(n - right, k) / math.comb(n, k)
+
+
+def outcomes(trace: Trace, latents_per_step: int = 1) -> list[Outcome]:
+    """One `Outcome` a row of a trace that was answered (and decoded, if the step metrics are to mean anything)."""
+    result = []
+    counts, tokens = trace.n_latents.tolist(), trace.n_answer_tokens.tolist()
+    for i, problem in enumerate(trace.problems):
+        steps, found = trace.steps[i], coherence(trace.steps[i], trace.answers[i])
+        words = max(0, len(steps) - counts[i] // latents_per_step)
+        shared = Counter(steps) & Counter(problem.steps)
+        result.append(
+            Outcome(
+                id=problem.id,
+                question=problem.question,
+                answer=trace.answers[i],
+                n_steps=len(problem.steps),
+                correct=same_number(trace.answers[i], problem.answer),
+                n_latents=counts[i],
+                n_answer_tokens=tokens[i],
+                steps=tuple(steps),
+                stop_right=counts[i] // latents_per_step + words == len(problem.steps),
+                coherence=found.score,
+                right_steps=found.right,
+                matched_steps=shared.total() / len(steps) if steps else 0.0,
+            )
+        )
+    return result
+
+
+@dataclass
+class Evaluation:
+    """Outcomes on a test set and what they add up to."""
+
+    outcomes: list[Outcome]
+    settings: EvalSettings
+    sampled: list[tuple[int, int]]
+    """Per problem (samples, right ones); empty where none were drawn."""
+    sigma: float
+    """Mean posterior standard deviation over all latents; 0 where the model thought none."""
+
+    def summary(self) -> dict[str, Estimate]:
+        return summarise(self.outcomes, decoded=self.settings.decode) | self._sampled()
+
+    def _sampled(self) -> dict[str, Estimate]:
+        if not self.sampled:
+            return {}
+        samples = self.settings.samples
+        ks = [k for k in (1, 2, 4, 8, 16, 32, 64) if k <= samples]
+        rates = {f"pass@{k}": mean_interval([pass_at_k(n, right, k) for n, right in self.sampled]) for k in ks}
+        return {"sampled_accuracy": rates["pass@1"]} | rates
+
+    @property
+    def accuracy(self) -> Estimate:
+        return wilson(sum(o.correct for o in self.outcomes), len(self.outcomes))
+
+    def by_steps(self) -> dict[int, dict[str, Estimate]]:
+        """The same metrics for each number of reference steps."""
+        groups: dict[int, list[Outcome]] = {}
+        for outcome in self.outcomes:
+            groups.setdefault(outcome.n_steps, []).append(outcome)
+        return {n: summarise(groups[n], decoded=self.settings.decode) for n in sorted(groups)}
+
+    def to_json(self) -> dict:
+        """Everything but the single outcomes, as plain values."""
+        return {
+            "settings": asdict(self.settings),
+            "sigma": round(self.sigma, 4),
+            "metrics": {name: _rounded(e) for name, e in self.summary().items()},
+            "by_steps": {
+                str(n): {name: _rounded(e) for name, e in metrics.items()} for n, metrics in self.by_steps().items()
+            },
+        }
+
+    def to_markdown(self) -> str:
+        """A table: all problems first, then each number of steps. Percentages with 95 % intervals over problems."""
+        columns = {"all": self.summary()} | {f"{n} steps": m for n, m in self.by_steps().items()}
+        lines = ["| metric | " + " | ".join(columns) + " |", "|---" * (len(columns) + 1) + "|"]
+        lines.append("| problems | " + " | ".join(str(m["accuracy"].n) for m in columns.values()) + " |")
+        for name in columns["all"]:
+            cells = []
+            for metrics in columns.values():
+                estimate = metrics.get(name)
+                in_units = name in ("latents", "answer_tokens")
+                cells.append("" if estimate is None else f"{estimate.mean:.2f}" if in_units else estimate.percent())
+            lines.append(f"| {LABELS.get(name, name)} | " + " | ".join(cells) + " |")
+        return "\n".join(lines)
+
+    def write_outcomes(self, path) -> None:
+        """Every outcome as one JSON line."""
+        with open(path, "w", encoding="utf-8") as file:
+            for outcome in self.outcomes:
+                file.write(json.dumps(asdict(outcome)) + "\n")
+
+
+LABELS = {
+    "accuracy": "accuracy, %",
+    "latents": "latents per problem",
+    "answer_tokens": "answer tokens per problem",
+    "stop": "right number of steps, %",
+    "step_match": "decoded step is a reference step, %",
+    "equations_right": "decoded step is valid arithmetic, %",
+    "coherence": "coherence, %",
+    "sampled_accuracy": "accuracy of sampled trajectories, %",
+}
+
+
+def _rounded(estimate: Estimate) -> dict[str, float | int]:
+    return {key: round(value, 6) if isinstance(value, float) else value for key, value in asdict(estimate).items()}
+
+
+def summarise(results: Sequence[Outcome], decoded: bool = True) -> dict[str, Estimate]:
+    """Accuracy, tokens and, where the thoughts were decoded, stops and steps: each a mean with its interval."""
+    n = len(results)
+    metrics = {
+        "accuracy": wilson(sum(o.correct for o in results), n),
+        "latents": mean_interval([o.n_latents for o in results]),
+        "answer_tokens": mean_interval([o.n_answer_tokens for o in results]),
+    }
+    if decoded:
+        metrics |= {
+            "stop": wilson(sum(o.stop_right for o in results), n),
+            "step_match": mean_interval([o.matched_steps for o in results]),
+            "equations_right": mean_interval([o.right_steps for o in results]),
+            "coherence": mean_interval([o.coherence for o in results]),
+        }
+    return metrics
+
+
+def evaluate(
+    planner: Planner, problems: Iterable[Problem], settings: EvalSettings | None = None, progress: bool = False
+) -> Evaluation:
+    """Let the planner reason about every problem once, greedily, and `settings.samples` times sampled.
+
+    The greedy pass takes the mean of every latent and the likeliest tokens, so it is the same every time.
+
+    Raises:
+        ValueError: there is no problem to evaluate on.
+    """
+    settings = EvalSettings() if settings is None else settings
+    problems = sorted(problems, key=lambda p: (len(p.question), len(p.steps)))  # neighbours of one length: less padding
+    if not problems:
+        raise ValueError("no problems to evaluate on: the file or split is empty")
+    was_training = planner.model.training
+    planner.model.eval()
+    generator = torch.Generator(planner.model.device).manual_seed(settings.seed)
+    results, sampled, sigmas, latents = [], [], 0.0, 0
+    c = planner.model.config.latents_per_step
+    starts = range(0, len(problems), settings.batch_size)
+    for start in tqdm(starts, desc="evaluate", disable=not progress):
+        chunk = problems[start : start + settings.batch_size]
+        trace = planner.reason(chunk, max_latents=settings.max_latents, decode=settings.decode)
+        results += outcomes(trace, c)
+        latents += int(trace.latent_mask.sum())
+        sigmas += float((trace.sigma.mean(-1) * trace.latent_mask).sum())
+        right = [0] * len(chunk)
+        for _ in range(settings.samples):
+            drawn = planner.reason(
+                chunk,
+                sample=True,
+                sigma=settings.sigma,
+                temperature=settings.temperature,
+                max_latents=settings.max_latents,
+                decode=False,
+                generator=generator,
+            )
+            for i, problem in enumerate(chunk):
+                right[i] += same_number(drawn.answers[i], problem.answer)
+        sampled += [(settings.samples, r) for r in right] if settings.samples else []
+    planner.model.train(was_training)
+    return Evaluation(results, settings, sampled, sigmas / max(latents, 1))

@@ -1,0 +1,126 @@
+"""Reading and writing with a KV cache: what the backbone and the decoder have in common.
+
+A `Context` is everything a causal LM has read so far: its cache and the mask of real positions. Rows may have
+holes (padding on the left of a question, latents that a shorter row did not have); position ids count real
+positions only, so holes change nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from transformers import DynamicCache, PreTrainedModel
+
+
+@dataclass
+class Context:
+    """What was read: `cache` over S positions, `mask` (B, S) with 1 on real ones."""
+
+    cache: DynamicCache
+    mask: Tensor
+
+    def select(self, rows: Tensor) -> Context:
+        """Only these rows (a copy of their cache)."""
+        cache = DynamicCache()
+        for i, layer in enumerate(self.cache.layers):
+            cache.update(layer.keys[rows], layer.values[rows], i)
+        return Context(cache, self.mask[rows])
+
+    def repeat(self, times: int) -> Context:
+        """Every row `times` times in a row: one question, G trajectories. Read once, shared by the group."""
+        cache = DynamicCache()
+        for i, layer in enumerate(self.cache.layers):
+            cache.update(layer.keys.repeat_interleave(times, 0), layer.values.repeat_interleave(times, 0), i)
+        return Context(cache, self.mask.repeat_interleave(times, 0))
+
+    @staticmethod
+    def merge(parts: Sequence[tuple[Tensor, Context]], n_rows: int) -> Context:
+        """Contexts of disjoint rows, of different lengths, as one: shorter ones get holes on the right."""
+        if len(parts) == 1:
+            return parts[0][1]
+        width = max(context.mask.shape[1] for _, context in parts)
+        mask = parts[0][1].mask.new_zeros(n_rows, width)
+        for rows, context in parts:
+            mask[rows, : context.mask.shape[1]] = context.mask
+        cache = DynamicCache()
+        for i in range(len(parts[0][1].cache.layers)):
+            keys, values = (
+                _merge([(rows, getattr(c.cache.layers[i], name)) for rows, c in parts], n_rows, width)
+                for name in ("keys", "values")
+            )
+            cache.update(keys, values, i)
+        return Context(cache, mask)
+
+
+def _merge(parts: list[tuple[Tensor, Tensor]], n_rows: int, width: int) -> Tensor:
+    first = parts[0][1]
+    merged = first.new_zeros(n_rows, first.shape[1], width, first.shape[3])
+    for rows, part in parts:
+        merged = merged.index_copy(0, rows, torch.nn.functional.pad(part, (0, 0, 0, width - part.shape[2])))
+    return merged
+
+
+def read(lm: PreTrainedModel, embeds: Tensor, mask: Tensor, context: Context | None = None) -> tuple[Context, Tensor]:
+    """Let `lm` read `embeds` (B, n, d) with `mask` (B, n) after `context`; return the longer context and the
+    last hidden states (B, n, d).
+
+    The context that was passed in must not be used again: its cache grows in place.
+    """
+    full_mask = mask if context is None else torch.cat([context.mask, mask], dim=1)  # (B, S + n)
+    positions = (full_mask.cumsum(1) - 1).clamp(min=0)[:, -mask.shape[1] :]  # (B, n)
+    output = lm.base_model(
+        inputs_embeds=embeds,
+        attention_mask=full_mask,
+        position_ids=positions,
+        past_key_values=DynamicCache() if context is None else context.cache,
+        use_cache=True,
+    )
+    return Context(output.past_key_values, full_mask), output.last_hidden_state
+
+
+def write(
+    lm: PreTrainedModel,
+    context: Context,
+    hidden: Tensor,
+    max_tokens: int,
+    eos_id: int,
+    pad_id: int,
+    temperature: float | None = None,
+    generator: torch.Generator | None = None,
+) -> tuple[Tensor, Tensor]:
+    """Write up to `max_tokens` tokens after `context`, whose last hidden state is `hidden` (B, d).
+
+    Greedy when `temperature` is None, otherwise sampled from softmax(logits / temperature). A row ends with its
+    `eos_id`; once half of the rows have ended, the others go on alone.
+
+    Returns:
+        tokens (B, A) with `pad_id` after the end token, and their log-probabilities (B, A), 0 on padding. The
+        log-probability is that of the distribution drawn from (temperature 1 when greedy).
+    """
+    n_rows = hidden.shape[0]
+    embed, to_logits = lm.get_input_embeddings(), lm.get_output_embeddings()
+    tokens = torch.full((n_rows, max_tokens), pad_id, dtype=torch.long, device=hidden.device)
+    log_probs = hidden.new_zeros(n_rows, max_tokens)
+    rows = torch.arange(n_rows, device=hidden.device)  # the rows still in the batch
+    alive = torch.ones_like(rows, dtype=torch.bool)  # of those, the ones still writing
+    for i in range(max_tokens):
+        scores = torch.log_softmax(to_logits(hidden).float() / (temperature or 1.0), dim=-1)  # (b, V)
+        if temperature is None:
+            token = scores.argmax(-1)
+        else:
+            token = torch.multinomial(scores.exp(), 1, generator=generator)[:, 0]
+        tokens[rows[alive], i] = token[alive]
+        log_probs[rows[alive], i] = scores.gather(1, token[:, None])[alive, 0].to(log_probs.dtype)
+        alive = alive & (token != eos_id)
+        n_alive = int(alive.sum())
+        if n_alive == 0 or i + 1 == max_tokens:
+            tokens, log_probs = tokens[:, : i + 1], log_probs[:, : i + 1]
+            break
+        if 2 * n_alive <= len(rows):
+            context, rows, token, alive = context.select(alive), rows[alive], token[alive], alive[alive]
+        context, states = read(lm, embed(token)[:, None], alive[:, None].long(), context)
+        hidden = states[:, -1]
+    return tokens, log_probs

@@ -1,0 +1,350 @@
+"""`LatentReasoner`: any causal language model that thinks in latents before it answers.
+
+    q <|start-latent|>  l_1 ... l_T  <|end-latent|>  [steps still in words]  answer <eos>
+
+Read it in this order: `think` is the latent loop (the only one in the package), `answer` and `decode` continue from
+it, `sft_losses` are the four terms of supervised training, `replay` is the one parallel pass that reinforcement
+learning needs. The symbols are those of the paper: q question, h_t hidden state, mu_t and sigma_t of latent l_t,
+phi the decoder, c latents per step.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from transformers import AutoConfig, AutoModel, AutoModelForCausalLM, PreTrainedConfig, PreTrainedModel
+
+from atp_lite.model.generation import Context, read, write
+from atp_lite.model.heads import LatentHead, StopHead
+from atp_lite.model.trace import Trace
+from atp_lite.model.vae import StepDecoder, kl_divergence, reparameterise
+from atp_lite.tokens import Batch
+
+
+class ReasonerConfig(PreTrainedConfig):
+    """Everything needed to rebuild a `LatentReasoner`.
+
+    backbone, decoder: transformers configs as dictionaries with `model_type` (`decoder` may be None).
+    latents_per_step: c. max_latents: thinking ends here at the latest (0: the model reasons in words).
+    init_sigma: standard deviation of a latent before training.
+    embedding_std: standard deviation of fresh token embeddings, or None for the backbone's own.
+    """
+
+    model_type = "latent_reasoner"
+    backbone: dict | None = None
+    decoder: dict | None = None
+    latents_per_step: int = 1
+    max_latents: int = 0
+    max_step_tokens: int = 8
+    max_answer_tokens: int = 48
+    start_id: int = 0
+    end_id: int = 0
+    eos_id: int = 0
+    pad_id: int = 0
+    init_sigma: float = 0.1
+    embedding_std: float | None = None
+    tie_word_embeddings: bool = False
+
+    @property
+    def hidden_size(self) -> int:
+        return AutoConfig.for_model(**self.backbone).hidden_size
+
+
+@dataclass
+class Losses:
+    """The four terms of L_SFT, each a scalar: language, decoder, stop (nats per token), KL (nats per latent)."""
+
+    enc: Tensor
+    dec: Tensor
+    stop: Tensor
+    kl: Tensor
+
+    def total(self, beta: float) -> Tensor:
+        """L_SFT = L_Enc + L_Dec + L_Stop + beta * L_KL."""
+        return self.enc + self.dec + self.stop + beta * self.kl
+
+
+@dataclass
+class Replay:
+    """The policy's view of trajectories that were sampled before, with gradient. B rows, T latents, A tokens."""
+
+    mu: Tensor
+    """(B, T, d) mean of each latent given the sampled ones before it."""
+    logvar: Tensor
+    """(B, T, d)"""
+    stop_logits: Tensor
+    """(B, T)"""
+    answer_logits: Tensor
+    """(B, A, V) of each answer token given the ones before it."""
+
+
+class LatentReasoner(PreTrainedModel):
+    """A causal LM (theta) with a latent head and a stop head, and a decoder (phi) that reads latents as text."""
+
+    config_class = ReasonerConfig
+    base_model_prefix = ""
+    _supports_sdpa = True
+    _supports_attention_backend = True
+
+    def __init__(self, config: ReasonerConfig) -> None:
+        super().__init__(config)
+        self.backbone = AutoModelForCausalLM.from_config(AutoConfig.for_model(**config.backbone))
+        size = self.backbone.config.hidden_size
+        self.latent_head = LatentHead(size, config.init_sigma)
+        self.stop_head = StopHead(size)
+        c = config.latents_per_step
+        self.decoder = StepDecoder(config.decoder, size, c) if config.decoder is not None else None
+        self.post_init()
+
+    @torch.no_grad()
+    def _init_weights(self, module: nn.Module) -> None:
+        super()._init_weights(module)
+        if isinstance(module, LatentHead):
+            nn.init.zeros_(module.log_variance.weight)
+            nn.init.constant_(module.log_variance.bias, 2.0 * torch.tensor(module.init_sigma).log().item())
+        if isinstance(module, nn.Embedding) and self.config.embedding_std is not None:
+            nn.init.normal_(module.weight, std=self.config.embedding_std)
+
+    def get_input_embeddings(self) -> nn.Module:
+        return self.backbone.get_input_embeddings()
+
+    def embed(self, ids: Tensor) -> Tensor:
+        """ids (B, n) -> the backbone's embeddings (B, n, d)."""
+        return self.backbone.get_input_embeddings()(ids)
+
+    # ------------------------------------------------------------------ think
+
+    def think(
+        self,
+        question: Tensor,
+        question_mask: Tensor,
+        *,
+        lengths: Tensor | None = None,
+        max_latents: int | None = None,
+        group_size: int = 1,
+        sample: bool = False,
+        sigma: float | None = None,
+        sample_stop: bool = False,
+        generator: torch.Generator | None = None,
+    ) -> Trace:
+        """The latent loop: h_t -> (mu_t, sigma_t) -> l_t, fed back as the next input, until the row stops.
+
+        The question is read once, whatever the group size. A row that stops leaves the batch and costs nothing more.
+
+        Args:
+            question, question_mask: (B, Q), left-padded, ending with `<|start-latent|>`.
+            lengths: (B,) latents to think per row (the label's length in training); None: the stop head decides,
+                at the end of a step only (every c latents).
+            max_latents: the limit where the stop head decides; None: the configuration's.
+            group_size: G trajectories per question; every (B, ...) of the trace then is (B * G, ...).
+            sample: draw l_t ~ N(mu_t, sigma_t^2) instead of taking the mean.
+            sigma: one standard deviation for every draw, instead of the head's own.
+            sample_stop: draw the stop decision too, instead of stopping where P(stop) > 1/2.
+            generator: source of every draw.
+        """
+        if question_mask.shape != question.shape or not question_mask[:, -1].all():
+            raise ValueError(
+                f"question {tuple(question.shape)} and mask {tuple(question_mask.shape)} must have one shape, padded on "
+                "the left, so that every row's last token is <|start-latent|>"
+            )
+        context, states = read(self.backbone, self.embed(question), question_mask)
+        hidden = states[:, -1]  # (B, d) at <|start-latent|>: this is h_1
+        if group_size > 1:
+            context, hidden = context.repeat(group_size), hidden.repeat_interleave(group_size, 0)
+        n_rows, size = hidden.shape
+        limit = self.config.max_latents if max_latents is None else max_latents
+        if lengths is not None:
+            lengths = lengths.repeat_interleave(group_size, 0)
+            limit = int(lengths.max())
+
+        rows = torch.arange(n_rows, device=hidden.device)  # the rows that still think
+        parked: list[tuple[Tensor, Context, Tensor]] = []  # those that have stopped: rows, context, last hidden state
+        columns: dict[str, list[Tensor]] = {name: [] for name in THOUGHT}  # each of (B, ...), 0 where a row stopped
+
+        def park(done: Tensor) -> None:
+            nonlocal rows, context, hidden
+            if done.all():
+                parked.append((rows, context, hidden))
+                rows = rows[:0]
+            elif done.any():
+                parked.append((rows[done], context.select(done), hidden[done]))
+                rows, context, hidden = rows[~done], context.select(~done), hidden[~done]
+
+        park(torch.full_like(rows, limit == 0).bool() if lengths is None else lengths == 0)
+        for t in range(1, limit + 1):
+            mu, logvar = self.latent_head(hidden)  # (b, d)
+            latent = mu
+            if sample:
+                spread = logvar if sigma is None else torch.full_like(mu, sigma).log() * 2
+                latent = reparameterise(mu, spread, generator)
+            stop_logit = self.stop_head(hidden)  # (b,)
+            decides = lengths is None and t % self.config.latents_per_step == 0 and t < limit
+            flag = torch.ones_like(rows, dtype=torch.bool)
+            for name, value in zip(
+                THOUGHT, (hidden, mu, logvar, latent, stop_logit, flag, flag & decides), strict=True
+            ):
+                columns[name].append(_widen(value, rows, n_rows))
+
+            context, states = read(self.backbone, latent[:, None], flag[:, None].long(), context)
+            hidden = states[:, -1]  # (b, d): h_{t+1}
+
+            if lengths is not None:
+                park(lengths[rows] == t)
+            elif t == limit:
+                park(flag)
+            elif decides and sample_stop:
+                draw = torch.rand(stop_logit.shape, generator=generator, device=stop_logit.device)
+                park(draw < torch.sigmoid(stop_logit))
+            elif decides:
+                park(stop_logit > 0)
+            if len(rows) == 0:
+                break
+
+        last_hidden = sum(_widen(part, part_rows, n_rows) for part_rows, _, part in parked)
+        empty = {"stop_logits": hidden.new_zeros(n_rows, 0), "latent_mask": rows.new_zeros(n_rows, 0).bool()}
+        empty["stop_decided"] = empty["latent_mask"]
+        return Trace(
+            question=question,
+            question_mask=question_mask,
+            group_size=group_size,
+            context=Context.merge([(part_rows, part) for part_rows, part, _ in parked], n_rows),
+            last_hidden=last_hidden,
+            **{
+                name: torch.stack(values, 1) if values else empty.get(name, hidden.new_zeros(n_rows, 0, size))
+                for name, values in columns.items()
+            },
+        )
+
+    # ----------------------------------------------------------------- answer
+
+    def answer(
+        self,
+        trace: Trace,
+        *,
+        max_tokens: int | None = None,
+        temperature: float | None = None,
+        generator: torch.Generator | None = None,
+    ) -> Trace:
+        """Read `<|end-latent|>` after the latents and write the steps still in words and the answer.
+
+        Continues the cache of `think`; greedy unless a temperature is given. Fills `answer`, `answer_mask` and
+        `answer_log_probs` of the trace and returns it.
+        """
+        if trace.context is None:
+            raise ValueError("this trace was answered already: its cache is used up; call think() again")
+        end = torch.full((len(trace), 1), self.config.end_id, device=trace.mu.device)
+        context, states = read(self.backbone, self.embed(end), torch.ones_like(end), trace.context)
+        trace.context = trace.last_hidden = None
+        trace.answer, trace.answer_log_probs = write(
+            self.backbone,
+            context,
+            states[:, -1],
+            self.config.max_answer_tokens if max_tokens is None else max_tokens,
+            self.config.eos_id,
+            self.config.pad_id,
+            temperature,
+            generator,
+        )
+        is_end = trace.answer == self.config.eos_id
+        trace.ended = is_end.any(1)
+        trace.answer_mask = is_end.int().cumsum(1) - is_end.int() == 0  # (B, A)
+        return trace
+
+    def decode(self, trace: Trace) -> Trace:
+        """Read every latent step of every row back as text, with phi. Fills `step_tokens`, `step_log_probs`."""
+        if self.decoder is None:
+            raise ValueError(
+                "this model has no decoder, so its latents cannot be read as text: train one with a decoder "
+                "(ReasonerConfig.decoder), or leave decoding out"
+            )
+        c = self.config.latents_per_step
+        n_steps = -(-trace.latents.shape[1] // c)
+        latents = F.pad(trace.latents, (0, 0, 0, n_steps * c - trace.latents.shape[1]))  # (B, S * c, d)
+        whole = torch.arange(1, n_steps + 1, device=latents.device) * c <= trace.n_latents[:, None]  # (B, S)
+        trace.step_tokens, trace.step_log_probs = self.decoder.decode(
+            latents, whole, self.config.max_step_tokens, self.config.eos_id, self.config.pad_id
+        )
+        return trace
+
+    # ------------------------------------------------- stage 1: the SFT losses
+
+    def sft_losses(self, batch: Batch, *, sample: bool = True, generator: torch.Generator | None = None) -> Losses:
+        """The four terms of L_SFT = L_Enc + L_Dec + L_Stop + beta L_KL, each over real positions only.
+
+        Gradients flow through the latents from one step into the ones before it.
+        """
+        trace = self.think(
+            batch.question, batch.question_mask, lengths=batch.n_latents, sample=sample, generator=generator
+        )
+        real = trace.latent_mask  # (B, T)
+
+        # L_Enc: -log p_theta(language | q, l_1..l_T), mean over the tokens after <|end-latent|>
+        enc = self.language_loss(trace, batch.language, batch.language_mask)
+        if not real.any():  # a batch in words only: nothing latent to learn from
+            return Losses(enc, enc.new_zeros(()), enc.new_zeros(()), enc.new_zeros(()))
+
+        # L_Dec: -log p_phi(s_i | the c latents of step i), mean over the steps' tokens
+        dec = enc.new_zeros(())
+        if self.decoder is not None:
+            dec = self.decoder.loss(trace.latents, batch.steps, batch.steps_mask)
+
+        # L_Stop: -log p(continue or stop) at every latent, against the label's own length
+        stop = F.binary_cross_entropy_with_logits(trace.stop_logits[real], trace.stopped[real].to(enc.dtype))
+
+        # L_KL: KL( N(mu_t, sigma_t^2) || N(0, I) ), summed over d, mean over the latents
+        kl = kl_divergence(trace.mu[real], trace.logvar[real]).mean()
+        return Losses(enc, dec, stop, kl)
+
+    def language_loss(self, trace: Trace, language: Tensor, language_mask: Tensor) -> Tensor:
+        """Mean cross-entropy, in nats per token, of `language` (B, L) after the latents of `trace`.
+
+        `language` starts with `<|end-latent|>`, which is read and not predicted. Uses up the trace's context.
+        """
+        if trace.context is None:
+            raise ValueError("this trace was answered already: its cache is used up; call think() again")
+        inputs, targets = language[:, :-1], language[:, 1:]  # (B, L - 1)
+        _, states = read(self.backbone, self.embed(inputs), language_mask[:, :-1], trace.context)
+        trace.context = trace.last_hidden = None
+        written = language_mask[:, 1:].bool()
+        logits = self.backbone.get_output_embeddings()(states[written])  # (N, V)
+        return F.cross_entropy(logits.float(), targets[written])
+
+    # ------------------------------------- stage 2: one parallel pass for GRPO
+
+    def replay(self, trace: Trace) -> Replay:
+        """mu_t, stop logits and answer logits of sampled trajectories in ONE pass, with gradient.
+
+        The sampled latents are inputs, so no recurrence is needed. Each question is read once for its group.
+        """
+        context, states = read(self.backbone, self.embed(trace.question), trace.question_mask)
+        first = states[:, -1].repeat_interleave(trace.group_size, 0)  # (B, d): h_1
+        context = context.repeat(trace.group_size)
+        end = torch.full((len(trace), 1), self.config.end_id, device=first.device)
+        words = torch.cat([end, trace.answer[:, :-1]], dim=1)  # (B, A): position i writes answer token i
+        words_mask = torch.cat([torch.ones_like(end).bool(), trace.answer_mask[:, :-1]], dim=1)
+        embeds = torch.cat([trace.latents.detach(), self.embed(words)], dim=1)  # (B, T + A, d)
+        mask = torch.cat([trace.latent_mask, words_mask], dim=1).long()
+        _, states = read(self.backbone, embeds, mask, context)
+        n_latents = trace.latents.shape[1]
+        hidden = torch.cat([first[:, None], states[:, :n_latents]], dim=1)[:, :n_latents]  # (B, T, d): h_1 .. h_T
+        mu, logvar = self.latent_head(hidden)
+        answer_logits = self.backbone.get_output_embeddings()(states[:, n_latents:])  # (B, A, V)
+        return Replay(mu, logvar, self.stop_head(hidden), answer_logits)
+
+
+THOUGHT = ("hidden", "mu", "logvar", "latents", "stop_logits", "latent_mask", "stop_decided")
+"""What the latent loop records at every t, by its name in `Trace`."""
+
+
+def _widen(value: Tensor, rows: Tensor, n_rows: int) -> Tensor:
+    """(b, ...) of some rows -> (B, ...) with zeros elsewhere."""
+    if len(rows) == n_rows:
+        return value
+    return value.new_zeros(n_rows, *value.shape[1:]).index_copy(0, rows, value)
+
+
+AutoConfig.register("latent_reasoner", ReasonerConfig)
+AutoModel.register(ReasonerConfig, LatentReasoner)

@@ -1,0 +1,181 @@
+"""`Planner`: a `LatentReasoner` with its tokenizer, from problems to a `Trace` with text."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from transformers import AutoTokenizer, PreTrainedTokenizerBase
+
+from atp_lite.model import LatentReasoner, ReasonerConfig, Trace
+from atp_lite.problems import Problem
+from atp_lite.tokens import Collator, arithmetic_tokenizer, split_language
+
+
+@dataclass(frozen=True)
+class ModelSettings:
+    """The size of a toy planner. The defaults give 0.3 million parameters."""
+
+    hidden_size: int = 64
+    """d, the width of the backbone, of a latent and of the decoder."""
+    layers: int = 4
+    """Transformer layers of the backbone."""
+    heads: int = 4
+    """Attention heads per layer."""
+    intermediate_size: int = 192
+    """Width of the feed-forward layers."""
+    decoder_layers: int = 1
+    """Transformer layers of the decoder phi; 0 trains without a decoder."""
+    latents_per_step: int = 1
+    """c, latents that carry one step (paper: 2)."""
+    max_latents: int = 8
+    """The most latents the model thinks before it must answer."""
+    max_number: int = 49
+    """Largest number that is one token."""
+    embedding_std: float = 0.3
+    """Standard deviation of fresh token embeddings."""
+    initializer_range: float = 0.1
+    """Standard deviation of fresh linear layers."""
+    init_sigma: float = 0.1
+    """Standard deviation of a latent before training."""
+
+
+class Planner:
+    """A latent reasoner and the tokenizer it was trained with.
+
+    >>> planner = Planner.from_pretrained("data/checkpoints/atp-rl")      # doctest: +SKIP
+    >>> planner.reason([read_expression("(3+4)*(9-2)")]).steps            # doctest: +SKIP
+    [['3+4=7', '9-2=7', '7*7=49']]
+    """
+
+    def __init__(self, model: LatentReasoner, tokenizer: PreTrainedTokenizerBase) -> None:
+        self.model = model
+        self.tokenizer = tokenizer
+        self.collate = Collator(tokenizer, model.config.latents_per_step)
+
+    @classmethod
+    def toy(cls, settings: ModelSettings | None = None, seed: int = 0) -> Planner:
+        """A fresh planner for toy arithmetic: a tiny LLaMA with random weights."""
+        settings = ModelSettings() if settings is None else settings
+        tokenizer = arithmetic_tokenizer(settings.max_number)
+        ids = Collator(tokenizer, settings.latents_per_step)
+        llama = dict(
+            model_type="llama",
+            vocab_size=len(tokenizer),
+            hidden_size=settings.hidden_size,
+            intermediate_size=settings.intermediate_size,
+            num_attention_heads=settings.heads,
+            num_key_value_heads=settings.heads,
+            max_position_embeddings=256,
+            initializer_range=settings.initializer_range,
+            pad_token_id=tokenizer.pad_token_id,
+            bos_token_id=None,
+            eos_token_id=tokenizer.eos_token_id,
+        )
+        config = ReasonerConfig(
+            backbone=dict(llama, num_hidden_layers=settings.layers),
+            decoder=dict(llama, num_hidden_layers=settings.decoder_layers) if settings.decoder_layers else None,
+            latents_per_step=settings.latents_per_step,
+            max_latents=settings.max_latents,
+            start_id=ids.start_id,
+            end_id=ids.end_id,
+            eos_id=tokenizer.eos_token_id,
+            pad_id=tokenizer.pad_token_id,
+            init_sigma=settings.init_sigma,
+            embedding_std=settings.embedding_std,
+            initializer_range=settings.initializer_range,
+        )
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            return cls(LatentReasoner(config), tokenizer)
+
+    @classmethod
+    def from_pretrained(cls, folder: str | os.PathLike[str]) -> Planner:
+        """Load what `save_pretrained` wrote. Raises FileNotFoundError that names the folder and what is missing."""
+        folder = Path(folder)
+        for name in ("config.json", "tokenizer.json"):
+            if not (folder / name).is_file():
+                raise FileNotFoundError(
+                    f"{folder} is not a planner's checkpoint ({name} is missing): give a folder written by atp-lite "
+                    "sft or atp-lite rl, such as data/checkpoints/atp-rl"
+                )
+        model = LatentReasoner.from_pretrained(folder)
+        return cls(model.eval(), AutoTokenizer.from_pretrained(folder))
+
+    def save_pretrained(self, folder: str | os.PathLike[str]) -> None:
+        """Weights as safetensors, configuration and tokenizer as JSON."""
+        self.model.save_pretrained(folder)
+        self.tokenizer.save_pretrained(folder)
+
+    @torch.no_grad()
+    def reason(
+        self,
+        problems: Sequence[Problem],
+        *,
+        sample: bool = False,
+        sigma: float | None = None,
+        sample_stop: bool = False,
+        temperature: float | None = None,
+        group_size: int = 1,
+        max_latents: int | None = None,
+        max_answer_tokens: int | None = None,
+        decode: bool = True,
+        generator: torch.Generator | None = None,
+    ) -> Trace:
+        """Think about the problems, answer them, decode the thoughts. Deterministic unless asked to sample.
+
+        Args:
+            sample, sigma, sample_stop, group_size, max_latents: as in `LatentReasoner.think`.
+            temperature: None writes answers greedily.
+            decode: False leaves `steps` without the latent ones (a little faster).
+        """
+        trace = self.think(
+            problems,
+            sample=sample,
+            sigma=sigma,
+            sample_stop=sample_stop,
+            group_size=group_size,
+            max_latents=max_latents,
+            generator=generator,
+        )
+        return self.finish(
+            trace, temperature=temperature, max_answer_tokens=max_answer_tokens, decode=decode, generator=generator
+        )
+
+    def think(self, problems: Sequence[Problem], group_size: int = 1, **how) -> Trace:
+        """`LatentReasoner.think` from problems instead of token ids; the trace knows its problems."""
+        batch = self.collate(problems, stage=0).to(self.model.device)
+        trace = self.model.think(batch.question, batch.question_mask, group_size=group_size, **how)
+        trace.problems = [problem for problem in problems for _ in range(group_size)]
+        return trace
+
+    @torch.no_grad()
+    def finish(
+        self,
+        trace: Trace,
+        *,
+        temperature: float | None = None,
+        max_answer_tokens: int | None = None,
+        decode: bool = True,
+        generator: torch.Generator | None = None,
+    ) -> Trace:
+        """Answer a trace that has been thought, decode it, and fill in its text."""
+        self.model.answer(trace, max_tokens=max_answer_tokens, temperature=temperature, generator=generator)
+        written = [split_language(text) for text in self.collate.text(trace.answer)]
+        trace.answers = [answer for _, answer in written]
+        decoded = [[] for _ in written]
+        if decode and self.model.decoder is not None:
+            self.model.decode(trace)
+            decoded = self.step_texts(trace)
+        trace.steps = [latent + words for latent, (words, _) in zip(decoded, written, strict=True)]
+        return trace
+
+    def step_texts(self, trace: Trace) -> list[list[str]]:
+        """The decoder's text of every whole latent step of every row."""
+        counts = (trace.n_latents // self.model.config.latents_per_step).tolist()
+        n_rows, n_steps, width = trace.step_tokens.shape
+        texts = self.collate.text(trace.step_tokens.reshape(n_rows * n_steps, width))
+        return [texts[row * n_steps : row * n_steps + count] for row, count in enumerate(counts)]

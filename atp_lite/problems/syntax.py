@@ -1,0 +1,136 @@
+"""Reading arithmetic text: tokens, and their order of evaluation (postfix).
+
+The one reader behind equations.py and expressions.py. Linear in the length of the text, without recursion and
+without eval, so text written by a language model can be read safely.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+SAME_SYMBOL = {"×": "*", "·": "*", "÷": "/", "−": "-", "–": "-"}
+"""Other ways to write an operator (times, middle dot, division, Unicode minus, en dash) -> ours."""
+
+NUMBER = r"\$?(?:(?:[0-9]{1,3}(?:,[0-9]{3})+(?![0-9])|[0-9]+)(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
+"""A number without its sign: `7`, `1,234.5`, `.5`, `5.`, `$3`, `1e3`."""
+
+_TOKEN = re.compile(rf"\s*(?:(?P<number>{NUMBER})|(?P<symbol>\S))")
+_PRECEDENCE = {"+": 1, "-": 1, "*": 2, "/": 2, "negate": 3}
+
+
+class EquationError(ValueError):
+    """Text that cannot be read or worked out. The message names the text, the position and the way out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """One token of an arithmetic text."""
+
+    kind: str
+    """`number`, one of `+ - * / % ( )`, `negate` (a minus before its operand) or, from `postfix`, `group`."""
+    text: str
+    """The token as it was typed."""
+    position: int
+    """Index of its first character in the text."""
+
+
+def shorten(text: str, limit: int = 60) -> str:
+    """The text in quotes, cut in the middle to about `limit` characters, for an error message."""
+    if len(text) > limit:
+        text = f"{text[: limit // 2]}...{text[-limit // 4 :]}"
+    return repr(text)
+
+
+def tokenize(text: str) -> list[Token]:
+    """Cut the text into numbers, operators and parentheses; white space is dropped.
+
+    Raises EquationError at a symbol that is none of them.
+    """
+    tokens = []
+    end = len(text.rstrip())
+    position = 0
+    while position < end:
+        match = _TOKEN.match(text, position)
+        start = match.start(match.lastgroup)
+        symbol = match[match.lastgroup]
+        if match.lastgroup == "number":
+            kind = "number"
+        else:
+            kind = SAME_SYMBOL.get(symbol, symbol)
+            if kind not in "+-*/%()":
+                raise EquationError(
+                    f"{shorten(text)}: unknown symbol {symbol!r} at position {start}; "
+                    "use numbers, + - * / % and parentheses"
+                )
+        tokens.append(Token(kind, symbol, start))
+        position = match.end()
+    return tokens
+
+
+def postfix(text: str) -> Iterator[Token]:
+    """The tokens in the order in which a stack machine needs them (Dijkstra's shunting-yard algorithm).
+
+    A `number` puts a value on the stack; `+ - * /` replace the two upper values by one; `negate` and `%`
+    change the upper value; `group` says that the upper value was written in parentheses (its token is the
+    closing one).
+    `*` and `/` bind tighter than `+` and `-`, all four from left to right; a minus before an operand binds
+    tighter than they do, `%` behind one tighter still.
+    Raises EquationError for empty text, a missing operand or operator, and unbalanced parentheses.
+    """
+    tokens = tokenize(text)
+    if not tokens:
+        raise EquationError(f"{shorten(text)}: the expression is empty; write one such as (3+4)*2")
+    waiting: list[Token] = []
+    value_expected = True
+    for token in tokens:
+        kind = token.kind
+        if value_expected:
+            if kind == "number":
+                yield token
+                value_expected = False
+            elif kind == "(":
+                waiting.append(token)
+            elif kind == "-":
+                waiting.append(Token("negate", token.text, token.position))
+            else:
+                raise EquationError(
+                    f"{shorten(text)}: a number is missing before {token.text!r} at position "
+                    f"{token.position}; write one there"
+                )
+        elif kind == "%":
+            yield token
+        elif kind == ")":
+            while waiting and waiting[-1].kind != "(":
+                yield waiting.pop()
+            if not waiting:
+                raise EquationError(
+                    f"{shorten(text)}: the parenthesis closed at position {token.position} was never opened; "
+                    "remove it or open it"
+                )
+            waiting.pop()
+            yield Token("group", token.text, token.position)
+        elif kind in _PRECEDENCE:
+            while waiting and _PRECEDENCE.get(waiting[-1].kind, 0) >= _PRECEDENCE[kind]:
+                yield waiting.pop()
+            waiting.append(token)
+            value_expected = True
+        else:
+            raise EquationError(
+                f"{shorten(text)}: an operator is missing before {token.text!r} at position "
+                f"{token.position}; write + - * or / there"
+            )
+    if value_expected:
+        raise EquationError(
+            f"{shorten(text)}: a number is missing at the end (position {len(text)}); write it or remove "
+            f"{tokens[-1].text!r}"
+        )
+    while waiting:
+        token = waiting.pop()
+        if token.kind == "(":
+            raise EquationError(
+                f"{shorten(text)}: the parenthesis opened at position {token.position} is never closed; "
+                "close it"
+            )
+        yield token

@@ -1,0 +1,296 @@
+"""The RL loop, top to bottom: questions -> trajectories -> rewards -> advantages -> update, and its controls.
+
+One iteration of GRPO:
+ 1. draw questions; let the planner think and answer G times about each, latents and answers sampled;
+ 2. decode the thoughts, add up the rewards, compare within each group: advantages;
+ 3. replay the trajectories in one parallel pass and step along the clipped surrogate.
+The controls use the same questions and answers in another way (`objective`).
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import os
+import random
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import torch
+from torch import Tensor
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from tqdm.auto import tqdm
+
+from atp_lite.checkpoint import MetricLog, load_state, save_state
+from atp_lite.evaluate import EvalSettings, evaluate
+from atp_lite.model import LatentReasoner, Trace
+from atp_lite.planner import Planner
+from atp_lite.problems import Problem, same_number
+from atp_lite.rl.controls import answer_cross_entropy, verified_chains
+from atp_lite.rl.grpo import clipped_surrogate, group_advantages, kl_to_start, policy_log_probs
+from atp_lite.rl.rewards import check_weights, total_reward
+from atp_lite.sft.train import learning_rate
+
+
+@dataclass(frozen=True)
+class RLSettings:
+    """Settings of reinforcement learning in the latent space."""
+
+    objective: Literal["grpo", "rejection", "answer-ce"] = "grpo"
+    """grpo; rejection: SFT on the planner's own verified chains; answer-ce: cross-entropy on the true answer."""
+    rewards: dict[str, float] = field(default_factory=lambda: {"correct": 1.0, "correct-coherence": 1.0, "format": 0.5})
+    """Weight of each registered reward; the default is the paper's total with lambda_coh 1 and lambda_fmt 0.5."""
+    shuffle_rewards: bool = False
+    """Hand every trajectory the reward of a random other one: a control that must teach nothing."""
+    iterations: int = 300
+    """Rollouts, each followed by `epochs` passes of updates."""
+    questions: int = 64
+    """Questions per iteration (paper: 16)."""
+    group_size: int = 8
+    """G, trajectories per question (paper: 8)."""
+    mini_batches: int = 1
+    """Updates per pass over a rollout; questions are split evenly."""
+    epochs: int = 1
+    """Passes over each rollout (paper: 1)."""
+    lr: float = 3e-4
+    """Peak learning rate (paper, LLaMA-1B: 1e-6)."""
+    warmup_iterations: int = 5
+    """Iterations over which the rate rises from 0."""
+    final_lr: float = 0.1
+    """The rate falls along a cosine to this share of its peak."""
+    clip: float = 0.2
+    """epsilon of the clipped ratio (paper: 0.2)."""
+    log_ratio_limit: float = 3.0
+    """The log-ratio of an action is clamped to +- this (authors' code: 3)."""
+    grad_clip: float = 1.0
+    """Largest norm of the gradient."""
+    weight_decay: float = 0.0
+    """Of AdamW."""
+    sigma: float | Literal["mean", "learned"] = "mean"
+    """Exploration: a number; the mean of the checkpoint's own sigma, the same in all directions; or the head's own."""
+    temperature: float = 1.0
+    """Of the sampled answers (authors' code: 1)."""
+    learn_latents: bool = True
+    """Latents are actions that learn."""
+    learn_stop: bool = False
+    """Stop decisions are sampled and learn; otherwise the stop head is frozen and decides as in evaluation."""
+    learn_answer: bool = True
+    """Answer tokens are actions that learn."""
+    kl_weight: float = 0.0
+    """Weight of the KL to the start, nats per trajectory; above 0 it is computed in every update."""
+    kl_factor: float = 0.1
+    """For objective rejection: the KL factor of its SFT loss."""
+    ema: float = 0.99
+    """Decay of the averaged weights, which are evaluated and kept; 0 keeps the last weights."""
+    eval_every: int = 25
+    """Iterations between looks at the validation set and saved states."""
+    seed: int = 0
+    """Seed of questions, trajectories and shuffles."""
+
+    def __post_init__(self) -> None:
+        check_weights(self.rewards)
+        if self.questions % self.mini_batches:
+            raise ValueError(f"{self.questions} questions do not split into {self.mini_batches} equal mini-batches")
+        if self.objective == "grpo" and self.group_size < 2:
+            raise ValueError(f"group_size is {self.group_size}: GRPO compares trajectories of one question, take 2 or more")
+        if not (self.learn_latents or self.learn_stop or self.learn_answer):
+            raise ValueError("nothing would learn: switch on learn_latents, learn_stop or learn_answer")
+
+
+@torch.no_grad()
+def mean_sigma(planner: Planner, problems: Sequence[Problem]) -> float:
+    """The planner's own posterior standard deviation, averaged over latents and dimensions."""
+    trace = planner.think(problems)
+    if not trace.latent_mask.any():
+        raise ValueError("this checkpoint thinks no latents (it reasons in words), so there is nothing to explore")
+    return float(trace.sigma[trace.latent_mask].mean())
+
+
+def train_rl(
+    planner: Planner,
+    questions: Sequence[Problem],
+    validation: Sequence[Problem],
+    settings: RLSettings,
+    folder: str | os.PathLike[str],
+    resume: bool = False,
+) -> Planner:
+    """Train the planner in place on questions with answers (chains are not read); return the best on validation.
+
+    Writes to `folder`: `metrics.jsonl` and TensorBoard logs, `state/` (to resume), `best/`, `settings.json`.
+
+    Raises:
+        ValueError: a validation question is also trained on, or the checkpoint cannot be explored.
+        KeyboardInterrupt: passed on after the state was saved.
+    """
+    shared = {p.question for p in questions} & {p.question for p in validation}
+    if shared or not questions:
+        raise ValueError(
+            f"{len(shared)} of {len(questions)} questions are also in validation: give questions of their own"
+        )
+    folder = Path(folder)
+    run = _Run(planner, settings, mean_sigma(planner, list(questions)[:256]))
+    progress = {"iteration": 0, "best": -1.0, "seconds": 0.0, "sigma": run.sigma}
+    modules = {"model": run.model, "average": run.average}
+    if resume:
+        progress = load_state(folder / "state", modules, run.optimizer, run.generator)
+        run.sigma = progress["sigma"]
+    log = MetricLog(folder, progress["iteration"])
+    (folder / "settings.json").write_text(json.dumps(asdict(settings), indent=1))
+    averaged = Planner(run.average.module, planner.tokenizer)
+
+    def save() -> None:
+        save_state(folder / "state", modules, run.optimizer, run.generator, progress)
+
+    def validate(iteration: int) -> None:
+        result = evaluate(averaged, validation)
+        log.write(iteration, **{f"validation_{name}": e.mean for name, e in result.summary().items()})
+        bar.set_postfix(accuracy=f"{result.accuracy.mean:.3f}", coherence=f"{result.summary()['coherence'].mean:.2f}")
+        if result.accuracy.mean > progress["best"]:
+            progress["best"] = result.accuracy.mean
+            averaged.save_pretrained(folder / "best")
+
+    bar = tqdm(total=settings.iterations, initial=progress["iteration"], desc=settings.objective)
+    started = time.perf_counter() - progress["seconds"]
+    try:
+        if progress["iteration"] == 0:
+            validate(0)
+        while progress["iteration"] < settings.iterations:
+            i = progress["iteration"]
+            for group in run.optimizer.param_groups:
+                group["lr"] = learning_rate(
+                    i, settings.iterations, settings.lr, settings.warmup_iterations, settings.final_lr
+                )
+            chosen = random.Random(f"{settings.seed}-{i}").sample(list(questions), settings.questions)
+            metrics = run.step(chosen, i, measure_kl=i % settings.eval_every == 0)
+            progress["iteration"] = i + 1
+            progress["seconds"] = time.perf_counter() - started
+            log.write(i + 1, **metrics, lr=run.optimizer.param_groups[0]["lr"], seconds=progress["seconds"])
+            bar.update()
+            if (i + 1) % settings.eval_every == 0 or i + 1 == settings.iterations:
+                validate(i + 1)
+                save()
+    except KeyboardInterrupt:
+        save()
+        raise
+    finally:
+        bar.close()
+        log.close()
+    return Planner.from_pretrained(folder / "best")
+
+
+class _Run:
+    """Model, optimizer, averaged weights and noise of one run, and the update of each objective."""
+
+    def __init__(self, planner: Planner, settings: RLSettings, sigma: float) -> None:
+        self.planner, self.settings, self.model = planner, settings, planner.model.train()
+        self.sigma = sigma if settings.sigma == "mean" else settings.sigma
+        self.model.requires_grad_(True)
+        if settings.objective != "rejection" and self.model.decoder is not None:
+            self.model.decoder.requires_grad_(False)  # phi is frozen: a moving judge could be talked into anything
+        trained = [p for p in self.model.parameters() if p.requires_grad]
+        self.optimizer = torch.optim.AdamW(trained, settings.lr, weight_decay=settings.weight_decay, fused=True)
+        self.generator = torch.Generator(self.model.device).manual_seed(settings.seed)
+        self.start: LatentReasoner = copy.deepcopy(self.model).requires_grad_(False).eval()
+        self.average = AveragedModel(self.model, multi_avg_fn=get_ema_multi_avg_fn(settings.ema))
+
+    def step(self, problems: list[Problem], iteration: int, measure_kl: bool) -> dict[str, float]:
+        """One iteration; its metrics (docs/metrics.md explains each)."""
+        if self.settings.objective == "answer-ce":
+            return self._answer_ce(problems)
+        trace = self.rollout(problems)
+        rewards, parts = total_reward(trace, trace.problems, self.settings.rewards)
+        metrics = {"reward": rewards.mean().item()}
+        metrics |= {f"reward_{name}": part.mean().item() for name, part in parts.items()}
+        metrics |= rollout_metrics(trace)
+        if self.settings.objective == "rejection":
+            return metrics | self._rejection(trace, iteration)
+        if self.settings.shuffle_rewards:
+            rewards = rewards[torch.randperm(len(rewards), generator=self.generator)]
+        advantages, used = group_advantages(rewards, self.settings.group_size)
+        metrics["used_groups"] = used.float().mean().item()
+        return metrics | self._grpo(trace, advantages, measure_kl)
+
+    def rollout(self, problems: list[Problem]) -> Trace:
+        """G sampled trajectories of every question."""
+        s = self.settings
+        return self.planner.reason(
+            problems,
+            sample=True,
+            sigma=None if self.sigma == "learned" else self.sigma,
+            sample_stop=s.learn_stop,
+            temperature=s.temperature,
+            group_size=s.group_size,
+            generator=self.generator,
+        )
+
+    def _grpo(self, trace: Trace, advantages: Tensor, measure_kl: bool) -> dict[str, float]:
+        s = self.settings
+        kinds = {"latents": s.learn_latents, "stop": s.learn_stop, "answer": s.learn_answer}
+        sigma = trace.sigma if self.sigma == "learned" else torch.full_like(trace.mu, self.sigma)
+        several = s.epochs * s.mini_batches > 1
+        if several:  # the policy will have moved by the second update: write down where it was
+            with torch.no_grad():
+                before = policy_log_probs(self.model.replay(trace), trace, sigma, s.temperature, **kinds).values
+        totals: dict[str, float] = {}
+        groups = advantages.reshape(-1, s.group_size)
+        for _ in range(s.epochs):
+            order = torch.arange(len(groups))
+            if s.mini_batches > 1:
+                order = torch.randperm(len(groups), generator=self.generator)
+            for chosen in order.chunk(s.mini_batches):
+                part = trace.questions(chosen) if several else trace
+                rows = (chosen[:, None] * s.group_size + torch.arange(s.group_size)).flatten()
+                replay = self.model.replay(part)
+                new = policy_log_probs(replay, part, sigma[rows], s.temperature, **kinds)
+                old = before[rows] if several else new.values.detach()
+                loss, stats = clipped_surrogate(new, old, groups[chosen].flatten(), s.clip, s.log_ratio_limit)
+                if s.kl_weight > 0 or measure_kl:
+                    with torch.no_grad():
+                        start = self.start.replay(part)
+                    kl = kl_to_start(replay, start, part, sigma[rows])
+                    stats["kl"] = kl.item()
+                    loss = loss + s.kl_weight * kl
+                stats |= {"loss": loss.item(), "grad_norm": self._update(loss)}
+                for name, value in stats.items():
+                    totals[name] = totals.get(name, 0.0) + value / (s.epochs * s.mini_batches)
+        return totals
+
+    def _rejection(self, trace: Trace, iteration: int) -> dict[str, float]:
+        kept = verified_chains(trace, random.Random(f"{self.settings.seed}-kept-{iteration}"))
+        metrics = {"kept": len(kept) / self.settings.questions}
+        if not kept:
+            return metrics
+        batch = self.planner.collate(kept, stage=max(len(p.steps) for p in kept)).to(self.model.device)
+        losses = self.model.sft_losses(batch, generator=self.generator)
+        loss = losses.total(self.settings.kl_factor / self.model.config.hidden_size)
+        return metrics | {"loss": loss.item(), "grad_norm": self._update(loss)}
+
+    def _answer_ce(self, problems: list[Problem]) -> dict[str, float]:
+        loss, trace = answer_cross_entropy(self.planner, problems, sample=True, generator=self.generator)
+        return {"loss": loss.item(), "grad_norm": self._update(loss)}
+
+    def _update(self, loss: Tensor) -> float:
+        self.optimizer.zero_grad()
+        loss.backward()
+        norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.settings.grad_clip)
+        self.optimizer.step()
+        self.average.update_parameters(self.model)
+        return float(norm)
+
+
+def rollout_metrics(trace: Trace) -> dict[str, float]:
+    """Accuracy of the sampled trajectories, their diversity (distinct chains / G) and the posterior's sigma."""
+    right = [same_number(a, p.answer) for a, p in zip(trace.answers, trace.problems, strict=True)]
+    size = trace.group_size
+    groups = [trace.steps[i : i + size] for i in range(0, len(trace), size)]
+    distinct = sum(len({tuple(steps) for steps in group}) for group in groups)
+    real = trace.latent_mask
+    return {
+        "sampled_accuracy": sum(right) / len(right),
+        "diversity": distinct / len(trace),
+        "sigma": float(trace.sigma[real].mean()) if real.any() else 0.0,
+        "n_latents": float(trace.n_latents.float().mean()),
+    }

@@ -1,0 +1,175 @@
+"""The SFT loop, top to bottom: batch -> four losses -> step, with validation, logs and exact resume."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from tqdm.auto import tqdm
+
+from atp_lite.checkpoint import MetricLog, load_state, save_state
+from atp_lite.evaluate import EvalSettings, evaluate
+from atp_lite.planner import Planner
+from atp_lite.problems import Problem
+from atp_lite.sft.curriculum import BatchPlan, Curriculum
+
+
+@dataclass(frozen=True)
+class SFTSettings:
+    """Settings of supervised training."""
+
+    first_stage: int = 1
+    """Curriculum stage to begin with: 0 is chain of thought in words, k makes the first k steps latent."""
+    stage_steps: tuple[int, ...] = (300, 300, 300, 2400)
+    """Optimizer steps of each stage, from the first on."""
+    batch_size: int = 64
+    """Problems per optimizer step (paper: 32)."""
+    lr: float = 3e-3
+    """Peak learning rate of AdamW (paper, LLaMA-1B: 1e-4)."""
+    warmup_steps: int = 100
+    """Optimizer steps over which the rate rises from 0."""
+    final_lr: float = 0.05
+    """The rate falls along a cosine to this share of its peak."""
+    reset_optimizer: bool = False
+    """Forget the optimizer's moments at every new stage, as the authors' code does."""
+    weight_decay: float = 0.01
+    """Of AdamW (authors' code: 0.01)."""
+    betas: tuple[float, float] = (0.9, 0.98)
+    """Of AdamW."""
+    clip: float = 1.0
+    """Largest norm of the gradient."""
+    kl_factor: float = 1e-3
+    """beta * d while the curriculum runs: the weight of the KL averaged over the d dimensions (paper: 1e-3)."""
+    final_kl_factor: float = 0.1
+    """The same at the end of the last stage; above about 0.1 the posterior keeps a real sigma."""
+    kl_ramp: float = 0.3
+    """Share of the last stage over which the factor rises from one to the other."""
+    sample: bool = True
+    """Draw latents from the posterior; False trains on their means (no VAE)."""
+    eval_every: int = 300
+    """Optimizer steps between looks at the validation set and saved states."""
+    seed: int = 0
+    """Seed of batches and noise."""
+
+    @property
+    def curriculum(self) -> Curriculum:
+        return Curriculum(self.first_stage, self.stage_steps)
+
+
+def learning_rate(step: int, total: int, peak: float, warmup: int, final: float) -> float:
+    """Linear warm-up to `peak`, then a cosine down to `final * peak` at the last step."""
+    if step < warmup:
+        return peak * (step + 1) / warmup
+    done = (step - warmup) / max(1, total - 1 - warmup)
+    return peak * (final + (1 - final) * 0.5 * (1 + math.cos(math.pi * min(1.0, done))))
+
+
+def beta_at(step: int, settings: SFTSettings, size: int) -> float:
+    """beta of the KL term at this step: kl_factor / d, rising to final_kl_factor / d in the last stage."""
+    curriculum = settings.curriculum
+    ramp = max(1.0, settings.kl_ramp * curriculum.stage_steps[-1])
+    share = min(1.0, max(0.0, (step - curriculum.last_stage_start) / ramp))
+    return (settings.kl_factor + share * (settings.final_kl_factor - settings.kl_factor)) / size
+
+
+def train_sft(
+    planner: Planner,
+    train: Sequence[Problem],
+    validation: Sequence[Problem],
+    settings: SFTSettings,
+    folder: str | os.PathLike[str],
+    resume: bool = False,
+) -> Planner:
+    """Train the planner in place along the curriculum; return it with the weights that were best on validation.
+
+    Writes to `folder`: `metrics.jsonl` and TensorBoard logs, `state/` (to resume), `best/` (highest validation accuracy
+    within the last stage, as a checkpoint), `settings.json`.
+
+    Raises:
+        ValueError: a validation question is also trained on, or there is nothing to train on.
+        KeyboardInterrupt: passed on after the state was saved.
+    """
+    shared = {p.question for p in train} & {p.question for p in validation}
+    if shared:
+        raise ValueError(f"{len(shared)} questions are in train and in validation, such as {min(shared)}: remove them")
+    folder = Path(folder)
+    model, curriculum = planner.model, settings.curriculum
+    plan = BatchPlan(planner.collate.encode(train), settings.batch_size, settings.seed)
+    optimizer = torch.optim.AdamW(
+        model.parameters(), settings.lr, settings.betas, weight_decay=settings.weight_decay, fused=True
+    )
+    generator = torch.Generator(model.device).manual_seed(settings.seed)
+    progress = {"step": 0, "best": -1.0, "seconds": 0.0}
+    if resume:
+        progress = load_state(folder / "state", {"model": model}, optimizer, generator)
+    log = MetricLog(folder, progress["step"])
+    (folder / "settings.json").write_text(json.dumps(asdict(settings), indent=1))
+    stage = curriculum.stage(progress["step"])
+    if curriculum.last_stage == 0:
+        model.config.max_latents = 0  # a model that reasons in words thinks no latents
+
+    def save() -> None:
+        save_state(folder / "state", {"model": model}, optimizer, generator, progress)
+
+    bar = tqdm(total=curriculum.total_steps, initial=progress["step"], desc="sft")
+    started = time.perf_counter() - progress["seconds"]
+    try:
+        while progress["step"] < curriculum.total_steps:
+            step = progress["step"]
+            if curriculum.stage(step) != stage:
+                stage = curriculum.stage(step)
+                if settings.reset_optimizer:
+                    optimizer.state.clear()
+            for group in optimizer.param_groups:
+                group["lr"] = learning_rate(
+                    step, curriculum.total_steps, settings.lr, settings.warmup_steps, settings.final_lr
+                )
+            beta = beta_at(step, settings, model.config.hidden_size)
+
+            model.train()
+            batch = planner.collate(plan.batch(step), stage).to(model.device)
+            losses = model.sft_losses(batch, sample=settings.sample, generator=generator)
+            loss = losses.total(beta)
+            optimizer.zero_grad()
+            loss.backward()
+            norm = torch.nn.utils.clip_grad_norm_(model.parameters(), settings.clip)
+            optimizer.step()
+
+            progress["step"] = step + 1
+            progress["seconds"] = time.perf_counter() - started
+            bar.update()
+            if (step + 1) % 50 == 0 or step + 1 == curriculum.total_steps:
+                log.write(
+                    step + 1,
+                    stage=stage,
+                    loss=loss.item(),
+                    **{f"loss_{name}": value.item() for name, value in vars(losses).items()},
+                    beta=beta,
+                    lr=optimizer.param_groups[0]["lr"],
+                    grad_norm=norm.item(),
+                    seconds=progress["seconds"],
+                )
+            if (step + 1) % settings.eval_every == 0 or step + 1 == curriculum.total_steps:
+                limit = stage * model.config.latents_per_step if stage < curriculum.last_stage else None
+                result = evaluate(planner, validation, EvalSettings(max_latents=limit))
+                accuracy = result.accuracy.mean
+                metrics = {name: e.mean for name, e in result.summary().items()}
+                log.write(step + 1, sigma=result.sigma, **{f"validation_{n}": v for n, v in metrics.items()})
+                bar.set_postfix(stage=stage, accuracy=f"{accuracy:.3f}", sigma=f"{result.sigma:.2f}")
+                if step + 1 > curriculum.last_stage_start and accuracy > progress["best"]:
+                    progress["best"] = accuracy
+                    planner.save_pretrained(folder / "best")
+                save()
+    except KeyboardInterrupt:
+        save()
+        raise
+    finally:
+        bar.close()
+        log.close()
+    return Planner.from_pretrained(folder / "best")

@@ -1,0 +1,214 @@
+"""Text <-> token ids: the arithmetic tokenizer, the special tokens, and `Problem -> Batch` at a curriculum stage.
+
+A batch is drawn like this (c = 1 latent per step, curriculum stage k = 2; `.` is padding)::
+
+                   question            latents        language
+                 (left-padded)       (n_latents)   (right-padded)
+    problem A    .  .  3 + 4 <s>       L  .        <e> 7 <eos>  .  .  .  .  .  .
+    problem B    ( 3 + 4 ) * 2 <s>     L  L        <e> 14 <eos> .  .  .  .  .  .
+    problem C    ( 3 + 4 ) * 2 - 1 <s> L  L        <e> 14 - 1 = 13 ; 13 <eos>
+
+`<s>` is `<|start-latent|>`, `<e>` is `<|end-latent|>`, `L` stands for a latent the model makes itself. Problem C has
+three steps: at stage 2 the first two are latents and the third is still language. The questions are padded on
+the left so that every row begins to think in the same column; position ids count real tokens only, so a padded
+row gives the same numbers as an unpadded one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers
+from torch import Tensor
+from transformers import PreTrainedTokenizerBase, PreTrainedTokenizerFast
+
+from atp_lite.problems import Problem
+
+START_LATENT = "<|start-latent|>"
+LATENT = "<|latent|>"
+END_LATENT = "<|end-latent|>"
+STEP_END = ";"
+"""Ends every step that is written in words; what follows the last one is the answer."""
+
+
+def arithmetic_tokenizer(max_number: int = 49) -> PreTrainedTokenizerFast:
+    """A word-level tokenizer in which every whole number from 0 to `max_number` is ONE token.
+
+    The pad token is not the end token: padding is ignored by the loss, the end token must be learned.
+
+    >>> tokenizer = arithmetic_tokenizer()
+    >>> tokenizer.tokenize("(3+4)*12")
+    ['(', '3', '+', '4', ')', '*', '12']
+    """
+    specials = ["<pad>", "<eos>", "<unk>", START_LATENT, LATENT, END_LATENT]
+    words = specials + list(f"()+-*={STEP_END}") + [str(number) for number in range(max_number + 1)]
+    tokenizer = Tokenizer(models.WordLevel({word: i for i, word in enumerate(words)}, unk_token="<unk>"))
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [pre_tokenizers.WhitespaceSplit(), pre_tokenizers.Split(Regex(r"\d+|\D"), behavior="isolated")]
+    )
+    tokenizer.decoder = decoders.Fuse()
+    return PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer,
+        pad_token="<pad>",
+        eos_token="<eos>",
+        unk_token="<unk>",
+        additional_special_tokens=[START_LATENT, LATENT, END_LATENT],
+        clean_up_tokenization_spaces=False,
+        padding_side="left",
+    )
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """One problem as token ids: the question with its `<|start-latent|>`, each step, the answer."""
+
+    problem: Problem
+    question: tuple[int, ...]
+    steps: tuple[tuple[int, ...], ...]
+    answer: tuple[int, ...]
+
+
+@dataclass
+class Batch:
+    """Problems as padded tensors at one curriculum stage. Shapes: B rows, S latent steps at most.
+
+    `question` (B, Q) left-padded; `n_latents` (B,) the label's own number of latents; `language` (B, L)
+    right-padded, starts with `<|end-latent|>`, ends with `<eos>`; `steps` (B, S, W) right-padded targets of the
+    decoder, one text (with `<eos>`) per latent step. Masks are 1 on real tokens.
+    """
+
+    problems: list[Problem]
+    question: Tensor
+    question_mask: Tensor
+    n_latents: Tensor
+    language: Tensor
+    language_mask: Tensor
+    steps: Tensor
+    steps_mask: Tensor
+
+    def __len__(self) -> int:
+        return len(self.problems)
+
+    def to(self, device: torch.device | str) -> Batch:
+        moved = {name: value.to(device) for name, value in vars(self).items() if isinstance(value, Tensor)}
+        return replace(self, **moved)
+
+
+class Collator:
+    """Turns problems into a `Batch` at curriculum stage k.
+
+    Args:
+        tokenizer: must know the three latent tokens, an eos token and a different pad token.
+        latents_per_step: c, how many latents carry one step.
+
+    Raises:
+        ValueError: a special token is missing, pad is eos, or a text holds a token outside the vocabulary.
+    """
+
+    def __init__(self, tokenizer: PreTrainedTokenizerBase, latents_per_step: int = 1) -> None:
+        if latents_per_step < 1:
+            raise ValueError(f"latents_per_step is {latents_per_step}; a step needs at least 1 latent")
+        if tokenizer.pad_token_id is None or tokenizer.pad_token_id == tokenizer.eos_token_id:
+            raise ValueError(
+                f"the tokenizer's pad token ({tokenizer.pad_token!r}) must exist and differ from its eos token "
+                f"({tokenizer.eos_token!r}), or the end of an answer gets no gradient: add one with "
+                "tokenizer.add_special_tokens({'pad_token': '<pad>'})"
+            )
+        ids = tokenizer.convert_tokens_to_ids([START_LATENT, LATENT, END_LATENT])
+        missing = [
+            token
+            for token, i in zip((START_LATENT, LATENT, END_LATENT), ids, strict=True)
+            if i is None or i == tokenizer.unk_token_id
+        ]
+        if missing:
+            raise ValueError(f"the tokenizer lacks {missing}: add them as additional_special_tokens")
+        self.tokenizer = tokenizer
+        self.latents_per_step = latents_per_step
+        self.start_id, self.latent_id, self.end_id = ids
+        self.step_end = tuple(self._ids([STEP_END])[0])
+
+    def _ids(self, texts: Sequence[str]) -> list[list[int]]:
+        rows = self.tokenizer(list(texts), add_special_tokens=False)["input_ids"]
+        unknown = self.tokenizer.unk_token_id
+        for text, row in zip(texts, rows, strict=True):
+            if unknown is not None and unknown in row:
+                bad = next(t for t in self.tokenizer.tokenize(text) if self.tokenizer.convert_tokens_to_ids(t) == unknown)
+                raise ValueError(
+                    f"{text!r} holds {bad!r}, which the tokenizer does not know: write it with the tokens of its "
+                    "vocabulary (for toy arithmetic: whole numbers up to the largest, + - * = and parentheses)"
+                )
+        return rows
+
+    def encode(self, problems: Iterable[Problem]) -> list[Encoded]:
+        """Token ids of every problem, computed once so that a training loop need not."""
+        problems = list(problems)
+        if not problems:
+            return []
+        questions = self._ids([p.question for p in problems])
+        answers = self._ids([p.answer for p in problems])
+        texts = sorted({step for p in problems for step in p.steps})
+        steps = dict(zip(texts, map(tuple, self._ids(texts)), strict=True)) if texts else {}
+        return [
+            Encoded(p, (*question, self.start_id), tuple(steps[s] for s in p.steps), tuple(answer))
+            for p, question, answer in zip(problems, questions, answers, strict=True)
+        ]
+
+    def __call__(self, problems: Sequence[Problem] | Sequence[Encoded], stage: int) -> Batch:
+        """The batch at curriculum stage `stage` = k: the first k steps are latent, the rest is language.
+
+        Stage 0 is plain chain of thought; a stage at or above the number of steps is fully latent.
+        """
+        if stage < 0:
+            raise ValueError(f"curriculum stage is {stage}; it starts at 0 (every step in words)")
+        if not problems:
+            raise ValueError("an empty batch: give at least one problem")
+        rows = [p if isinstance(p, Encoded) else self.encode([p])[0] for p in problems]
+        eos, pad = self.tokenizer.eos_token_id, self.tokenizer.pad_token_id
+        latent_steps = [[(*step, eos) for step in row.steps[:stage]] for row in rows]
+        language = [
+            [self.end_id, *(t for step in row.steps[stage:] for t in (*step, *self.step_end)), *row.answer, eos]
+            for row in rows
+        ]
+        question, question_mask = pad_rows([row.question for row in rows], pad, left=True)
+        language, language_mask = pad_rows(language, pad)
+        most = max(map(len, latent_steps))
+        flat = [step for steps in latent_steps for step in [*steps, *[()] * (most - len(steps))]]
+        steps, steps_mask = pad_rows(flat, pad)
+        return Batch(
+            problems=[row.problem for row in rows],
+            question=question,
+            question_mask=question_mask,
+            n_latents=torch.tensor([len(steps) * self.latents_per_step for steps in latent_steps]),
+            language=language,
+            language_mask=language_mask,
+            steps=steps.reshape(len(rows), most, steps.shape[-1]),
+            steps_mask=steps_mask.reshape(len(rows), most, steps.shape[-1]),
+        )
+
+    def text(self, ids: Tensor) -> list[str]:
+        """Rows of token ids as text, special tokens left out."""
+        return self.tokenizer.batch_decode(ids, skip_special_tokens=True)
+
+
+def split_language(text: str) -> tuple[list[str], str]:
+    """What the model wrote after `<|end-latent|>`, as (steps in words, answer).
+
+    >>> split_language("3+4=7;7*2=14;14")
+    (['3+4=7', '7*2=14'], '14')
+    """
+    *steps, answer = text.split(STEP_END)
+    return [step.strip() for step in steps], answer.strip()
+
+
+def pad_rows(rows: Sequence[Sequence[int]], pad: int, left: bool = False) -> tuple[Tensor, Tensor]:
+    """Rows of different length as one tensor and its mask of real tokens, both (rows, longest)."""
+    width = max(map(len, rows), default=0)
+    fill = [[pad] * (width - len(row)) for row in rows]
+    ones = [[1] * len(row) for row in rows]
+    zeros = [[0] * len(f) for f in fill]
+    join = (lambda a, b: [*b, *a]) if left else (lambda a, b: [*a, *b])
+    ids = torch.tensor([join(row, f) for row, f in zip(rows, fill, strict=True)], dtype=torch.long)
+    mask = torch.tensor([join(one, zero) for one, zero in zip(ones, zeros, strict=True)], dtype=torch.long)
+    return ids.reshape(len(rows), width), mask.reshape(len(rows), width)
