@@ -70,7 +70,7 @@ lock:  ## write requirements.lock anew from pyproject.toml, in a fresh environme
 		| grep -ivE '^(nvidia|cuda|triton)' \
 		| LC_ALL=C sort -f >> "$$fresh/lock"; \
 	if grep -nE '^[^#].*( @ |//)' "$$fresh/lock"; then echo "a package came from a file or an address, not from an index" >&2; exit 1; fi; \
-	cp "$$fresh/lock" requirements.lock
+	cmp -s "$$fresh/lock" requirements.lock || cp "$$fresh/lock" requirements.lock
 
 clean:  ## remove .venv, runs and caches; data stays
 	rm -rf .venv runs build .pytest_cache .ruff_cache .hypothesis *.egg-info

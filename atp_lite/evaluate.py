@@ -33,8 +33,8 @@ class EvalSettings:
     """Sampled trajectories per problem for pass@k and accuracy under sampling; 0 leaves them out."""
     sigma: float | None = None
     """One standard deviation for sampled latents; None samples with the head's own."""
-    temperature: float | None = 1.0
-    """Temperature of sampled answers; None answers greedily from sampled latents."""
+    temperature: float | None = None
+    """Temperature of sampled answers; None samples the latents only and answers greedily."""
     max_latents: int | None = None
     """The most latents thought per problem; None takes the checkpoint's own limit."""
     decode: bool = True

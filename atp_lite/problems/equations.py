@@ -19,7 +19,7 @@ MAX_EXPONENT = 30
 
 _MAX_BITS = int(MAX_DIGITS * 3.3219280948873623)
 _SIGNED = re.compile(
-    rf"(?P<sign>[-−–]?)(?P<top>{NUMBER})(?P<percent>%?)(?:\s*/\s*(?P<under>{NUMBER}))?"
+    rf"(?P<sign>[-−–+]?)(?P<top>{NUMBER})(?P<percent>%?)(?:\s*/\s*(?P<under>{NUMBER}))?"
     rf"|\$[-−–](?P<behind_dollar>{NUMBER})"
 )
 
@@ -49,7 +49,7 @@ def _plain_number(text: str, whole: str, position: int) -> Fraction:
 def parse_number(text: str) -> Fraction:
     """The exact value of one written number.
 
-    Reads `7`, `-7`, `.5`, `5.`, `1,234.5`, `$3`, `-$3`, `25%` (1/4), `3/4` and `1e3`; white space around it
+    Reads `7`, `-7`, `+7`, `.5`, `5.`, `1,234.5`, `$3`, `-$3`, `25%` (1/4), `3/4` and `1e3`; white space around it
     is dropped. Raises EquationError for anything else, for a zero denominator, and for numbers too large to
     be meant (more than MAX_DIGITS digits, an exponent beyond MAX_EXPONENT).
     """
@@ -71,7 +71,7 @@ def parse_number(text: str) -> Fraction:
                 f"{shorten(text)}: division by zero at position {match.start('under')}; change it"
             )
         value /= under
-    return -value if match["sign"] else value
+    return -value if match["sign"] not in ("", "+") else value
 
 
 def _apply(token: Token, left: Fraction, right: Fraction, text: str) -> Fraction:
@@ -87,7 +87,7 @@ def _apply(token: Token, left: Fraction, right: Fraction, text: str) -> Fraction
             f"{shorten(text)}: division by zero at position {token.position}; use another divisor"
         )
     else:
-        value = left / right
+        value = left / right if token.kind == "/" else Fraction(left // right)
     if value.numerator.bit_length() > _MAX_BITS or value.denominator.bit_length() > _MAX_BITS:
         raise EquationError(
             f"{shorten(text)}: the result at position {token.position} has more than {MAX_DIGITS} digits; "
@@ -129,9 +129,10 @@ _HUNDRED = Fraction(100)
 
 
 def evaluate(text: str) -> Fraction:
-    """The exact value of an expression of numbers, + - * / %, unary minus and parentheses.
+    """The exact value of an expression of numbers, + - * / %, unary minus or plus and parentheses.
 
-    Also reads `×`, `·`, `÷` and the Unicode minus. `%` stands behind its operand: `50*10%` is 5. Time is
+    Also reads `×`, `·`, `÷` and the Unicode minus. `%` stands behind its operand: `50*10%` is 5. `//` rounds
+    down, as in two steps of GSM8K. Time is
     linear in the length of the text, since no number may grow beyond MAX_DIGITS digits.
     Raises EquationError for text that is no expression, division by zero and numbers beyond MAX_DIGITS.
     """
@@ -197,7 +198,7 @@ class Leaf:
 
 @dataclass(frozen=True)
 class Operation:
-    """A binary operation in an expression tree; `op` is one of + - * /."""
+    """A binary operation in an expression tree; `op` is one of + - * / //."""
 
     op: str
     left: Leaf | Operation

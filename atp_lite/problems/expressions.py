@@ -153,7 +153,12 @@ def read(text: str) -> Expression:
                 steps.append(Step(left.value, token.kind, right.value, value, tuple(uses)))
             stack.append(_Part(value, known[key], left.start, right.end, left.core_start, right.core_end))
         else:
-            name = {"/": "division", "%": "a percent sign", "negate": "a minus before a number"}[token.kind]
+            name = {
+                "/": "division",
+                "//": "division",
+                "%": "a percent sign",
+                "negate": "a minus before a number",
+            }[token.kind]
             raise EquationError(
                 f"{shorten(text)}: {name} ({token.text!r} at position {token.position}) is not part of "
                 "toy arithmetic; use + - * between whole numbers"
@@ -233,13 +238,13 @@ def count_orders(uses: tuple[tuple[int, ...], ...]) -> int:
 
     Where every result is used once, the steps form a tree, and the hook-length formula counts its orders:
     n! / (product of the subtree sizes) (Knuth, The Art of Computer Programming, vol. 3, section 5.1.4,
-    exercise 20).
-    With shared results a dynamic programme counts the ways to reach each down-set, a set of finished steps
-    that holds everything its members use. Raises ValueError beyond 200 steps or MOST_DOWN_SETS
-    down-sets of one size.
+    exercise 20). With shared results a dynamic programme counts the ways to reach each down-set, a set of
+    finished steps that holds everything its members use.
+    Raises ValueError where results are shared among more than 200 steps or in MOST_DOWN_SETS ways.
     """
     n = len(uses)
-    if sum(map(len, uses)) == max(n - 1, 0):
+    used_results = [j for used in uses for j in used]
+    if len(used_results) == len(set(used_results)):
         sizes: list[int] = []
         product = 1
         for used in uses:

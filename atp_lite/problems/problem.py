@@ -91,9 +91,11 @@ def read_jsonl(path: str | os.PathLike[str]) -> list[Problem]:
             if not line.strip():
                 continue
             try:
-                problems.append(Problem.from_json(json.loads(line)))
+                problems.append(Problem.from_json(json.loads(line.decode("utf-8-sig"))))
             except ValueError as error:  # JSONDecodeError and UnicodeDecodeError are ValueErrors
                 raise ValueError(f"{path}, line {number}: {error}") from error
+            except RecursionError as error:
+                raise ValueError(f"{path}, line {number}: the JSON is nested too deeply") from error
     return problems
 
 

@@ -59,29 +59,18 @@ class ArithmeticSettings:
 
         for field in ("min_ops", "max_ops", "max_leaf", "min_value", "max_value", "seed"):
             check(type(getattr(self, field)) is int, field, "use a whole number")
-        check(1 <= self.min_ops <= MOST_OPS, "min_ops", f"use 1 to {MOST_OPS}")
-        check(
-            self.min_ops <= self.max_ops <= MOST_OPS, "max_ops", f"use min_ops ({self.min_ops}) to {MOST_OPS}"
-        )
-        known = bool(self.operators) and set(self.operators) <= set("+-*")
-        check(
-            known and len(set(self.operators)) == len(self.operators),
-            "operators",
-            "use some of +-*, each once",
-        )
+        low, high = self.min_ops, self.max_ops
+        check(1 <= low <= MOST_OPS, "min_ops", f"use 1 to {MOST_OPS}")
+        check(low <= high <= MOST_OPS, "max_ops", f"use min_ops ({low}) to {MOST_OPS}")
+        known = set(self.operators) & set("+-*")
+        check(bool(known) and len(known) == len(self.operators), "operators", "use some of +-*, each once")
         check(self.max_leaf >= 1, "max_leaf", "use 1 or more")
         check(self.min_value >= 0, "min_value", "use 0 or more; negative numbers have no token")
-        check(
-            self.max_value >= max(self.min_value, self.max_leaf),
-            "max_value",
-            "use at least min_value and max_leaf",
-        )
+        largest = max(self.min_value, self.max_leaf)
+        check(self.max_value >= largest, "max_value", f"use at least min_value and max_leaf ({largest})")
         check(0 <= self.label_noise <= 1, "label_noise", "use a probability from 0 to 1")
-        check(
-            not self.label_noise or {"+", "-"} <= set(self.operators),
-            "label_noise",
-            "needs + and - in operators",
-        )
+        swappable = {"+", "-"} <= known
+        check(swappable or not self.label_noise, "label_noise", "use 0, or have + and - among the operators")
         check(self.label_order in ("random", "written"), "label_order", "use 'random' or 'written'")
 
 
@@ -174,14 +163,9 @@ def _repeat_a_part(tree: Tree, room: int, n: int, settings: ArithmeticSettings, 
     nodes = list(_paths(tree))
     at, part = rng.choice(nodes)
     place, leaf = rng.choice(nodes)
+    inside = place[: len(at)] == at  # always so where the part is the whole
     growth = 4 * sum(not isinstance(node, int) for _, node in _paths(part))
-    if (
-        not at
-        or isinstance(part, int)
-        or not isinstance(leaf, int)
-        or growth > room
-        or place[: len(at)] == at
-    ):
+    if isinstance(part, int) or not isinstance(leaf, int) or inside or growth > room:
         return tree
     repeated = _replace(tree, place, part)
     steps = read(_write(repeated)).steps
@@ -230,7 +214,7 @@ def list_questions(n: int, split: Split, settings: ArithmeticSettings) -> list[s
 
 
 def sample_questions(n: int, count: int, split: Split, settings: ArithmeticSettings) -> list[str]:
-    """Up to `count` distinct questions of n steps in the split, in random order; fewer if no more are found."""
+    """Up to `count` distinct questions of n steps in the split, in random order; fewer where they run out."""
     rng = random_stream(settings, "questions", split, n)
     listed = list_questions(n, split, settings)
     if listed is not None:

@@ -16,8 +16,8 @@ SAME_SYMBOL = {"×": "*", "·": "*", "÷": "/", "−": "-", "–": "-"}
 NUMBER = r"\$?(?:(?:[0-9]{1,3}(?:,[0-9]{3})+(?![0-9])|[0-9]+)(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
 """A number without its sign: `7`, `1,234.5`, `.5`, `5.`, `$3`, `1e3`."""
 
-_TOKEN = re.compile(rf"\s*(?:(?P<number>{NUMBER})|(?P<symbol>\S))")
-_PRECEDENCE = {"+": 1, "-": 1, "*": 2, "/": 2, "negate": 3}
+_TOKEN = re.compile(rf"\s*(?:(?P<number>{NUMBER})|(?P<symbol>//|\S))")
+_PRECEDENCE = {"+": 1, "-": 1, "*": 2, "/": 2, "//": 2, "negate": 3}
 
 
 class EquationError(ValueError):
@@ -29,7 +29,7 @@ class Token:
     """One token of an arithmetic text."""
 
     kind: str
-    """`number`, one of `+ - * / % ( )`, `negate` (a minus before its operand) or, from `postfix`, `group`."""
+    """`number`, one of `+ - * / // % ( )`, `negate` (a minus before its operand) or, from `postfix`, `group`."""
     text: str
     """The token as it was typed."""
     position: int
@@ -59,7 +59,7 @@ def tokenize(text: str) -> list[Token]:
             kind = "number"
         else:
             kind = SAME_SYMBOL.get(symbol, symbol)
-            if kind not in "+-*/%()":
+            if kind not in _PRECEDENCE and kind not in "%()":
                 raise EquationError(
                     f"{shorten(text)}: unknown symbol {symbol!r} at position {start}; "
                     "use numbers, + - * / % and parentheses"
@@ -72,10 +72,9 @@ def tokenize(text: str) -> list[Token]:
 def postfix(text: str) -> Iterator[Token]:
     """The tokens in the order in which a stack machine needs them (Dijkstra's shunting-yard algorithm).
 
-    A `number` puts a value on the stack; `+ - * /` replace the two upper values by one; `negate` and `%`
+    A `number` puts a value on the stack; `+ - * / //` replace the two upper values by one; `negate` and `%`
     change the upper value; `group` says that the upper value was written in parentheses (its token is the
-    closing one).
-    `*` and `/` bind tighter than `+` and `-`, all four from left to right; a minus before an operand binds
+    closing one). `*` and `/` bind tighter than `+` and `-`, all four from left to right; a minus before an operand binds
     tighter than they do, `%` behind one tighter still.
     Raises EquationError for empty text, a missing operand or operator, and unbalanced parentheses.
     """
@@ -94,6 +93,8 @@ def postfix(text: str) -> Iterator[Token]:
                 waiting.append(token)
             elif kind == "-":
                 waiting.append(Token("negate", token.text, token.position))
+            elif kind == "+":
+                pass  # a plus before an operand says nothing
             else:
                 raise EquationError(
                     f"{shorten(text)}: a number is missing before {token.text!r} at position "

@@ -119,7 +119,7 @@ def train_rl(
 ) -> Planner:
     """Train the planner in place on questions with answers (chains are not read); return the best on validation.
 
-    Writes to `folder`: `metrics.jsonl` and TensorBoard logs, `state/` (to resume), `best/`, `settings.json`.
+    Writes to `folder`: `metrics.jsonl` and TensorBoard logs, `state/` (to resume), `best/`, `last/`, `settings.json`.
 
     Raises:
         ValueError: a validation question is also trained on, or the checkpoint cannot be explored.
@@ -172,6 +172,7 @@ def train_rl(
             if (i + 1) % settings.eval_every == 0 or i + 1 == settings.iterations:
                 validate(i + 1)
                 save()
+        averaged.save_pretrained(folder / "last")
     except KeyboardInterrupt:
         save()
         raise

@@ -89,7 +89,7 @@ def train_sft(
     """Train the planner in place along the curriculum; return it with the weights that were best on validation.
 
     Writes to `folder`: `metrics.jsonl` and TensorBoard logs, `state/` (to resume), `best/` (highest validation accuracy
-    within the last stage, as a checkpoint), `settings.json`.
+    within the last stage, as a checkpoint), `last/`, `settings.json`.
 
     Raises:
         ValueError: a validation question is also trained on, or there is nothing to train on.
@@ -166,6 +166,7 @@ def train_sft(
                     progress["best"] = accuracy
                     planner.save_pretrained(folder / "best")
                 save()
+        planner.save_pretrained(folder / "last")
     except KeyboardInterrupt:
         save()
         raise

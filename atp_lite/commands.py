@@ -1,0 +1,273 @@
+"""The commands of `atp-lite`: each is a dataclass of settings (its options and its help) with a `run` method.
+
+`--config FILE.yaml` fills the same names from a file; options given on the command line win.
+"""
+
+from __future__ import annotations
+
+import json
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated
+
+import transformers
+import tyro
+
+from atp_lite.config import read_config
+from atp_lite.evaluate import EvalSettings, evaluate
+from atp_lite.planner import ModelSettings, Planner
+from atp_lite.problems import (
+    SPLITS,
+    ArithmeticSettings,
+    Problem,
+    data_hash,
+    generate,
+    label_errors,
+    read_expression,
+    read_jsonl,
+    write_jsonl,
+)
+from atp_lite.recipes import CHECKPOINTS, GRPO, LATENT
+from atp_lite.rl import RLSettings, train_rl
+from atp_lite.sft import SFTSettings, train_sft
+from atp_lite.views import thought_table
+
+Config = Annotated[Path | None, tyro.conf.arg(help="YAML file with any of the settings below")]
+
+
+@dataclass(frozen=True)
+class Data:
+    """Make toy arithmetic problems: one JSONL file a split, with id, question, steps, answer, source."""
+
+    out: Path = Path("data/toy")
+    """Folder to write to."""
+    splits: tuple[str, ...] = ("train", "rl", "validation", "test")
+    """Which splits; their questions are disjoint."""
+    limit: int | None = None
+    """At most this many problems a split."""
+    problems: ArithmeticSettings = field(default_factory=ArithmeticSettings)
+    config: Config = None
+
+    def run(self) -> int:
+        for split in self.splits:
+            if split not in SPLITS:
+                raise ValueError(f"split {split!r}: choose from {', '.join(SPLITS)}")
+            made = generate(self.problems, split)[: self.limit]
+            path = self.out / f"{split}.jsonl"
+            write_jsonl(path, made)
+            wrong = sum(n for n, _ in label_errors(made).values())
+            print(f"{path}: {len(made)} problems, {wrong} wrong labels, hash {data_hash(made)}")
+        return 0
+
+
+@dataclass(frozen=True)
+class SFT:
+    """Supervised training: chain of thought (--settings.first-stage 0) or latents, along the curriculum."""
+
+    out: Path = Path("runs/sft")
+    """Folder of the run: metrics.jsonl, tensorboard, state (to resume), best and last checkpoints."""
+    init: Path | None = None
+    """Checkpoint to start from; none starts from random weights."""
+    train: Path | None = None
+    """JSONL of training problems; none makes toy problems."""
+    validation: Path | None = None
+    """JSONL of validation problems; none makes toy problems."""
+    problems: ArithmeticSettings = field(default_factory=ArithmeticSettings)
+    model: ModelSettings = field(default_factory=ModelSettings)
+    settings: SFTSettings = LATENT
+    resume: bool = False
+    """Go on with the run in --out."""
+    config: Config = None
+
+    def run(self) -> int:
+        planner = Planner.from_pretrained(self.init) if self.init else Planner.toy(self.model, self.settings.seed)
+        if self.settings.curriculum.last_stage > 0:
+            planner.model.config.max_latents = self.model.max_latents
+        with _saved_on_interrupt(self.out):
+            train_sft(
+                planner,
+                _problems(self.train, self.problems, "train"),
+                _problems(self.validation, self.problems, "validation"),
+                self.settings,
+                self.out,
+                self.resume,
+            )
+        print(f"best on validation: {self.out / 'best'}; look closer with: atp-lite eval {self.out / 'best'}")
+        return 0
+
+
+@dataclass(frozen=True)
+class RL:
+    """Reinforcement learning from a latent checkpoint: GRPO, or a control (--settings.objective)."""
+
+    out: Path = Path("runs/rl")
+    """Folder of the run: metrics.jsonl, tensorboard, state (to resume), best and last checkpoints."""
+    init: Path = CHECKPOINTS / "atp-sft"
+    """Latent checkpoint to start from."""
+    questions: Path | None = None
+    """JSONL of questions with answers (chains are not read); none makes toy problems."""
+    validation: Path | None = None
+    """JSONL of validation problems; none makes toy problems."""
+    problems: ArithmeticSettings = field(default_factory=ArithmeticSettings)
+    settings: RLSettings = GRPO
+    resume: bool = False
+    """Go on with the run in --out."""
+    config: Config = None
+
+    def run(self) -> int:
+        with _saved_on_interrupt(self.out):
+            train_rl(
+                Planner.from_pretrained(self.init),
+                _problems(self.questions, self.problems, "rl"),
+                _problems(self.validation, self.problems, "validation"),
+                self.settings,
+                self.out,
+                self.resume,
+            )
+        print(f"best on validation: {self.out / 'best'}; look closer with: atp-lite eval {self.out / 'best'}")
+        return 0
+
+
+@dataclass(frozen=True)
+class Eval:
+    """Evaluate a checkpoint: accuracy with interval, tokens, stops, decoded steps, coherence, pass@k."""
+
+    checkpoint: Annotated[Path, tyro.conf.Positional] = CHECKPOINTS / "atp-rl"
+    """Folder of the checkpoint."""
+    test: Path | None = None
+    """JSONL of test problems; none makes the toy test set."""
+    problems: ArithmeticSettings = field(default_factory=ArithmeticSettings)
+    settings: EvalSettings = field(default_factory=EvalSettings)
+    out: Path | None = None
+    """Folder for report.json, report.md and outcomes.jsonl."""
+    config: Config = None
+
+    def run(self) -> int:
+        planner = Planner.from_pretrained(self.checkpoint)
+        result = evaluate(planner, _problems(self.test, self.problems, "test"), self.settings, progress=True)
+        print(result.to_markdown())
+        print("\n95 % intervals over problems (Wilson for shares of problems, normal for means).")
+        if self.out:
+            self.out.mkdir(parents=True, exist_ok=True)
+            (self.out / "report.json").write_text(json.dumps(result.to_json(), indent=1))
+            (self.out / "report.md").write_text(result.to_markdown() + "\n")
+            result.write_outcomes(self.out / "outcomes.jsonl")
+            print(f"written to {self.out}")
+        return 0
+
+
+@dataclass(frozen=True)
+class Solve:
+    """Let a planner solve one expression; see each latent's decoded step, the stops and the answer."""
+
+    expression: Annotated[str, tyro.conf.Positional]
+    """Such as "(3+4)*(9-2)": whole numbers, + - * and parentheses."""
+    checkpoint: Path = CHECKPOINTS / "atp-rl"
+    """Folder of the checkpoint."""
+
+    def run(self) -> int:
+        problem = read_expression(self.expression)
+        planner = Planner.from_pretrained(self.checkpoint)
+        print(show_thoughts(thought_table(planner, planner.reason([problem]), 0)))
+        return 0
+
+
+@dataclass(frozen=True)
+class Tour:
+    """From nothing to a trained planner: data, chain of thought, latents, RL, evaluation and a report to open."""
+
+    out: Path = Path("runs/tour")
+    """Folder of the tour; report.html in it is the page to open."""
+    seed: int = 0
+    """Seed of everything."""
+
+    def run(self) -> int:
+        from atp_lite.tour import tour
+
+        tour(self.out, self.seed)
+        return 0
+
+
+@dataclass(frozen=True)
+class Checkpoints:
+    """Train the bundled checkpoints anew, with their cards (about an hour on one thread)."""
+
+    out: Path = CHECKPOINTS
+    """Folder to write them to."""
+    runs: Path = Path("runs/checkpoints")
+    """Folder of the training runs; what is finished there is not trained again."""
+
+    def run(self) -> int:
+        from atp_lite.bundle import make_checkpoints
+
+        make_checkpoints(self.out, self.runs)
+        return 0
+
+
+@dataclass(frozen=True)
+class Doctor:
+    """Check Python, packages, versions, widgets, disk and device: a line each, with what to do."""
+
+    def run(self) -> int:
+        from atp_lite import doctor
+
+        return doctor.main()
+
+
+COMMANDS = {
+    "tour": Tour,
+    "data": Data,
+    "sft": SFT,
+    "rl": RL,
+    "eval": Eval,
+    "solve": Solve,
+    "checkpoints": Checkpoints,
+    "doctor": Doctor,
+}
+
+
+def run(arguments: list[str]) -> int:
+    """Parse the arguments of one command and run it; the exit status."""
+    transformers.logging.set_verbosity_error()
+    transformers.logging.disable_progress_bar()
+    commands = dict(COMMANDS)
+    name = arguments[0] if arguments else ""
+    if "--config" in arguments and name in commands:  # the file's values become the defaults of the command
+        place = arguments.index("--config") + 1
+        if place == len(arguments):
+            raise ValueError("--config needs a YAML file behind it")
+        default = read_config(arguments[place], commands[name]())
+        command = tyro.cli(commands[name], args=arguments[1:], default=default, prog=f"atp-lite {name}")
+    else:
+        command = tyro.extras.subcommand_cli_from_dict(
+            commands, args=arguments, prog="atp-lite", description="Learn, see and extend latent reasoning."
+        )
+    return command.run()
+
+
+def show_thoughts(table: dict) -> str:
+    """A thought table (see `views.thought_table`) as text for the terminal."""
+    lines = [f"question   {table['question']}"]
+    for thought in table["thoughts"]:
+        marks = [] if thought["right"] else ["wrong arithmetic"]
+        used = [f"step {i + 1}" for i in thought["used_in"]] + ["the answer"] * thought["is_answer"]
+        marks.append("used by " + " and ".join(used) if used else "used nowhere")
+        lines.append(
+            f"thought {thought['step']}  {thought['text']:<12} p {thought['probability']:.2f}   "
+            f"stop {thought['stop_probability']:.2f}   {', '.join(marks)}"
+        )
+    lines.append(f"answer     {table['answer']}   exact answer {table['exact_answer']}   coherence {table['coherence']:.2f}")
+    return "\n".join(lines)
+
+
+def _problems(path: Path | None, settings: ArithmeticSettings, split: str) -> list[Problem]:
+    return read_jsonl(path) if path else generate(settings, split)
+
+
+@contextmanager
+def _saved_on_interrupt(out: Path):
+    try:
+        yield
+    except KeyboardInterrupt as stop:
+        raise KeyboardInterrupt(f"Saved in {out / 'state'}: go on with the same command and --resume") from stop

@@ -1,0 +1,75 @@
+"""YAML settings files: the same dataclasses that make the command line, read with every name checked."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import typing
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+
+T = TypeVar("T")
+
+
+def read_config(path: str | os.PathLike[str], default: T) -> T:
+    """`default` (a settings dataclass) with the values of a YAML file put in, level by level.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: it is not a YAML mapping, or names a setting that does not exist; the message lists those that do.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: no such settings file; see configs/ for examples")
+    try:
+        values = yaml.safe_load(path.read_text())
+    except yaml.YAMLError as error:
+        raise ValueError(f"{path} is not valid YAML: {error}") from error
+    return _merge(default, values if values is not None else {}, str(path))
+
+
+def _merge(default: Any, values: Any, where: str) -> Any:
+    if not isinstance(values, dict):
+        raise ValueError(f"{where}: expected names with values, found {values!r}")
+    hints = typing.get_type_hints(type(default))
+    unknown = sorted(set(values) - set(hints))
+    if unknown:
+        raise ValueError(f"{where}: unknown setting {unknown[0]!r}; known: {', '.join(sorted(hints))}")
+    changed = {}
+    for name, value in values.items():
+        old = getattr(default, name)
+        if dataclasses.is_dataclass(old):
+            changed[name] = _merge(old, value, f"{where}: {name}")
+        else:
+            changed[name] = _fit(value, hints[name], f"{where}: {name}")
+    return dataclasses.replace(default, **changed)
+
+
+def _fit(value: Any, hint: Any, where: str) -> Any:
+    """`value` as the type of its field, or ValueError."""
+    options = typing.get_args(hint) if typing.get_origin(hint) in (typing.Union, _UNION) else (hint,)
+    for option in options:
+        origin, args = typing.get_origin(option), typing.get_args(option)
+        if origin is typing.Literal and value in args:
+            return value
+        if option is type(None) and value is None:
+            return None
+        if origin is tuple and isinstance(value, list):
+            inner = args[:1] * len(value) if args[-1] is Ellipsis else args
+            return tuple(_fit(v, h, where) for v, h in zip(value, inner, strict=True))
+        if origin is dict and isinstance(value, dict):
+            return {_fit(k, args[0], where): _fit(v, args[1], where) for k, v in value.items()}
+        if option is float and isinstance(value, int | float) and not isinstance(value, bool):
+            return float(value)
+        if option is int and isinstance(value, int) and not isinstance(value, bool):
+            return value
+        if option in (str, bool) and isinstance(value, option):
+            return value
+        if option is Path and isinstance(value, str):
+            return Path(value)
+    raise ValueError(f"{where} is {value!r}, which is not a {hint}")
+
+
+_UNION = type(int | None)

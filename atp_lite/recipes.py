@@ -1,0 +1,48 @@
+"""The toy recipes: which settings make a planner, from random weights to reinforcement learning.
+
+The tour, the bundled checkpoints and the evidence runs all read them here, so what is reported is what can be run.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from atp_lite.problems import ArithmeticSettings
+from atp_lite.rl import RLSettings
+from atp_lite.sft import SFTSettings
+
+REGIMES = {
+    "clean": ArithmeticSettings(),
+    "noisy": ArithmeticSettings(label_noise=0.6),
+}
+"""Training labels: all right, or imperfect demonstrations (a swapped last operation, see ArithmeticSettings)."""
+
+COT = SFTSettings(first_stage=0, stage_steps=(2500,))
+"""Chain of thought in words, from random weights."""
+
+LATENT = SFTSettings(first_stage=1, stage_steps=(300, 300, 300, 2700), final_kl_factor=0.1)
+"""ATP-Latent SFT from the chain-of-thought checkpoint, one stage for each step that becomes latent."""
+
+GRPO = RLSettings(iterations=240)
+"""Reinforcement learning from the latent checkpoint, with the full reward."""
+
+CONTINUED_SFT = SFTSettings(
+    first_stage=4, stage_steps=(1500,), lr=3e-4, warmup_steps=20, final_lr=0.1, kl_factor=0.1, final_kl_factor=0.1
+)
+"""The first control: go on imitating the same labels."""
+
+ARMS: dict[str, SFTSettings | RLSettings] = {
+    "continued-sft": CONTINUED_SFT,
+    "grpo": GRPO,
+    "grpo-correct-only": replace(GRPO, rewards={"correct": 1.0, "format": 0.5}),
+    "grpo-coherence-only": replace(GRPO, rewards={"coherence": 1.0}, learn_answer=False),
+    "grpo-shuffled-reward": replace(GRPO, shuffle_rewards=True),
+    "rejection": replace(GRPO, objective="rejection", lr=3e-4),
+    "answer-ce": replace(GRPO, objective="answer-ce", questions=256, lr=3e-4),
+}
+"""What can be done next with a latent checkpoint; all arms start from it and get the same minutes."""
+
+
+CHECKPOINTS = Path(__file__).parents[1] / "data" / "checkpoints"
+"""The bundled checkpoints."""
