@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -52,7 +53,8 @@ def save_state(
     tensors["generator"] = generator.get_state()
 
     def fill(fresh: Path) -> None:
-        save_file({key: value.detach().contiguous().clone() for key, value in tensors.items()}, fresh / "state.safetensors")
+        copies = {key: value.detach().contiguous().clone() for key, value in tensors.items()}
+        save_file(copies, fresh / "state.safetensors")
         (fresh / "progress.json").write_text(json.dumps(progress, indent=1))
 
     replace_folder(folder, fill)
@@ -80,7 +82,8 @@ def load_state(
             module.load_state_dict(own)
         except RuntimeError as error:
             raise ValueError(
-                f"{folder} was saved by a run with another {name}; resume with the settings it was started with\n{error}"
+                f"{folder} was saved by a run with another {name}; resume with the settings it was started with\n"
+                f"{error}"
             ) from error
     state: dict[int, dict[str, Tensor]] = {}
     for key, value in tensors.items():
@@ -90,6 +93,21 @@ def load_state(
     optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
     generator.set_state(tensors["generator"])
     return json.loads((folder / "progress.json").read_text())
+
+
+class Stopwatch:
+    """Keeps `seconds` (wall) and `cpu_seconds` (of this process) of a run in its progress, across resumes."""
+
+    def __init__(self, progress: dict[str, Any]) -> None:
+        self.progress = progress
+        self.wall = time.perf_counter() - progress.get("seconds", 0.0)
+        self.cpu = time.process_time() - progress.get("cpu_seconds", 0.0)
+
+    def read(self) -> dict[str, float]:
+        """Both times until now; also written into the progress."""
+        now = {"seconds": time.perf_counter() - self.wall, "cpu_seconds": time.process_time() - self.cpu}
+        self.progress.update(now)
+        return now
 
 
 class MetricLog:

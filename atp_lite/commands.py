@@ -31,7 +31,7 @@ from atp_lite.problems import (
 from atp_lite.recipes import CHECKPOINTS, GRPO, LATENT
 from atp_lite.rl import RLSettings, train_rl
 from atp_lite.sft import SFTSettings, train_sft
-from atp_lite.views import thought_table
+from atp_lite.views import thought_table, thought_text
 
 Config = Annotated[Path | None, tyro.conf.arg(help="YAML file with any of the settings below")]
 
@@ -169,7 +169,7 @@ class Solve:
     def run(self) -> int:
         problem = read_expression(self.expression)
         planner = Planner.from_pretrained(self.checkpoint)
-        print(show_thoughts(thought_table(planner, planner.reason([problem]), 0)))
+        print(thought_text(thought_table(planner, planner.reason([problem]))))
         return 0
 
 
@@ -195,7 +195,7 @@ class Checkpoints:
 
     out: Path = CHECKPOINTS
     """Folder to write them to."""
-    runs: Path = Path("runs/checkpoints")
+    runs: Path = Path("runs/evidence")
     """Folder of the training runs; what is finished there is not trained again."""
 
     def run(self) -> int:
@@ -244,21 +244,6 @@ def run(arguments: list[str]) -> int:
             commands, args=arguments, prog="atp-lite", description="Learn, see and extend latent reasoning."
         )
     return command.run()
-
-
-def show_thoughts(table: dict) -> str:
-    """A thought table (see `views.thought_table`) as text for the terminal."""
-    lines = [f"question   {table['question']}"]
-    for thought in table["thoughts"]:
-        marks = [] if thought["right"] else ["wrong arithmetic"]
-        used = [f"step {i + 1}" for i in thought["used_in"]] + ["the answer"] * thought["is_answer"]
-        marks.append("used by " + " and ".join(used) if used else "used nowhere")
-        lines.append(
-            f"thought {thought['step']}  {thought['text']:<12} p {thought['probability']:.2f}   "
-            f"stop {thought['stop_probability']:.2f}   {', '.join(marks)}"
-        )
-    lines.append(f"answer     {table['answer']}   exact answer {table['exact_answer']}   coherence {table['coherence']:.2f}")
-    return "\n".join(lines)
 
 
 def _problems(path: Path | None, settings: ArithmeticSettings, split: str) -> list[Problem]:

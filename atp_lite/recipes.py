@@ -21,7 +21,7 @@ REGIMES = {
 COT = SFTSettings(first_stage=0, stage_steps=(2500,))
 """Chain of thought in words, from random weights."""
 
-LATENT = SFTSettings(first_stage=1, stage_steps=(300, 300, 300, 2700), final_kl_factor=0.1)
+LATENT = SFTSettings(first_stage=1, stage_steps=(250, 250, 250, 4250), final_kl_factor=0.1, kl_ramp=0.5)
 """ATP-Latent SFT from the chain-of-thought checkpoint, one stage for each step that becomes latent."""
 
 GRPO = RLSettings(iterations=240)
@@ -43,6 +43,15 @@ ARMS: dict[str, SFTSettings | RLSettings] = {
 }
 """What can be done next with a latent checkpoint; all arms start from it and get the same minutes."""
 
+
+TOUR_COT = replace(COT, stage_steps=(1200,))
+"""The tour's chain of thought: shorter, since it is only the start for the latents."""
+
+TOUR_LATENT = replace(LATENT, stage_steps=(200, 200, 200, 2000))
+"""The tour's latent SFT."""
+
+TOUR_RL = replace(GRPO, iterations=60, eval_every=20)
+"""The tour's reinforcement learning."""
 
 CHECKPOINTS = Path(__file__).parents[1] / "data" / "checkpoints"
 """The bundled checkpoints."""

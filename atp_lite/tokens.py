@@ -134,7 +134,8 @@ class Collator:
         unknown = self.tokenizer.unk_token_id
         for text, row in zip(texts, rows, strict=True):
             if unknown is not None and unknown in row:
-                bad = next(t for t in self.tokenizer.tokenize(text) if self.tokenizer.convert_tokens_to_ids(t) == unknown)
+                tokens = self.tokenizer.tokenize(text)
+                bad = next(t for t in tokens if self.tokenizer.convert_tokens_to_ids(t) == unknown)
                 raise ValueError(
                     f"{text!r} holds {bad!r}, which the tokenizer does not know: write it with the tokens of its "
                     "vocabulary (for toy arithmetic: whole numbers up to the largest, + - * = and parentheses)"

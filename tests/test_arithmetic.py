@@ -101,7 +101,7 @@ def expressions(draw, depth=3, leaves=DIGITS):
     return draw(st.sampled_from(["{}", "{}", "{}", "({})", "({})*1", "0+({})", "({}) - 0"])).format(text)
 
 
-# --- which steps are needed -------------------------------------------------------------------------------------
+# --- which steps are needed -------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -195,15 +195,15 @@ def test_long_and_deep_expressions_are_read_in_linear_time():
         text = "((3+4)*1-2)" + "+((5-4)*2+0)" * repeats
         best = float("inf")
         for _ in range(4):
-            start = time.perf_counter()
+            start = time.process_time()
             needed_steps(text)
-            best = min(best, time.perf_counter() - start)
+            best = min(best, time.process_time() - start)
         return best
 
     assert seconds(1600) / seconds(400) < 8  # 4 if linear, 16 if quadratic
 
 
-# --- equivalent chains ------------------------------------------------------------------------------------------
+# --- equivalent chains ------------------------------------------------------------------------------------
 
 
 @given(expressions(leaves=st.integers(2, 9)))
@@ -247,12 +247,16 @@ def test_chains_are_made_lazily_and_counted_in_closed_form():
 
 
 def test_too_many_shared_orders_are_refused():
-    parts = "+".join(f"((({i}*{i})+1)-(({i}*{i})-1))" for i in range(2, 60))
-    with pytest.raises(ValueError, match="shared results are too many to count"):
-        count_chains(Problem(parts, (), ""))
+    for parts, message in (
+        (22, "of 109 steps with shared results are too many"),
+        (60, "at most 200 steps, not"),
+    ):
+        text = "+".join(f"((({i}*{i})+1)-(({i}*{i})-1))" for i in range(2, 2 + parts))
+        with pytest.raises(ValueError, match=message):
+            count_chains(Problem(text, (), ""))
 
 
-# --- questions --------------------------------------------------------------------------------------------------
+# --- questions --------------------------------------------------------------------------------------------
 
 
 def test_tree_shapes_are_all_binary_trees():
@@ -322,8 +326,8 @@ def test_hidden_length_says_nothing():
         lengths[len(expression_tokens(problem.question))][len(problem.steps)] += 1
     best_guess = sum(max(steps.values()) for steps in lengths.values()) / len(problems)
     assert best_guess == 1 / 3 and list(lengths) == [question_length(settings, 2)] == [23]
-    shared = [p for p in problems if core_of(p.question) and _operations(core_of(p.question)) > len(p.steps)]
-    assert len(shared) > 30  # some needed fewer steps than operations because a part is repeated
+    shared = [p for p in problems if _operations(core_of(p.question)) > len(p.steps)]
+    assert len(shared) > 200  # many needed fewer steps than operations because a part is repeated
 
 
 def _operations(core):
@@ -335,7 +339,7 @@ def test_plain_length_gives_the_number_of_steps_away():
     assert expression_tokens("(13+4)*2") == ["(", "13", "+", "4", ")", "*", "2"]
 
 
-# --- splits -----------------------------------------------------------------------------------------------------
+# --- splits -----------------------------------------------------------------------------------------------
 
 
 @given(expressions(leaves=st.integers(2, 9)), st.randoms(use_true_random=False))
@@ -355,9 +359,9 @@ def test_splits_are_disjoint_also_as_decorated_twins():
     cores = {split: set() for split in SPLITS}
     for settings in (ArithmeticSettings(), hidden):
         for split in SPLITS:
-            problems = generate(settings, split, {2: 250, 3: 300, 4: 300})
+            problems = generate(settings, split, {2: 200, 3: 200, 4: 200})
             cores[split] |= {core_of(p.question) for p in problems}
-    assert all(len(c) > 1000 for c in cores.values())
+    assert all(len(c) > 700 for c in cores.values())
     for split in SPLITS:
         for other in SPLITS:
             assert split == other or not cores[split] & cores[other]
@@ -383,7 +387,7 @@ def test_split_shares_and_pinned_examples():
     ]  # the first 8 bytes of BLAKE2b, modulo 100: 84, 6, 43, 6, 90
 
 
-# --- determinism ------------------------------------------------------------------------------------------------
+# --- determinism ------------------------------------------------------------------------------------------
 
 
 def test_same_data_in_every_process(repo_root):
@@ -416,14 +420,14 @@ def test_streams_are_independent():
     assert len({p.question for p in small} & {p.question for p in other_seed}) < 10
 
 
-# --- labels -----------------------------------------------------------------------------------------------------
+# --- labels -----------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("hidden", [False, True])
 def test_random_labels_are_uniform_over_the_equivalent_chains(hidden):
     settings = ArithmeticSettings(min_ops=5, max_ops=5, hidden_length=hidden)
     drawn = defaultdict(Counter)
-    for problem in generate(settings, "train", {5: 6000}):
+    for problem in generate(settings, "train", {5: 4000}):
         chains = list(equivalent_chains(problem))
         drawn[len(chains)][chains.index(problem.steps)] += 1
     assert set(drawn) >= {1, 2, 3, 4, 6, 8}
@@ -454,7 +458,7 @@ def check_chain(problem):
 
 @pytest.mark.parametrize("hidden", [False, True])
 def test_label_noise_swaps_the_last_plus_and_minus(hidden):
-    counts = {2: 400, 3: 1500, 4: 1500}
+    counts = {2: 300, 3: 800, 4: 1200}
     clean, noisy, all_noisy = (
         generate(ArithmeticSettings(label_noise=noise, hidden_length=hidden), "train", counts)
         for noise in (0.0, 0.6, 1.0)
@@ -489,12 +493,12 @@ def test_only_training_labels_are_noisy(split):
     )
 
 
-# --- how many ---------------------------------------------------------------------------------------------------
+# --- how many ---------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("split", ["rl", "validation", "test"])
 def test_default_counts_exist(split):
-    settings = ArithmeticSettings(min_ops=1, max_ops=3)
+    settings = ArithmeticSettings(min_ops=1, max_ops=3 if split != "rl" else 2)
     counts = default_counts(split, settings)
     assert Counter(len(p.steps) for p in generate(settings, split)) == counts
 

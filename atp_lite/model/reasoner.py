@@ -147,8 +147,8 @@ class LatentReasoner(PreTrainedModel):
         """
         if question_mask.shape != question.shape or not question_mask[:, -1].all():
             raise ValueError(
-                f"question {tuple(question.shape)} and mask {tuple(question_mask.shape)} must have one shape, padded on "
-                "the left, so that every row's last token is <|start-latent|>"
+                f"question {tuple(question.shape)} and mask {tuple(question_mask.shape)} must have one shape, padded "
+                "on the left, so that every row's last token is <|start-latent|>"
             )
         context, states = read(self.backbone, self.embed(question), question_mask)
         hidden = states[:, -1]  # (B, d) at <|start-latent|>: this is h_1

@@ -49,9 +49,9 @@ def _plain_number(text: str, whole: str, position: int) -> Fraction:
 def parse_number(text: str) -> Fraction:
     """The exact value of one written number.
 
-    Reads `7`, `-7`, `+7`, `.5`, `5.`, `1,234.5`, `$3`, `-$3`, `25%` (1/4), `3/4` and `1e3`; white space around it
-    is dropped. Raises EquationError for anything else, for a zero denominator, and for numbers too large to
-    be meant (more than MAX_DIGITS digits, an exponent beyond MAX_EXPONENT).
+    Reads `7`, `-7`, `+7`, `.5`, `5.`, `1,234.5`, `$3`, `-$3`, `25%` (1/4), `3/4` and `1e3`; white space
+    around it is dropped. Raises EquationError for anything else, for a zero denominator, and for numbers too
+    large to be meant (more than MAX_DIGITS digits, an exponent beyond MAX_EXPONENT).
     """
     stripped = text.strip()
     match = _SIGNED.fullmatch(stripped)
@@ -132,8 +132,8 @@ def evaluate(text: str) -> Fraction:
     """The exact value of an expression of numbers, + - * / %, unary minus or plus and parentheses.
 
     Also reads `×`, `·`, `÷` and the Unicode minus. `%` stands behind its operand: `50*10%` is 5. `//` rounds
-    down, as in two steps of GSM8K. Time is
-    linear in the length of the text, since no number may grow beyond MAX_DIGITS digits.
+    down, as in two steps of GSM8K. Time is linear in the length of the text, since no number may grow beyond
+    MAX_DIGITS digits.
     Raises EquationError for text that is no expression, division by zero and numbers beyond MAX_DIGITS.
     """
     return _work_out(text)[0]

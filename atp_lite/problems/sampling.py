@@ -161,17 +161,21 @@ def _replace(tree: Tree, path: tuple[int, ...], part: Tree) -> Tree:
 def _repeat_a_part(tree: Tree, room: int, n: int, settings: ArithmeticSettings, rng: random.Random) -> Tree:
     """Put a copy of one operation in the place of a leaf, where n steps still do; else the tree as it was."""
     nodes = list(_paths(tree))
-    at, part = rng.choice(nodes)
-    place, leaf = rng.choice(nodes)
-    inside = place[: len(at)] == at  # always so where the part is the whole
-    growth = 4 * sum(not isinstance(node, int) for _, node in _paths(part))
-    if isinstance(part, int) or not isinstance(leaf, int) or inside or growth > room:
-        return tree
-    repeated = _replace(tree, place, part)
-    steps = read(_write(repeated)).steps
-    in_range = all(settings.min_value <= step.value <= settings.max_value for step in steps)
-    different = len({step.text for step in steps}) == len(steps) == n
-    return repeated if in_range and different else tree
+    leaves = [place for place, node in nodes if isinstance(node, int)]
+    parts = [
+        (at, part)
+        for at, part in nodes[1:]
+        if not isinstance(part, int)
+        and 4 * sum(not isinstance(node, int) for _, node in _paths(part)) <= room
+    ]
+    choices = [(part, place) for at, part in parts for place in leaves if place[: len(at)] != at]
+    for part, place in rng.sample(choices, min(3, len(choices))):
+        repeated = _replace(tree, place, part)
+        steps = read(_write(repeated)).steps
+        in_range = all(settings.min_value <= step.value <= settings.max_value for step in steps)
+        if in_range and len({step.text for step in steps}) == len(steps) == n:
+            return repeated
+    return tree
 
 
 def _decorate(tree: Tree, room: int, settings: ArithmeticSettings, rng: random.Random) -> Tree:
@@ -229,7 +233,7 @@ def sample_questions(n: int, count: int, split: Split, settings: ArithmeticSetti
         tree = _build_tree(rng.choice(shapes), operators, numbers, settings)
         if tree is None:
             continue
-        if settings.hidden_length:
+        if settings.hidden_length and rng.random() < 0.5:
             room = question_length(settings, n) - (4 * n - 1)
             tree = _repeat_a_part(tree, room, n, settings, rng)
         question = _write(tree)

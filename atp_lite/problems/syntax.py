@@ -29,7 +29,7 @@ class Token:
     """One token of an arithmetic text."""
 
     kind: str
-    """`number`, one of `+ - * / // % ( )`, `negate` (a minus before its operand) or, from `postfix`, `group`."""
+    """`number`, one of `+ - * / // % ( )`, or from `postfix` also `negate` and `group`."""
     text: str
     """The token as it was typed."""
     position: int
@@ -74,8 +74,8 @@ def postfix(text: str) -> Iterator[Token]:
 
     A `number` puts a value on the stack; `+ - * / //` replace the two upper values by one; `negate` and `%`
     change the upper value; `group` says that the upper value was written in parentheses (its token is the
-    closing one). `*` and `/` bind tighter than `+` and `-`, all four from left to right; a minus before an operand binds
-    tighter than they do, `%` behind one tighter still.
+    closing one). `*` and `/` bind tighter than `+` and `-`, all from left to right; a minus before
+    an operand binds tighter than they do, `%` behind one tighter still.
     Raises EquationError for empty text, a missing operand or operator, and unbalanced parentheses.
     """
     tokens = tokenize(text)

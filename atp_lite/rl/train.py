@@ -13,7 +13,6 @@ import copy
 import json
 import os
 import random
-import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -24,8 +23,8 @@ from torch import Tensor
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm.auto import tqdm
 
-from atp_lite.checkpoint import MetricLog, load_state, save_state
-from atp_lite.evaluate import EvalSettings, evaluate
+from atp_lite.checkpoint import MetricLog, Stopwatch, load_state, save_state
+from atp_lite.evaluate import evaluate
 from atp_lite.model import LatentReasoner, Trace
 from atp_lite.planner import Planner
 from atp_lite.problems import Problem, same_number
@@ -95,7 +94,9 @@ class RLSettings:
         if self.questions % self.mini_batches:
             raise ValueError(f"{self.questions} questions do not split into {self.mini_batches} equal mini-batches")
         if self.objective == "grpo" and self.group_size < 2:
-            raise ValueError(f"group_size is {self.group_size}: GRPO compares trajectories of one question, take 2 or more")
+            raise ValueError(
+                f"group_size is {self.group_size}: GRPO compares trajectories of a question, take 2 or more"
+            )
         if not (self.learn_latents or self.learn_stop or self.learn_answer):
             raise ValueError("nothing would learn: switch on learn_latents, learn_stop or learn_answer")
 
@@ -132,7 +133,7 @@ def train_rl(
         )
     folder = Path(folder)
     run = _Run(planner, settings, mean_sigma(planner, list(questions)[:256]))
-    progress = {"iteration": 0, "best": -1.0, "seconds": 0.0, "sigma": run.sigma}
+    progress = {"iteration": 0, "best": -1.0, "sigma": run.sigma}
     modules = {"model": run.model, "average": run.average}
     if resume:
         progress = load_state(folder / "state", modules, run.optimizer, run.generator)
@@ -153,7 +154,7 @@ def train_rl(
             averaged.save_pretrained(folder / "best")
 
     bar = tqdm(total=settings.iterations, initial=progress["iteration"], desc=settings.objective)
-    started = time.perf_counter() - progress["seconds"]
+    watch = Stopwatch(progress)
     try:
         if progress["iteration"] == 0:
             validate(0)
@@ -166,8 +167,7 @@ def train_rl(
             chosen = random.Random(f"{settings.seed}-{i}").sample(list(questions), settings.questions)
             metrics = run.step(chosen, i, measure_kl=i % settings.eval_every == 0)
             progress["iteration"] = i + 1
-            progress["seconds"] = time.perf_counter() - started
-            log.write(i + 1, **metrics, lr=run.optimizer.param_groups[0]["lr"], seconds=progress["seconds"])
+            log.write(i + 1, **metrics, lr=run.optimizer.param_groups[0]["lr"], **watch.read())
             bar.update()
             if (i + 1) % settings.eval_every == 0 or i + 1 == settings.iterations:
                 validate(i + 1)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 import os
-import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -13,7 +12,7 @@ from pathlib import Path
 import torch
 from tqdm.auto import tqdm
 
-from atp_lite.checkpoint import MetricLog, load_state, save_state
+from atp_lite.checkpoint import MetricLog, Stopwatch, load_state, save_state
 from atp_lite.evaluate import EvalSettings, evaluate
 from atp_lite.planner import Planner
 from atp_lite.problems import Problem
@@ -105,7 +104,7 @@ def train_sft(
         model.parameters(), settings.lr, settings.betas, weight_decay=settings.weight_decay, fused=True
     )
     generator = torch.Generator(model.device).manual_seed(settings.seed)
-    progress = {"step": 0, "best": -1.0, "seconds": 0.0}
+    progress = {"step": 0, "best": -1.0}
     if resume:
         progress = load_state(folder / "state", {"model": model}, optimizer, generator)
     log = MetricLog(folder, progress["step"])
@@ -118,7 +117,7 @@ def train_sft(
         save_state(folder / "state", {"model": model}, optimizer, generator, progress)
 
     bar = tqdm(total=curriculum.total_steps, initial=progress["step"], desc="sft")
-    started = time.perf_counter() - progress["seconds"]
+    watch = Stopwatch(progress)
     try:
         while progress["step"] < curriculum.total_steps:
             step = progress["step"]
@@ -142,7 +141,7 @@ def train_sft(
             optimizer.step()
 
             progress["step"] = step + 1
-            progress["seconds"] = time.perf_counter() - started
+            times = watch.read()
             bar.update()
             if (step + 1) % 50 == 0 or step + 1 == curriculum.total_steps:
                 log.write(
@@ -153,7 +152,7 @@ def train_sft(
                     beta=beta,
                     lr=optimizer.param_groups[0]["lr"],
                     grad_norm=norm.item(),
-                    seconds=progress["seconds"],
+                    **times,
                 )
             if (step + 1) % settings.eval_every == 0 or step + 1 == curriculum.total_steps:
                 limit = stage * model.config.latents_per_step if stage < curriculum.last_stage else None

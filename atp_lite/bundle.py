@@ -1,0 +1,119 @@
+"""The bundled checkpoints: trained by the recipes, measured on the test set, each with a card that says how."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import asdict, replace
+from pathlib import Path
+
+from atp_lite.evaluate import EvalSettings, Evaluation, evaluate
+from atp_lite.planner import ModelSettings, Planner
+from atp_lite.problems import Problem, data_hash, generate, label_errors
+from atp_lite.recipes import ARMS, COT, LATENT, REGIMES
+from atp_lite.rl import RLSettings, train_rl
+from atp_lite.sft import SFTSettings, train_sft
+
+BUNDLED = {
+    "cot": ("clean", "cot"),
+    "atp-sft": ("clean", "atp-sft"),
+    "atp-rl": ("clean", "grpo"),
+    "atp-sft-noisy": ("noisy", "atp-sft"),
+    "atp-rl-noisy": ("noisy", "grpo"),
+}
+"""Name of the checkpoint -> the regime of its labels and the recipe that ends in it."""
+
+PARENTS = {"cot": None, "atp-sft": "cot"} | dict.fromkeys(ARMS, "atp-sft")
+"""Each recipe and the one whose last weights it starts from."""
+
+SETTINGS: dict[str, SFTSettings | RLSettings] = {"cot": COT, "atp-sft": LATENT} | ARMS
+
+
+def regime_data(regime: str) -> dict[str, list[Problem]]:
+    """The four splits of a regime; only the training labels can be wrong."""
+    return {split: generate(REGIMES[regime], split) for split in ("train", "rl", "validation", "test")}
+
+
+def train_recipe(recipe: str, seed: int, data: dict[str, list[Problem]], runs: Path) -> Path:
+    """Train one recipe (and what it starts from) unless `runs` holds it; return the folder of its last weights.
+
+    A run that was cut off is resumed. `runs` holds one folder a recipe, each of one regime and one seed.
+    """
+    folder = runs / recipe
+    if (folder / "last").is_dir():
+        return folder / "last"
+    parent, settings = PARENTS[recipe], replace(SETTINGS[recipe], seed=seed)
+    if parent is None:
+        planner = Planner.toy(seed=seed)
+    else:
+        planner = Planner.from_pretrained(train_recipe(parent, seed, data, runs))
+    resume = (folder / "state").is_dir()
+    if isinstance(settings, SFTSettings):
+        if settings.curriculum.last_stage > 0:
+            planner.model.config.max_latents = ModelSettings().max_latents
+        train_sft(planner, data["train"], data["validation"], settings, folder, resume)
+    else:
+        train_rl(planner, data["rl"], data["validation"], settings, folder, resume)
+    return folder / "last"
+
+
+def measure(planner: Planner, test: list[Problem]) -> tuple[dict, Evaluation]:
+    """Greedy metrics; accuracy when latents are sampled (8 draws); pass@k when answers are sampled too (8 draws).
+
+    Returns the report as plain values, and the greedy evaluation.
+    """
+    thinks = planner.model.config.max_latents > 0
+    result = evaluate(planner, test, EvalSettings(samples=8 if thinks else 0))
+    report = result.to_json()
+    if thinks:
+        drawn = evaluate(planner, test, EvalSettings(samples=8, temperature=1.0, decode=False)).to_json()["metrics"]
+        report["metrics"] |= {name: value for name, value in drawn.items() if name.startswith("pass@")}
+    return report, result
+
+
+def make_checkpoints(out: Path, runs: Path, seed: int = 0) -> None:
+    """Train, measure and write every bundled checkpoint with its card (`card.json` and `README.md`)."""
+    for name, (regime, recipe) in BUNDLED.items():
+        data = regime_data(regime)
+        last = train_recipe(recipe, seed, data, runs / f"{regime}-{seed}")
+        planner = Planner.from_pretrained(last)
+        report, result = measure(planner, data["test"])
+        progress = json.loads((last.parent / "state" / "progress.json").read_text())
+        wrong, labels = map(sum, zip(*label_errors(data["train"]).values(), strict=True))
+        card = {
+            "name": name,
+            "recipe": recipe,
+            "command": "make checkpoints",
+            "seed": seed,
+            "labels": regime,
+            "wrong_labels": round(wrong / labels, 4),
+            "train_hash": data_hash(data["train"]),
+            "test_hash": data_hash(data["test"]),
+            "cpu_minutes": round(progress["cpu_seconds"] / 60, 1),
+            "settings": asdict(replace(SETTINGS[recipe], seed=seed)),
+            "evaluation": report,
+        }
+        shutil.rmtree(out / name, ignore_errors=True)
+        planner.save_pretrained(out / name)
+        (out / name / "card.json").write_text(json.dumps(card, indent=1) + "\n")
+        (out / name / "README.md").write_text(_card_text(card, result))
+        print(f"{out / name}: accuracy {result.accuracy.percent()} %")
+
+
+def _card_text(card: dict, result: Evaluation) -> str:
+    labels = "all right" if card["labels"] == "clean" else f"{100 * card['wrong_labels']:.1f} % wrong, on purpose"
+    facts = {
+        "made by": f"`{card['command']}` (recipe `{card['recipe']}` in `atp_lite/recipes.py`)",
+        "seed": card["seed"],
+        "training labels": labels,
+        "hash of the training data": f"`{card['train_hash']}`",
+        "hash of the test data": f"`{card['test_hash']}`",
+        "CPU minutes of this phase, one thread": card["cpu_minutes"],
+        "mean sigma of the latents": card["evaluation"]["sigma"],
+    }
+    table = "\n".join(f"| {name} | {value} |" for name, value in facts.items())
+    return (
+        f"# {card['name']}\n\nA toy planner; weights at the end of training, not selected on anything.\n\n"
+        f"| | |\n|---|---|\n{table}\n\n{result.to_markdown()}\n\n"
+        "95 % intervals over the test problems (Wilson for shares of problems, normal for means), one training seed.\n"
+    )

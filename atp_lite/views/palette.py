@@ -1,0 +1,110 @@
+"""One look for every picture: colours that colour-blind readers can tell apart, and a layout that fits a page.
+
+The colours are those of Okabe and Ito (2008), without black and yellow, which vanish on a dark or a light page.
+Backgrounds are transparent and text is a middle grey, so a figure can be read on either. Whatever a colour
+says, a shape, a dash or a word says too.
+"""
+
+from __future__ import annotations
+
+import html
+import textwrap
+
+import plotly.graph_objects as go
+
+BLUE, ORANGE, GREEN, VERMILLION = "#0072b2", "#e69f00", "#009e73", "#d55e00"
+SKY, PURPLE, GREY = "#56b4e9", "#cc79a7", "#767676"
+COLOURS = (BLUE, ORANGE, GREEN, PURPLE, SKY, VERMILLION, GREY)
+"""For categories, in this order."""
+SYMBOLS = ("circle", "square", "diamond", "triangle-up", "x", "star", "cross")
+"""For the same categories, so that colour is never the only difference."""
+DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot", "solid")
+"""For lines, in the order of COLOURS."""
+PATTERNS = ("", "/", "x", ".", "\\", "|", "-")
+"""For bars, in the order of COLOURS."""
+SCALE = "Cividis"
+"""For numbers: even to the eye, with and without colour vision."""
+INK, GRID = GREY, "rgba(128,128,128,0.25)"
+FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Liberation Sans', sans-serif"
+CAPTION = "caption"
+"""Name of the annotation that holds a figure's caption."""
+LINE = 104
+"""Characters of a caption's line: what fits into a figure 800 pixels wide."""
+
+_AXIS = {
+    "gridcolor": GRID,
+    "zerolinecolor": GRID,
+    "linecolor": GRID,
+    "automargin": True,
+    "title": {"standoff": 8},
+}
+
+TEMPLATE = go.layout.Template(
+    layout={
+        "font": {"family": FONT, "size": 13, "color": INK},
+        "paper_bgcolor": "rgba(0,0,0,0)",
+        "plot_bgcolor": "rgba(0,0,0,0)",
+        "colorway": list(COLOURS),
+        "title": {"x": 0, "xref": "container", "xanchor": "left", "pad": {"l": 8}, "font": {"size": 16}},
+        "legend": {"orientation": "h", "x": 0, "xanchor": "left", "y": 1.02, "yanchor": "bottom"},
+        "xaxis": _AXIS,
+        "yaxis": _AXIS,
+        "hoverlabel": {"font": {"family": FONT, "size": 13}, "align": "left"},
+        "scene": {
+            f"{axis}axis": {"gridcolor": GRID, "zerolinecolor": GRID, "showbackground": False, "color": INK}
+            for axis in "xyz"
+        },
+    }
+)
+
+
+def plain(text: object) -> str:
+    """Text from data as plotly should show it: as written, with nothing in it taken for markup."""
+    return html.escape(str(text), quote=False)
+
+
+def faint(colour: str, alpha: float = 0.25) -> str:
+    """A `#rrggbb` colour, let through: `rgba(...)`."""
+    red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
+    return f"rgba({red},{green},{blue},{alpha})"
+
+
+def finish(fig: go.Figure, title: str, caption: str, height: int = 420, top: int = 84) -> go.Figure:
+    """Give a figure its title, its caption below, its height and its margins. Its width follows the page.
+
+    The caption is wrapped and drawn as the annotation named `caption`; `layout.meta` has it in one piece.
+    """
+    lines = textwrap.wrap(caption, LINE)
+    fig.update_layout(
+        template=TEMPLATE,
+        title={"text": title, "yref": "container", "y": 1, "yanchor": "top", "pad": {"t": 10, "l": 8}},
+        height=height + 18 * len(lines),
+        margin={"l": 64, "r": 20, "t": top, "b": 62 + 18 * len(lines)},
+        meta={"title": title, "caption": caption},
+    )
+    fig.add_annotation(
+        name=CAPTION,
+        text="<br>".join(lines),
+        showarrow=False,
+        align="left",
+        font={"size": 13},
+        xref="paper",
+        x=0,
+        xanchor="left",
+        xshift=-52,
+        yref="paper",
+        y=0,
+        yanchor="top",
+        yshift=-54,
+    )
+    return fig
+
+
+def without_caption(fig: go.Figure) -> go.Figure:
+    """A copy without title and caption, for a page that writes them itself (and wraps them)."""
+    lines = sum(note.text.count("<br>") + 1 for note in fig.layout.annotations if note.name == CAPTION)
+    copy = go.Figure(fig)
+    copy.layout.annotations = [note for note in fig.layout.annotations if note.name != CAPTION]
+    copy.update_layout(title=None, height=fig.layout.height - 18 * lines - 34)
+    copy.update_layout(margin={"t": fig.layout.margin.t - 34, "b": fig.layout.margin.b - 18 * lines})
+    return copy

@@ -1,0 +1,107 @@
+"""One self-contained page about a run: numbers, curves, a worked example, the latents. It needs no network."""
+
+from __future__ import annotations
+
+import html
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+import plotly.graph_objects as go
+import plotly.io as pio
+from plotly.offline import get_plotlyjs
+
+from atp_lite.views import page
+from atp_lite.views.figures import accuracy_figure, loss_figure, rl_figure
+from atp_lite.views.measure import coherence_graph
+from atp_lite.views.palette import without_caption
+from atp_lite.views.tables import accuracy_html, html_table, thought_html
+from atp_lite.views.thoughts import coherence_figure, trajectory_figure
+
+
+def write_report(
+    path: str | os.PathLike[str],
+    *,
+    facts: Mapping[str, str],
+    evaluations: Mapping[str, Mapping],
+    title: str = "Latent reasoning: a tour",
+    cot_metrics: Iterable[Mapping] = (),
+    sft_metrics: Iterable[Mapping] = (),
+    rl_metrics: Iterable[Mapping] = (),
+    bundled: Mapping[str, Mapping] | None = None,
+    examples: Sequence[Mapping] = (),
+    trajectories: Mapping | None = None,
+) -> Path:
+    """Write the page as ONE HTML file of about 5 MB, plotly.js inside; it opens offline, in light or dark.
+
+    Args:
+        path: the file; its folder is made if need be.
+        facts: what happened, name -> text: minutes, seeds, sizes of the data, machine.
+        evaluations: name -> `Evaluation.to_json()`, in the order of training (CoT, ATP-SFT, ATP-RL).
+        title: of the page.
+        cot_metrics, sft_metrics, rl_metrics: lines of each phase's `metrics.jsonl`; none: the phase is left out.
+        bundled: like `evaluations`, of checkpoints that were trained longer; same names stand side by side.
+        examples: problems to show, each from `thought_table`.
+        trajectories: latents of many problems, from `trajectories`; None leaves the picture out.
+
+    Returns:
+        The path of the file.
+    """
+    sections = [("What happened", html_table(["", ""], [[name, str(text)] for name, text in facts.items()]))]
+    if evaluations:
+        body = page.ACCURACY + accuracy_html(evaluations, bundled)
+        sections.append(
+            ("How many answers are right", body + _figure(accuracy_figure(evaluations), "accuracy"))
+        )
+    runs = [list(run) for run in (cot_metrics, sft_metrics)]
+    if any(runs):
+        losses = _figure(loss_figure(*runs), "losses")
+        sections.append(("From words to latents", page.SFT + losses))
+    if practice := list(rl_metrics):
+        sections.append(("Practice with rewards", page.RL + _figure(rl_figure(practice), "rl")))
+    if examples:
+        shown = "".join(_example(table, i) for i, table in enumerate(examples))
+        sections.append(("Thought by thought", page.EXAMPLE + shown))
+    if trajectories is not None and any(row["latents"] for row in trajectories["rows"]):
+        points = "".join(
+            _figure(trajectory_figure(trajectories, colour), f"latents-{colour}")
+            for colour in ("operator", "step")
+        )
+        sections.append(("The latents as points", page.LATENTS + points))
+    sections.append(("What this page does not show", page.LIMITS))
+
+    links = " · ".join(f"<a href='#part-{i}'>{name}</a>" for i, (name, _) in enumerate(sections, 1))
+    parts = [
+        f"<section id='part-{i}'><h2>{i}. {name}</h2>{body}</section>"
+        for i, (name, body) in enumerate(sections, 1)
+    ]
+    text = page.PAGE.substitute(
+        title=html.escape(title),
+        style=page.STYLE,
+        plotly=get_plotlyjs(),
+        body=f"{page.LEAD}<nav>{links}</nav>{''.join(parts)}",
+    )
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fresh = path.with_name(f".{path.name}.new")
+    fresh.write_text(text, encoding="utf-8")
+    fresh.replace(path)
+    return path
+
+
+def _figure(fig: go.Figure, name: str) -> str:
+    """A figure with its title above and its caption below as text of the page, which wraps."""
+    meta = fig.layout.meta
+    drawn = pio.to_html(
+        without_caption(fig),
+        full_html=False,
+        include_plotlyjs=False,
+        div_id=f"figure-{name}",
+        config={"displaylogo": False, "responsive": True},
+    )
+    return f"<figure><h3>{meta['title']}</h3>{drawn}<figcaption>{meta['caption']}</figcaption></figure>"
+
+
+def _example(table: Mapping, i: int) -> str:
+    graph = coherence_graph([step["text"] for step in table["steps"]], table["answer"], table["reference"])
+    return thought_html(table) + _figure(coherence_figure(graph), f"example-{i}")

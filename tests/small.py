@@ -1,0 +1,137 @@
+"""Small planners for the tests, and the slow obvious way to think: one question, no cache, everything read again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from atp_lite.model import LatentReasoner, Trace
+from atp_lite.planner import ModelSettings, Planner
+from atp_lite.problems import Problem, read_expression
+
+PROBLEMS = [
+    read_expression(text)
+    for text in ("3+4", "(3+4)*2", "(3+4)*(9-2)", "1+2+3+4", "(3+4)*2-1", "9-2", "2*3*4")
+]
+"""One to three steps, questions of three to eleven tokens."""
+
+
+def tiny_planner(c: int = 1, seed: int = 0, **changes) -> Planner:
+    """Random weights, 32 wide, two layers."""
+    sizes = dict(hidden_size=32, layers=2, heads=2, intermediate_size=64, latents_per_step=c)
+    return Planner.toy(ModelSettings(**(sizes | changes)), seed)
+
+
+def lively_planner(c: int = 1, seed: int = 0) -> Planner:
+    """A tiny planner whose rows stop, and end their texts, at different lengths."""
+    planner = tiny_planner(c, seed)
+    model = planner.model
+    model.config.max_answer_tokens = 8
+    with torch.no_grad():
+        model.stop_head.layers[2].weight *= 20
+        for lm in (model.backbone, model.decoder.lm):
+            lm.lm_head.weight[model.config.eos_id] *= 2
+    return planner
+
+
+class Reads:
+    """What a language model is made to read: the (rows, positions) of every forward call while it is open."""
+
+    def __init__(self, lm) -> None:
+        self.lm = lm
+        self.shapes: list[tuple[int, int]] = []
+
+    def __enter__(self) -> list[tuple[int, int]]:
+        def note(module, arguments, named):
+            self.shapes.append(tuple(named["inputs_embeds"].shape[:2]))
+
+        self.handle = self.lm.base_model.register_forward_pre_hook(note, with_kwargs=True)
+        return self.shapes
+
+    def __exit__(self, *_) -> None:
+        self.handle.remove()
+
+
+def hidden_after(lm, embeds: Tensor) -> Tensor:
+    """(1, n, d) -> (n, d): no cache, no mask, positions 0 to n - 1."""
+    positions = torch.arange(embeds.shape[1])[None]
+    return lm.base_model(inputs_embeds=embeds, position_ids=positions, use_cache=False).last_hidden_state[0]
+
+
+def naive_think(model: LatentReasoner, question: Sequence[int], limit: int, length: int | None = None) -> dict:
+    """Mean latents of one question, reading the whole sequence again for each."""
+    embeds = model.embed(torch.tensor([question]))
+    found = {"mu": [], "logvar": [], "stop_logits": []}
+    for t in range(1, (limit if length is None else length) + 1):
+        hidden = hidden_after(model.backbone, embeds)[-1]
+        mu, logvar = model.latent_head(hidden)
+        stop = model.stop_head(hidden)
+        for name, value in zip(found, (mu, logvar, stop), strict=True):
+            found[name].append(value)
+        embeds = torch.cat([embeds, mu[None, None]], dim=1)
+        if length is None and t % model.config.latents_per_step == 0 and stop > 0:
+            break
+    return {name: torch.stack(values) for name, values in found.items()} | {"embeds": embeds}
+
+
+def naive_write(lm, embeds: Tensor, eos_id: int, max_tokens: int) -> tuple[list[int], list[float]]:
+    """Greedy tokens after `embeds` (1, n, d) and their log-probabilities, end token included."""
+    tokens, scores = [], []
+    while len(tokens) < max_tokens and eos_id not in tokens:
+        log_probs = torch.log_softmax(lm.lm_head(hidden_after(lm, embeds)[-1]), -1)
+        tokens.append(int(log_probs.argmax()))
+        scores.append(float(log_probs.max()))
+        embeds = torch.cat([embeds, lm.get_input_embeddings()(torch.tensor([tokens[-1:]]))], dim=1)
+    return tokens, scores
+
+
+def naive_reason(planner: Planner, problem: Problem) -> dict:
+    """What `planner.reason([problem])` must find, one token at a time without a cache."""
+    model, config = planner.model, planner.model.config
+    question = planner.collate.encode([problem])[0].question
+    with torch.no_grad():
+        found = naive_think(model, question, config.max_latents)
+        end = model.embed(torch.tensor([[config.end_id]]))
+        prompt = torch.cat([found["embeds"], end], dim=1)
+        answer = naive_write(model.backbone, prompt, config.eos_id, config.max_answer_tokens)
+        c, steps = config.latents_per_step, []
+        for start in range(0, len(found["mu"]) - c + 1, c):
+            prefix = model.decoder.bridge(found["mu"][None, start : start + c])
+            steps.append(naive_write(model.decoder.lm, prefix, config.eos_id, config.max_step_tokens))
+    return found | {"answer": answer, "steps": steps}
+
+
+def told_trace(
+    answers: Sequence[str],
+    steps: Sequence[Sequence[str]],
+    problems: Sequence[Problem] = (),
+    ended: Sequence[bool] | None = None,
+    n_latents: Sequence[int] | None = None,
+    group_size: int = 1,
+) -> Trace:
+    """A trace with these texts, as if a model one wide had thought and written them."""
+    n = len(answers)
+    counts = torch.tensor([len(own) for own in steps] if n_latents is None else n_latents)
+    most = int(counts.max())
+    mask = torch.arange(most) < counts[:, None]
+    zeros = torch.zeros(n, most, 1)
+    return Trace(
+        question=torch.zeros(n // group_size, 1, dtype=torch.long),
+        question_mask=torch.ones(n // group_size, 1, dtype=torch.long),
+        group_size=group_size,
+        mu=zeros,
+        logvar=zeros,
+        latents=zeros,
+        latent_mask=mask,
+        stop_logits=zeros[..., 0],
+        stop_decided=mask,
+        hidden=zeros,
+        answer=torch.zeros(n, 2, dtype=torch.long),
+        answer_mask=torch.ones(n, 2, dtype=torch.bool),
+        ended=torch.tensor([True] * n if ended is None else list(ended)),
+        problems=list(problems),
+        steps=[list(own) for own in steps],
+        answers=list(answers),
+    )
