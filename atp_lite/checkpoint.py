@@ -8,6 +8,8 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
+import threading
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -18,9 +20,18 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 
-def replace_folder(folder: str | os.PathLike[str], fill: Callable[[Path], None]) -> None:
-    """Let `fill` write a fresh folder, then put it in the place of `folder` in one rename."""
+def recover_folder(folder: str | os.PathLike[str]) -> Path:
+    """Put the old folder back where a crash fell between the two renames of `replace_folder`; return its path."""
     folder = Path(folder)
+    old = folder.with_name(f".{folder.name}.old")
+    if old.exists() and not folder.exists():
+        old.rename(folder)
+    return folder
+
+
+def replace_folder(folder: str | os.PathLike[str], fill: Callable[[Path], None]) -> None:
+    """Let `fill` write a fresh folder, then put it in the place of `folder`."""
+    folder = recover_folder(folder)
     fresh, old = folder.with_name(f".{folder.name}.new"), folder.with_name(f".{folder.name}.old")
     for leftover in (fresh, old):
         shutil.rmtree(leftover, ignore_errors=True)
@@ -72,7 +83,7 @@ def load_state(
         FileNotFoundError: there is no state in this folder.
         ValueError: it belongs to a model or optimizer of another shape.
     """
-    folder = Path(folder)
+    folder = recover_folder(folder)
     if not (folder / "state.safetensors").is_file():
         raise FileNotFoundError(f"{folder} holds no saved run (state.safetensors is missing): start without --resume")
     tensors = load_file(folder / "state.safetensors")
@@ -108,6 +119,33 @@ class Stopwatch:
         now = {"seconds": time.perf_counter() - self.wall, "cpu_seconds": time.process_time() - self.cpu}
         self.progress.update(now)
         return now
+
+
+class HeldInterrupt:
+    """Ctrl-C, held back until `check`: a training step is taken whole or not at all, so a saved state is exact.
+
+    Outside the main thread Python delivers no Ctrl-C, and there is nothing to hold.
+    """
+
+    def __init__(self) -> None:
+        self.pressed = False
+        self.holds = threading.current_thread() is threading.main_thread()
+        if self.holds:
+            self.usual = signal.signal(signal.SIGINT, self._press)
+
+    def _press(self, *_) -> None:
+        self.pressed = True
+
+    def check(self) -> None:
+        """Raise the KeyboardInterrupt that was held back, if there was one."""
+        if self.pressed:
+            self.pressed = False
+            raise KeyboardInterrupt
+
+    def release(self) -> None:
+        """Let Ctrl-C act at once again."""
+        if self.holds:
+            signal.signal(signal.SIGINT, self.usual or signal.default_int_handler)
 
 
 class MetricLog:

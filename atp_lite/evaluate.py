@@ -9,7 +9,7 @@ import json
 import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 import torch
 from tqdm.auto import tqdm
@@ -253,6 +253,8 @@ def evaluate(
         ValueError: there is no problem to evaluate on.
     """
     settings = EvalSettings() if settings is None else settings
+    if planner.model.decoder is None:
+        settings = replace(settings, decode=False)
     problems = sorted(problems, key=lambda p: (len(p.question), len(p.steps)))  # neighbours of one length: less padding
     if not problems:
         raise ValueError("no problems to evaluate on: the file or split is empty")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -147,7 +147,8 @@ class Planner:
 
     def think(self, problems: Sequence[Problem], group_size: int = 1, **how) -> Trace:
         """`LatentReasoner.think` from problems instead of token ids; the trace knows its problems."""
-        batch = self.collate(problems, stage=0).to(self.model.device)
+        bare = [replace(problem, steps=(), answer="") for problem in problems]  # only the question is read
+        batch = self.collate(self.collate.encode(bare), stage=0).to(self.model.device)
         trace = self.model.think(batch.question, batch.question_mask, group_size=group_size, **how)
         trace.problems = [problem for problem in problems for _ in range(group_size)]
         return trace

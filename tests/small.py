@@ -11,10 +11,7 @@ from atp_lite.model import LatentReasoner, Trace
 from atp_lite.planner import ModelSettings, Planner
 from atp_lite.problems import Problem, read_expression
 
-PROBLEMS = [
-    read_expression(text)
-    for text in ("3+4", "(3+4)*2", "(3+4)*(9-2)", "1+2+3+4", "(3+4)*2-1", "9-2", "2*3*4")
-]
+PROBLEMS = [read_expression(text) for text in ("3+4", "(3+4)*2", "(3+4)*(9-2)", "1+2+3+4", "(3+4)*2-1", "9-2", "2*3*4")]
 """One to three steps, questions of three to eleven tokens."""
 
 
@@ -24,12 +21,18 @@ def tiny_planner(c: int = 1, seed: int = 0, **changes) -> Planner:
     return Planner.toy(ModelSettings(**(sizes | changes)), seed)
 
 
-def lively_planner(c: int = 1, seed: int = 0) -> Planner:
-    """A tiny planner whose rows stop, and end their texts, at different lengths."""
+def lively_planner(c: int = 1, seed: int = 34) -> Planner:
+    """A tiny planner whose rows stop, and end their texts, at different lengths, however fresh planners begin."""
     planner = tiny_planner(c, seed)
     model = planner.model
     model.config.max_answer_tokens = 8
+    generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            if parameter.ndim > 1:
+                parameter.normal_(std=0.1, generator=generator)
+            elif name.endswith("bias"):
+                parameter.zero_()
         model.stop_head.layers[2].weight *= 20
         for lm in (model.backbone, model.decoder.lm):
             lm.lm_head.weight[model.config.eos_id] *= 2

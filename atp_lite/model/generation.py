@@ -100,6 +100,8 @@ def write(
         tokens (B, A) with `pad_id` after the end token, and their log-probabilities (B, A), 0 on padding. The
         log-probability is that of the distribution drawn from (temperature 1 when greedy).
     """
+    if temperature is not None and temperature <= 0:
+        raise ValueError(f"temperature is {temperature}: give one above 0, or None for the likeliest token")
     n_rows = hidden.shape[0]
     embed, to_logits = lm.get_input_embeddings(), lm.get_output_embeddings()
     tokens = torch.full((n_rows, max_tokens), pad_id, dtype=torch.long, device=hidden.device)

@@ -23,7 +23,7 @@ from torch import Tensor
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm.auto import tqdm
 
-from atp_lite.checkpoint import MetricLog, Stopwatch, load_state, save_state
+from atp_lite.checkpoint import HeldInterrupt, MetricLog, Stopwatch, load_state, replace_folder, save_state
 from atp_lite.evaluate import evaluate
 from atp_lite.model import LatentReasoner, Trace
 from atp_lite.planner import Planner
@@ -93,6 +93,8 @@ class RLSettings:
         check_weights(self.rewards)
         if self.questions % self.mini_batches:
             raise ValueError(f"{self.questions} questions do not split into {self.mini_batches} equal mini-batches")
+        if not isinstance(self.sigma, str) and self.sigma <= 0 or self.temperature <= 0:
+            raise ValueError(f"sigma {self.sigma}, temperature {self.temperature}: both must be positive to explore")
         if self.objective == "grpo" and self.group_size < 2:
             raise ValueError(
                 f"group_size is {self.group_size}: GRPO compares trajectories of a question, take 2 or more"
@@ -131,6 +133,8 @@ def train_rl(
         raise ValueError(
             f"{len(shared)} of {len(questions)} questions are also in validation: give questions of their own"
         )
+    if settings.questions > len(questions):
+        raise ValueError(f"{settings.questions} questions per iteration, but there are {len(questions)}: take fewer")
     folder = Path(folder)
     run = _Run(planner, settings, mean_sigma(planner, list(questions)[:256]))
     progress = {"iteration": 0, "best": -1.0, "sigma": run.sigma}
@@ -147,14 +151,16 @@ def train_rl(
 
     def validate(iteration: int) -> None:
         result = evaluate(averaged, validation)
-        log.write(iteration, **{f"validation_{name}": e.mean for name, e in result.summary().items()})
-        bar.set_postfix(accuracy=f"{result.accuracy.mean:.3f}", coherence=f"{result.summary()['coherence'].mean:.2f}")
+        metrics = {name: e.mean for name, e in result.summary().items()}
+        log.write(iteration, **{f"validation_{name}": value for name, value in metrics.items()})
+        bar.set_postfix({name: f"{metrics[name]:.3f}" for name in ("accuracy", "coherence") if name in metrics})
         if result.accuracy.mean > progress["best"]:
+            replace_folder(folder / "best", averaged.save_pretrained)
             progress["best"] = result.accuracy.mean
-            averaged.save_pretrained(folder / "best")
 
     bar = tqdm(total=settings.iterations, initial=progress["iteration"], desc=settings.objective)
     watch = Stopwatch(progress)
+    interrupt = HeldInterrupt()
     try:
         if progress["iteration"] == 0:
             validate(0)
@@ -172,11 +178,13 @@ def train_rl(
             if (i + 1) % settings.eval_every == 0 or i + 1 == settings.iterations:
                 validate(i + 1)
                 save()
+            interrupt.check()
         averaged.save_pretrained(folder / "last")
     except KeyboardInterrupt:
         save()
         raise
     finally:
+        interrupt.release()
         bar.close()
         log.close()
     return Planner.from_pretrained(folder / "best")
@@ -209,7 +217,7 @@ class _Run:
         if self.settings.objective == "rejection":
             return metrics | self._rejection(trace, iteration)
         if self.settings.shuffle_rewards:
-            rewards = rewards[torch.randperm(len(rewards), generator=self.generator)]
+            rewards = rewards[self._shuffled(len(rewards))]
         advantages, used = group_advantages(rewards, self.settings.group_size)
         metrics["used_groups"] = used.float().mean().item()
         return metrics | self._grpo(trace, advantages, measure_kl)
@@ -240,7 +248,7 @@ class _Run:
         for _ in range(s.epochs):
             order = torch.arange(len(groups))
             if s.mini_batches > 1:
-                order = torch.randperm(len(groups), generator=self.generator)
+                order = self._shuffled(len(groups))
             for chosen in order.chunk(s.mini_batches):
                 part = trace.questions(chosen) if several else trace
                 rows = (chosen[:, None] * s.group_size + torch.arange(s.group_size)).flatten()
@@ -272,6 +280,10 @@ class _Run:
     def _answer_ce(self, problems: list[Problem]) -> dict[str, float]:
         loss, trace = answer_cross_entropy(self.planner, problems, sample=True, generator=self.generator)
         return {"loss": loss.item(), "grad_norm": self._update(loss)}
+
+    def _shuffled(self, n: int) -> Tensor:
+        """0 .. n - 1 in an order drawn from the run's generator, which lives where the model does."""
+        return torch.randperm(n, generator=self.generator, device=self.generator.device).cpu()
 
     def _update(self, loss: Tensor) -> float:
         self.optimizer.zero_grad()

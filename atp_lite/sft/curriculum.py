@@ -25,10 +25,10 @@ class Curriculum:
     stage_steps: tuple[int, ...]
 
     def __post_init__(self) -> None:
-        if self.first_stage < 0 or not self.stage_steps or min(self.stage_steps) < 0:
+        if self.first_stage < 0 or not self.stage_steps or min(self.stage_steps) < 0 or self.stage_steps[-1] == 0:
             raise ValueError(
-                f"a curriculum from stage {self.first_stage} with steps {self.stage_steps}: stages start at 0 and each "
-                "needs a number of steps, for example --first-stage 1 --stage-steps 300 300 2000"
+                f"a curriculum from stage {self.first_stage} with steps {self.stage_steps}: stages start at 0, each "
+                "needs a number of steps, and the last more than 0, for example --first-stage 1 --stage-steps 300 300 2000"
             )
 
     @property

@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 from tqdm.auto import tqdm
 
-from atp_lite.checkpoint import MetricLog, Stopwatch, load_state, save_state
+from atp_lite.checkpoint import HeldInterrupt, MetricLog, Stopwatch, load_state, replace_folder, save_state
 from atp_lite.evaluate import EvalSettings, evaluate
 from atp_lite.planner import Planner
 from atp_lite.problems import Problem
@@ -118,6 +118,7 @@ def train_sft(
 
     bar = tqdm(total=curriculum.total_steps, initial=progress["step"], desc="sft")
     watch = Stopwatch(progress)
+    interrupt = HeldInterrupt()
     try:
         while progress["step"] < curriculum.total_steps:
             step = progress["step"]
@@ -162,14 +163,16 @@ def train_sft(
                 log.write(step + 1, sigma=result.sigma, **{f"validation_{n}": v for n, v in metrics.items()})
                 bar.set_postfix(stage=stage, accuracy=f"{accuracy:.3f}", sigma=f"{result.sigma:.2f}")
                 if step + 1 > curriculum.last_stage_start and accuracy > progress["best"]:
+                    replace_folder(folder / "best", planner.save_pretrained)
                     progress["best"] = accuracy
-                    planner.save_pretrained(folder / "best")
                 save()
+            interrupt.check()
         planner.save_pretrained(folder / "last")
     except KeyboardInterrupt:
         save()
         raise
     finally:
+        interrupt.release()
         bar.close()
         log.close()
     return Planner.from_pretrained(folder / "best")

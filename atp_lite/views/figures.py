@@ -1,6 +1,6 @@
 """Numbers of training and evaluation -> plotly figures.
 
-Every figure holds plain rounded lists, has axis titles with units, and says in its caption what is to be seen.
+A figure holds plain rounded lists, has axis titles with units, and says in its caption what is to be seen.
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ from atp_lite.views.palette import (
     GREY,
     GRID,
     ORANGE,
-    PATTERNS,
     PURPLE,
     SYMBOLS,
     VERMILLION,
@@ -34,11 +33,11 @@ LOSSES = {
     "loss_dec": ("decoder", ORANGE, "dash"),
     "loss_stop": ("stop", GREEN, "dot"),
 }
-"""The three losses in nats per token or decision; the fourth, KL, is in nats per latent and has its own panel."""
+"""The losses in nats per token or per decision; the fourth, KL, is in nats per latent, on its own panel."""
 
 
 def loss_figure(*runs: Iterable[Mapping]) -> go.Figure:
-    """The four SFT losses and the validation accuracy by optimizer step, with the curriculum's stages marked.
+    """The four SFT losses and the validation accuracy by optimizer step, curriculum stages marked.
 
     Args:
         runs: the lines of each `metrics.jsonl`, in the order of training; later ones go on where the last ended.
@@ -61,13 +60,11 @@ def loss_figure(*runs: Iterable[Mapping]) -> go.Figure:
             steps, shown = series[name]["step"], [value or None for value in values]  # 0: not trained yet
             line = {"color": colour, "dash": dash, "width": 2}
             fig.add_scatter(x=steps, y=shown, name=label, mode="lines", line=line, row=1, col=1)
-    fig.update_yaxes(title_text="loss<br>(nats per token)", type="log", dtick=1, row=1, col=1)
+    fig.update_yaxes(title_text="loss (nats)", type="log", dtick=1, tickformat=".6~f", row=1, col=1)
     if has_kl:
         values = [value or None for value in series["loss_kl"]["value"]]
         line = {"color": PURPLE, "dash": "dashdot", "width": 2}
-        fig.add_scatter(
-            x=series["loss_kl"]["step"], y=values, name="KL", mode="lines", line=line, row=2, col=1
-        )
+        fig.add_scatter(x=series["loss_kl"]["step"], y=values, name="KL", mode="lines", line=line, row=2, col=1)
         fig.update_yaxes(title_text="KL (nats<br>per latent)", rangemode="tozero", row=2, col=1)
     accuracy = series.get("validation_accuracy", {"step": [], "value": []})
     fig.add_scatter(
@@ -82,23 +79,24 @@ def loss_figure(*runs: Iterable[Mapping]) -> go.Figure:
     fig.update_yaxes(title_text="accuracy<br>(%)", range=[0, 103], row=len(rows), col=1)
     fig.update_xaxes(title_text="optimizer step", row=len(rows), col=1)
 
+    fig.update_layout(legend={"y": 1.06})  # above the numbers of the stages
     spans = stages(lines)
     for i, span in enumerate(spans):
-        _mark_stage(
-            fig, span, shaded=i % 2 == 1, wide=span["last"] - span["first"] > 0.16 * lines[-1]["step"]
-        )
+        _mark_stage(fig, span, shaded=i % 2 == 1, wide=span["last"] - span["first"] > 0.16 * lines[-1]["step"])
     return finish(
         fig,
         "Supervised training",
         "Bands are curriculum stages: in stage 0 every step is written in words, in stage k the first k steps "
-        "are latents. Losses are of single batches on a logarithmic axis; lower is better. Accuracy is on "
-        "validation problems, answered greedily.",
+        "are latents. Losses are of single batches, per token (language, decoder) or per decision (stop), on a "
+        "logarithmic axis; lower is better. Accuracy is on validation problems, answered greedily.",
         height=620 if has_kl else 480,
     )
 
 
 def rl_figure(metrics: Iterable[Mapping], window: int = 9) -> go.Figure:
     """A reinforcement-learning run: reward, accuracy, coherence, diversity, used groups, clip fraction.
+
+    Where nothing was ever clipped (one update per rollout), the last panel shows the KL to the start instead.
 
     Args:
         metrics: the lines of its `metrics.jsonl`.
@@ -110,7 +108,7 @@ def rl_figure(metrics: Iterable[Mapping], window: int = 9) -> go.Figure:
     series = curves(metrics)
     if not series:
         raise ValueError("the run has no metrics yet: give the lines of an RL run's metrics.jsonl")
-    fig = make_subplots(3, 2, shared_xaxes=True, vertical_spacing=0.1, horizontal_spacing=0.14)
+    fig = make_subplots(3, 2, shared_xaxes="all", vertical_spacing=0.1, horizontal_spacing=0.14)
     panels = [
         ("mean reward", [("reward", "sampled", BLUE, 1)]),
         ("accuracy (%)", [("sampled_accuracy", "sampled", BLUE, 100), _VALIDATED | {"name": "accuracy"}]),
@@ -119,6 +117,8 @@ def rl_figure(metrics: Iterable[Mapping], window: int = 9) -> go.Figure:
         ("groups that<br>teach (%)", [("used_groups", "sampled", BLUE, 100)]),
         ("clipped<br>actions (%)", [("clip_fraction", "sampled", BLUE, 100)]),
     ]
+    if "kl" in series and not any(series.get("clip_fraction", {"value": []})["value"]):
+        panels[-1] = ("KL to the start<br>(nats)", [("kl", "sampled", BLUE, 1)])
     shown: set[str] = set()
     for i, (title, parts) in enumerate(panels):
         row, col = i // 2 + 1, i % 2 + 1
@@ -139,7 +139,8 @@ def rl_figure(metrics: Iterable[Mapping], window: int = 9) -> go.Figure:
         "Reinforcement learning in the latent space",
         "Sampled: trajectories drawn with noise in the latents, from which the model learns; thin lines are "
         f"single iterations, thick ones the mean of {window}. Validation: other problems, answered without "
-        "noise. A group (all trajectories of one question) teaches only if its rewards differ.",
+        "noise. A group (all trajectories of one question) teaches only if its rewards differ. KL to the start: "
+        "how far the policy has moved, per trajectory.",
         height=640,
     )
 
@@ -160,6 +161,7 @@ def accuracy_figure(evaluations: Mapping[str, Mapping], metric: str = "accuracy"
     counts = sorted({n for result in found.values() for n in result["by_steps"]}, key=int)
     fig = go.Figure()
     for i, (name, result) in enumerate(found.items()):
+        colour = COLOURS[i % len(COLOURS)]
         estimates = [result["metrics"], *(result["by_steps"].get(n, {}) for n in counts)]
         estimates = [group.get(metric) for group in estimates]
         means = _percent([e and e["mean"] for e in estimates])
@@ -167,19 +169,21 @@ def accuracy_figure(evaluations: Mapping[str, Mapping], metric: str = "accuracy"
             x=["all problems", *(f"{n} step" if n == "1" else f"{n} steps" for n in counts)],
             y=means,
             name=plain(name),
-            marker={"color": COLOURS[i % 7], "pattern": {"shape": PATTERNS[i % 7], "fgcolor": "#ffffff"}},
+            marker={"color": faint(colour, 0.45), "line": {"color": colour, "width": 1.5}},
             error_y={
                 "type": "data",
                 "symmetric": False,
                 "array": _percent([e and e["high"] - e["mean"] for e in estimates]),
                 "arrayminus": _percent([e and e["mean"] - e["low"] for e in estimates]),
-                "color": GREY,
-                "thickness": 1.5,
+                "color": colour,
+                "thickness": 2.5,
+                "width": 6,
             },
             text=[None if mean is None else f"{mean:.0f}" for mean in means],
             textposition="inside",
             insidetextanchor="start",
             textangle=0,
+            textfont={"color": GREY, "size": 14},
             customdata=[e and e["n"] for e in estimates],
             hovertemplate="%{x}: %{y:.1f} % of %{customdata} problems<extra>%{fullData.name}</extra>",
         )
@@ -189,8 +193,8 @@ def accuracy_figure(evaluations: Mapping[str, Mapping], metric: str = "accuracy"
     return finish(
         fig,
         label[0].upper() + label[1:] + " on test problems",
-        "Bars are means and whiskers their 95 % intervals over test problems. They say nothing about how much "
-        "another training seed would change.",
+        "Bars are means and whiskers their 95 % intervals over test problems. They do not say how much another "
+        "training seed would change.",
         height=400,
     )
 
@@ -239,11 +243,12 @@ def _add_smooth(fig, series, part, window, row, col, shown) -> None:
         return
     _, label, colour, scale = part
     values = series["value"] if scale == 1 else _percent(series["value"])
-    thin, thick = {"color": faint(colour, 0.35), "width": 1}, {"color": colour, "width": 2.5}
+    thin, thick = {"color": faint(colour, 0.5), "width": 1}, {"color": colour, "width": 2.5}
     where = {"row": row, "col": col}
-    fig.add_scatter(
-        x=series["step"], y=values, mode="lines", line=thin, showlegend=False, hoverinfo="skip", **where
-    )
+    if len(values) <= 2 * window:  # measured now and then: nothing to smooth
+        fig.add_scatter(x=series["step"], y=values, mode="lines+markers", line=thick, showlegend=False, **where)
+        return
+    fig.add_scatter(x=series["step"], y=values, mode="lines", line=thin, showlegend=False, hoverinfo="skip", **where)
     fig.add_scatter(
         x=series["step"],
         y=running_mean(values, window),

@@ -25,14 +25,15 @@ nav { color: var(--soft); }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
 th, td { text-align: left; padding: .35em .9em .35em 0; border-bottom: 1px solid var(--line);
   vertical-align: top; }
+td { white-space: pre-line; }
 thead th { color: var(--soft); font-weight: 600; vertical-align: bottom; }
-tbody th { font-weight: 600; }
+tbody th { font-weight: 600; white-space: nowrap; }
 figure { margin: 1.4em 0; padding: 14px 14px 12px; border: 1px solid var(--line); border-radius: 8px;
   background: var(--card); }
 figcaption { color: var(--soft); font-size: .92em; max-width: 60em; margin-top: .3em; }
 .question { font: 1.15em/1.4 ui-monospace, "Liberation Mono", monospace; overflow-wrap: anywhere; }
 .note { color: var(--soft); }
-.js-plotly-plot .main-svg text:not(.hoverlayer text, .barlayer text) { fill: var(--ink) !important; }
+.js-plotly-plot .main-svg text:not(.hoverlayer text) { fill: var(--ink) !important; }
 """
 
 PAGE = Template("""<!doctype html>
@@ -62,20 +63,22 @@ steps say.</p>
 <p>A model that writes its steps before the answer, such as <code>3+4=7; 9-2=7; 7*7=49</code>, uses a
 <dfn>chain of thought</dfn>. A <dfn>latent</dfn> takes the place of such a step: a list of numbers that the
 model produces and reads back, without turning it into words. A second small network, the
-<dfn>decoder</dfn>, is trained to read each latent back as text, so that we can look inside.</p>
+<dfn>decoder</dfn>, is trained to read each latent back as text, so that we can look inside. The method
+is called Active Latent Planning, ATP-Latent for short.</p>
 """
 
 ACCURACY = """
-<p>Every model answers the same test problems, which none of them has seen. <dfn>Greedy</dfn> means that
-nothing is drawn at random. The numbers in brackets are a 95 % interval: asked other problems of the same
-kind, the result would mostly lie in there. An overlap of two intervals says that the difference may be
-chance. <dfn>Coherence</dfn> is the share of steps whose result is used in a later step or is the answer;
-<dfn>valid steps</dfn> are those whose left side equals their right side.</p>
+<p>Every model answers the same test problems, which none of them has seen, <dfn>greedily</dfn>: nothing is
+drawn at random. Below each share stands its 95 % interval: if all problems of this kind were asked, the share
+would most likely lie in there. Where two intervals overlap, the difference may be chance.
+<dfn>Coherence</dfn> is the share of steps whose result is used in a later step or is the answer;
+<dfn>valid steps</dfn> are those whose left side equals their right side. A <dfn>token</dfn> is one number or
+sign that is written.</p>
 <ul><li><strong>CoT</strong> writes its steps in words.</li>
-<li><strong>ATP-SFT</strong> learned to think in latents by <dfn>supervised fine-tuning</dfn> (SFT): it
-imitated written chains.</li>
-<li><strong>ATP-RL</strong> then practised by <dfn>reinforcement learning</dfn> (RL): it was rewarded for
-what worked.</li></ul>
+<li><strong>ATP-Latent SFT</strong> learned to think in latents by <dfn>supervised fine-tuning</dfn> (SFT): it imitated
+written chains.</li>
+<li><strong>ATP-Latent RL</strong> then practised by <dfn>reinforcement learning</dfn> (RL): it was rewarded for what
+worked.</li></ul>
 """
 
 SFT = """
@@ -83,7 +86,8 @@ SFT = """
 model is by the words it should write; the <em>decoder</em> loss, how badly a latent can be read as its
 step; the <em>stop</em> loss, how badly the model knows when it has thought enough. The fourth is the
 <dfn>KL divergence</dfn>: how far the distribution of a latent is from a plain bell curve. It keeps the
-latents spread out and smooth, so that there is something to explore later.</p>
+latents spread out and smooth, so that there is something to explore later. The unit is the <dfn>nat</dfn>:
+a coin toss is a surprise of 0.7 nats.</p>
 <p>The <dfn>curriculum</dfn> takes the words away step by step: in stage 1 the first step becomes latent, in
 stage 2 the first two, until all are. Accuracy may drop when a stage begins, since the model has lost words
 it relied on.</p>

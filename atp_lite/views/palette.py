@@ -1,8 +1,8 @@
-"""One look for every picture: colours that colour-blind readers can tell apart, and a layout that fits a page.
+"""One look for every picture: colours that colour-blind readers can tell apart, a layout that fits a page.
 
-The colours are those of Okabe and Ito (2008), without black and yellow, which vanish on a dark or a light page.
-Backgrounds are transparent and text is a middle grey, so a figure can be read on either. Whatever a colour
-says, a shape, a dash or a word says too.
+The colours are those of Okabe and Ito (2008), without black and yellow, which vanish on a dark or a light
+page. Backgrounds are transparent and text is a middle grey, so a figure can be read on either. Whatever a
+colour says, a shape, a dash, a position or a word says too.
 """
 
 from __future__ import annotations
@@ -20,10 +20,8 @@ SYMBOLS = ("circle", "square", "diamond", "triangle-up", "x", "star", "cross")
 """For the same categories, so that colour is never the only difference."""
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot", "solid")
 """For lines, in the order of COLOURS."""
-PATTERNS = ("", "/", "x", ".", "\\", "|", "-")
-"""For bars, in the order of COLOURS."""
-SCALE = "Cividis"
-"""For numbers: even to the eye, with and without colour vision."""
+SCALE = [[0.0, BLUE], [0.5, "#9a9a9a"], [1.0, ORANGE]]
+"""For numbers: from dark blue to light orange, which everyone can order and neither page swallows."""
 INK, GRID = GREY, "rgba(128,128,128,0.25)"
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Liberation Sans', sans-serif"
 CAPTION = "caption"
@@ -49,6 +47,7 @@ TEMPLATE = go.layout.Template(
         "legend": {"orientation": "h", "x": 0, "xanchor": "left", "y": 1.02, "yanchor": "bottom"},
         "xaxis": _AXIS,
         "yaxis": _AXIS,
+        "modebar": {"bgcolor": "rgba(0,0,0,0)", "color": GREY, "activecolor": BLUE},
         "hoverlabel": {"font": {"family": FONT, "size": 13}, "align": "left"},
         "scene": {
             f"{axis}axis": {"gridcolor": GRID, "zerolinecolor": GRID, "showbackground": False, "color": INK}
@@ -69,7 +68,12 @@ def faint(colour: str, alpha: float = 0.25) -> str:
     return f"rgba({red},{green},{blue},{alpha})"
 
 
-def finish(fig: go.Figure, title: str, caption: str, height: int = 420, top: int = 84) -> go.Figure:
+def percent(share: float | None) -> float | None:
+    """A share in [0, 1] as a percentage; None stays None."""
+    return None if share is None else round(100 * share, 2)
+
+
+def finish(fig: go.Figure, title: str, caption: str, height: int = 420, bottom: int = 62) -> go.Figure:
     """Give a figure its title, its caption below, its height and its margins. Its width follows the page.
 
     The caption is wrapped and drawn as the annotation named `caption`; `layout.meta` has it in one piece.
@@ -79,7 +83,7 @@ def finish(fig: go.Figure, title: str, caption: str, height: int = 420, top: int
         template=TEMPLATE,
         title={"text": title, "yref": "container", "y": 1, "yanchor": "top", "pad": {"t": 10, "l": 8}},
         height=height + 18 * len(lines),
-        margin={"l": 64, "r": 20, "t": top, "b": 62 + 18 * len(lines)},
+        margin={"l": 64, "r": 20, "t": 84, "b": bottom + 18 * len(lines)},
         meta={"title": title, "caption": caption},
     )
     fig.add_annotation(
@@ -95,7 +99,7 @@ def finish(fig: go.Figure, title: str, caption: str, height: int = 420, top: int
         yref="paper",
         y=0,
         yanchor="top",
-        yshift=-54,
+        yshift=8 - bottom,
     )
     return fig
 

@@ -75,14 +75,12 @@ def fit_projection(traces: Trace | Sequence[Trace], dims: int = 3, seed: int = 0
         raise ValueError(f"all {len(points)} latents are one point: there is no direction to draw them along")
     rng = np.random.default_rng(seed)
     pca = PCA(dims, svd_solver="full").fit(centred)
-    axes = pca.components_  # (k, d)
-    axes = axes * np.sign(axes[np.arange(dims), np.abs(axes).argmax(1)])[:, None]
     draws = [np.linalg.qr(rng.normal(size=(points.shape[1], dims)))[0] for _ in range(100)]
     random = np.mean([(centred @ draw).var(0) / total for draw in draws], axis=0)
     shuffled = PCA(dims, svd_solver="full").fit(rng.permuted(centred, axis=0)).explained_variance_ratio_
     return Projection(
         mean=points.mean(0),
-        axes=axes,
+        axes=pca.components_,  # (k, d), signs as scikit-learn sets them: the largest entry is positive
         explained=tuple(map(rounded, pca.explained_variance_ratio_)),
         random=tuple(map(rounded, random)),
         shuffled=tuple(map(rounded, shuffled)),

@@ -1,4 +1,4 @@
-"""One self-contained page about a run: numbers, curves, a worked example, the latents. It needs no network."""
+"""One self-contained page about a run: numbers, curves, worked examples, latents. It needs no network."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ from atp_lite.views import page
 from atp_lite.views.figures import accuracy_figure, loss_figure, rl_figure
 from atp_lite.views.measure import coherence_graph
 from atp_lite.views.palette import without_caption
+from atp_lite.views.points import trajectory_figure
 from atp_lite.views.tables import accuracy_html, html_table, thought_html
-from atp_lite.views.thoughts import coherence_figure, trajectory_figure
+from atp_lite.views.thoughts import coherence_figure
 
 
 def write_report(
@@ -36,7 +37,7 @@ def write_report(
 
     Args:
         path: the file; its folder is made if need be.
-        facts: what happened, name -> text: minutes, seeds, sizes of the data, machine.
+        facts: what happened, name -> text: minutes, seed, sizes of the data, machine.
         evaluations: name -> `Evaluation.to_json()`, in the order of training (CoT, ATP-SFT, ATP-RL).
         title: of the page.
         cot_metrics, sft_metrics, rl_metrics: lines of each phase's `metrics.jsonl`; none: the phase is left out.
@@ -50,9 +51,7 @@ def write_report(
     sections = [("What happened", html_table(["", ""], [[name, str(text)] for name, text in facts.items()]))]
     if evaluations:
         body = page.ACCURACY + accuracy_html(evaluations, bundled)
-        sections.append(
-            ("How many answers are right", body + _figure(accuracy_figure(evaluations), "accuracy"))
-        )
+        sections.append(("How many answers are right", body + _figure(accuracy_figure(evaluations), "accuracy")))
     runs = [list(run) for run in (cot_metrics, sft_metrics)]
     if any(runs):
         losses = _figure(loss_figure(*runs), "losses")
@@ -64,16 +63,14 @@ def write_report(
         sections.append(("Thought by thought", page.EXAMPLE + shown))
     if trajectories is not None and any(row["latents"] for row in trajectories["rows"]):
         points = "".join(
-            _figure(trajectory_figure(trajectories, colour), f"latents-{colour}")
-            for colour in ("operator", "step")
+            _figure(trajectory_figure(trajectories, colour), f"latents-{colour}") for colour in ("operator", "step")
         )
         sections.append(("The latents as points", page.LATENTS + points))
     sections.append(("What this page does not show", page.LIMITS))
 
     links = " · ".join(f"<a href='#part-{i}'>{name}</a>" for i, (name, _) in enumerate(sections, 1))
     parts = [
-        f"<section id='part-{i}'><h2>{i}. {name}</h2>{body}</section>"
-        for i, (name, body) in enumerate(sections, 1)
+        f"<section id='part-{i}'><h2>{i}. {name}</h2>{body}</section>" for i, (name, body) in enumerate(sections, 1)
     ]
     text = page.PAGE.substitute(
         title=html.escape(title),
@@ -97,7 +94,7 @@ def _figure(fig: go.Figure, name: str) -> str:
         full_html=False,
         include_plotlyjs=False,
         div_id=f"figure-{name}",
-        config={"displaylogo": False, "responsive": True},
+        config={"displayModeBar": False, "responsive": True},
     )
     return f"<figure><h3>{meta['title']}</h3>{drawn}<figcaption>{meta['caption']}</figcaption></figure>"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 from collections.abc import Mapping, Sequence
 
-HEADER = ("step", "decoded", "decoder", "stop", "sigma", "arithmetic", "result used in")
+HEADER = ("step", "decoded as", "probability", "stop", "sigma", "arithmetic", "result used in")
 
 
 def thought_text(table: Mapping) -> str:
@@ -27,9 +27,7 @@ def thought_text(table: Mapping) -> str:
 def thought_html(table: Mapping) -> str:
     """The same as HTML: the question, a table, the answer."""
     rows = _cells(table)
-    body = "".join(
-        "<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>" for row in rows
-    )
+    body = "".join("<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
     head = "".join(f"<th scope='col'>{name}</th>" for name in HEADER)
     steps = f"<div class='scroll'><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
     return (
@@ -47,8 +45,7 @@ def accuracy_html(evaluations: Mapping[str, Mapping], bundled: Mapping[str, Mapp
     """
     bundled = bundled or {}
     names = list(dict.fromkeys([*evaluations, *bundled]))
-    columns = ["model", "right answers, %"]
-    columns += ["trained longer: right answers, %"] if bundled else []
+    columns = ["model", "right, %"] + (["right if trained longer, %"] if bundled else [])
     columns += ["coherence, %", "valid steps, %", "latents", "answer tokens", "problems"]
     rows = []
     for name in names:
@@ -56,10 +53,9 @@ def accuracy_html(evaluations: Mapping[str, Mapping], bundled: Mapping[str, Mapp
         there = bundled.get(name, {}).get("metrics", {})
         row = [name, _interval(here.get("accuracy"))]
         row += [_interval(there.get("accuracy"))] if bundled else []
-        shown = here or there
-        row += [_interval(shown.get("coherence")), _interval(shown.get("equations_right"))]
-        row += [_mean(shown.get("latents")), _mean(shown.get("answer_tokens"))]
-        rows.append([*row, str(shown["accuracy"]["n"]) if "accuracy" in shown else "–"])
+        row += [_interval(here.get("coherence")), _interval(here.get("equations_right"))]
+        row += [_mean(here.get("latents")), _mean(here.get("answer_tokens"))]
+        rows.append([*row, str(here["accuracy"]["n"]) if "accuracy" in here else "–"])
     return html_table(columns, rows)
 
 
@@ -103,16 +99,14 @@ def _verdict(table: Mapping) -> str:
 
 def _cost(table: Mapping) -> str:
     latents, tokens = table["n_latents"], table["n_answer_tokens"]
-    counts = (
-        f"{latents} latent{'' if latents == 1 else 's'}, {tokens} answer token{'' if tokens == 1 else 's'}"
-    )
+    counts = f"{latents} latent{'' if latents == 1 else 's'}, {tokens} answer token{'' if tokens == 1 else 's'}"
     return f"({counts}; coherence {100 * table['coherence']:.0f} %)"
 
 
 def _interval(estimate: Mapping | None) -> str:
     if estimate is None:
         return "–"
-    return f"{100 * estimate['mean']:.1f} [{100 * estimate['low']:.1f}, {100 * estimate['high']:.1f}]"
+    return f"{100 * estimate['mean']:.1f}\n{100 * estimate['low']:.1f}\u2060–\u2060{100 * estimate['high']:.1f}"
 
 
 def _mean(estimate: Mapping | None) -> str:

@@ -1,0 +1,172 @@
+"""Latents as points -> a plotly figure in two or three dimensions."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Literal
+
+import plotly.graph_objects as go
+
+from atp_lite.coherence import read_equation
+from atp_lite.views.palette import COLOURS, DASHES, GREY, INK, SCALE, SYMBOLS, faint, finish, percent, plain
+
+Colouring = Literal["step", "operator", "result", "correct", "stop"]
+
+OPERATORS = {"+": "+ (add)", "-": "− (subtract)", "*": "× (multiply)", "/": "÷ (divide)"}
+OPERATORS |= {"×": OPERATORS["*"], "÷": OPERATORS["/"]}
+
+
+def trajectory_figure(data: Mapping, colour: Colouring = "step", dims: Literal[2, 3] = 2, paths: int = 3) -> go.Figure:
+    """The latents of many problems as points on the first principal axes, and the paths of some.
+
+    Args:
+        data: what `trajectories` returns.
+        colour: what the colour says: number of the step, its operator, its result, whether the answer was right,
+            or the probability of stopping.
+        dims: axes to draw.
+        paths: so many problems, the first ones, have their latents joined by a line.
+
+    Raises:
+        ValueError: no row has a latent, there are not so many axes, or `colour` is none of the above.
+    """
+    if colour not in _GROUPS and colour not in _VALUES:
+        raise ValueError(f"colour {colour!r}: choose step, operator, result, correct or stop")
+    if len(data["explained"]) < dims:
+        raise ValueError(f"the projection has {len(data['explained'])} axes: fit one with dims={dims}")
+    rows = [row for row in data["rows"] if row["latents"]]
+    if not rows:
+        raise ValueError("no row has a latent (a model that reasons in words has none): nothing to draw")
+    axes = "xyz"[:dims]
+    scatter = go.Scatter3d if dims == 3 else go.Scatter
+    fig = go.Figure()
+    points = [(row, latent) for row in rows for latent in row["latents"]]
+    for label, marker, group in _coloured(points, colour, small=dims == 3):
+        fig.add_trace(
+            scatter(
+                **{axis: [latent["x"][k] for _, latent in group] for k, axis in enumerate(axes)},
+                mode="markers",
+                marker=marker,
+                name=label,
+                text=[_about(row, latent) for row, latent in group],
+                hovertemplate="%{text}<extra></extra>",
+            )
+        )
+    for i, row in enumerate(rows[:paths]):  # over the points
+        fig.add_trace(
+            scatter(
+                **{axis: [latent["x"][k] for latent in row["latents"]] for k, axis in enumerate(axes)},
+                mode="lines+text",
+                line={"color": INK, "width": 5 if dims == 3 else 2.5, "dash": DASHES[i % len(DASHES)]},
+                text=[f"<b>{latent['number']}</b>" for latent in row["latents"]],
+                textposition="top center",
+                textfont={"size": 14, "color": INK},
+                name=f"paths of {_count(len(rows[:paths]), 'problem')}",
+                showlegend=i == 0,
+                hoverinfo="skip",
+            )
+        )
+    shares = data["explained"][:dims]
+    unit = "" if dims == 3 else " in latent units"  # a title of a 3-D axis must be short
+    titles = {
+        f"{axis}axis": {"title": {"text": f"axis {k + 1}{unit} ({100 * shares[k]:.0f} % of variance)"}}
+        for k, axis in enumerate(axes)
+    }
+    scene = {"aspectmode": "cube", "camera": {"eye": {"x": 1.5, "y": 1.5, "z": 0.9}, "center": {"z": -0.12}}}
+    fig.update_layout(**({"scene": titles | scene} if dims == 3 else titles))
+    fig.update_layout(legend={"itemsizing": "constant"})
+    return finish(
+        fig,
+        f"Latents on {dims} principal axes, coloured by {_NAMES[colour]}",
+        f"Each point is one latent; hover to read it. Lines join those of {_count(len(rows[:paths]), 'problem')}, "
+        f"numbered in order. The {dims} axes hold {_share(shares)} of the variance of {data['n_reference']} latents; "
+        f"{dims} random directions hold {_share(data['random'][:dims])}, and the same analysis of shuffled latents "
+        f"finds {_share(data['shuffled'][:dims])}. What is close here may be far apart in the dimensions not drawn.",
+        height=620 if dims == 3 else 500,
+    )
+
+
+# ------------------------------------------------------------------ parts of the figure
+
+_NAMES = {
+    "step": "step",
+    "operator": "operator",
+    "result": "result",
+    "correct": "whether the answer is right",
+    "stop": "stop probability",
+}
+
+
+def _operator(text: str) -> str:
+    """The one operator of a step, `several`, or `no equation`."""
+    equation = read_equation(text)
+    if equation is None:
+        return "no equation"
+    found = set(re.findall(r"(?<=[\d.%)])\s*([-+*/×÷])", equation.lhs))
+    return OPERATORS[found.pop()] if len(found) == 1 else "several"
+
+
+_GROUPS = {
+    "step": lambda row, latent: f"step {latent['step']}",
+    "operator": lambda row, latent: _operator(latent["text"]),
+    "correct": lambda row, latent: {True: "right answer", False: "wrong answer"}.get(row["correct"], "unknown"),
+}
+_VALUES = {
+    "stop": ("stop (%)", lambda latent: percent(latent["stop"])),
+    "result": ("result", lambda latent: _result(latent["text"])),
+}
+
+
+_RANKS = {label: i for i, label in enumerate(dict.fromkeys(OPERATORS.values()))}
+_RANKS |= {"several": 4, "no equation": 6, "right answer": 0, "wrong answer": 5, "unknown": 6}
+
+
+def _rank(label: str) -> int:
+    """Place of a category in the legend and its colour, whichever others are there: `step 3` -> 2."""
+    return _RANKS[label] if label in _RANKS else int(label.removeprefix("step ")) - 1
+
+
+def _coloured(points: list, colour: str, small: bool):
+    """(label, marker, points) of each trace: one for each category, or one with a scale."""
+    size = {"size": 3 if small else 7, "opacity": 0.6}
+    if colour in _GROUPS:
+        groups: dict[str, list] = {}
+        for row, latent in points:
+            groups.setdefault(_GROUPS[colour](row, latent), []).append((row, latent))
+        allowed = ("circle", "square", "diamond", "cross", "x") if small else SYMBOLS
+        for i, label in enumerate(sorted(groups, key=_rank)):
+            look = {"color": COLOURS[_rank(label) % len(COLOURS)], "symbol": allowed[i % len(allowed)]}
+            yield label, size | look, groups[label]
+        return
+    title, value = _VALUES[colour]
+    known = [point for point in points if value(point[1]) is not None]
+    unknown = [point for point in points if value(point[1]) is None]
+    if known:
+        bar = {"title": {"text": title}, "thickness": 14, "outlinewidth": 0}
+        look = {"color": [value(latent) for _, latent in known], "colorscale": SCALE, "colorbar": bar}
+        yield "latent", size | look | {"line": {"width": 0.5, "color": faint(GREY, 0.8)}}, known
+    if unknown:
+        yield "no equation", size | {"color": GREY, "symbol": "x"}, unknown
+
+
+def _result(text: str) -> float | None:
+    equation = read_equation(text)
+    return None if equation is None else round(float(equation.rhs), 4)
+
+
+def _about(row: Mapping, latent: Mapping) -> str:
+    """What a point says when the mouse is over it."""
+    verdict = {True: "right", False: f"wrong, it is {row['reference']}"}.get(row["correct"], "not checked")
+    return (
+        f"{plain(row['question'])}<br>latent {latent['number']}, step {latent['step']}: "
+        f"<b>{plain(latent['text'])}</b><br>stop {percent(latent['stop'])} %, sigma {latent['sigma']}"
+        f"<br>answer {plain(row['answer'])} ({plain(verdict)})"
+    )
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def _share(shares: list[float]) -> str:
+    return f"{100 * sum(shares):.0f} %"

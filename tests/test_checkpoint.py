@@ -1,0 +1,186 @@
+"""What was saved is what is loaded, bit for bit; a crash leaves the old state."""
+
+import json
+
+import pytest
+import torch
+from small import PROBLEMS, lively_planner, tiny_planner
+from torch import nn
+from transformers import AutoModel
+
+from atp_lite.checkpoint import MetricLog, load_state, read_metrics, replace_folder, save_state
+from atp_lite.model import LatentReasoner, ReasonerConfig
+from atp_lite.planner import Planner
+
+# --- models ---
+
+
+@pytest.mark.parametrize("c", [1, 2])
+def test_saved_equals_loaded(c, tmp_path):
+    planner = lively_planner(c)
+    planner.save_pretrained(tmp_path)
+    names = {path.name for path in tmp_path.iterdir()}
+    assert {"config.json", "model.safetensors", "tokenizer.json"} <= names
+    assert not [name for name in names if name.endswith((".bin", ".pt", ".pth", ".pkl"))]
+    loaded = Planner.from_pretrained(tmp_path)
+    own = planner.model.state_dict()
+    for model in (loaded.model, AutoModel.from_pretrained(tmp_path)):
+        assert type(model) is LatentReasoner
+        state = model.state_dict()
+        assert list(state) == list(own) and all(torch.equal(state[key], own[key]) for key in own)
+        assert model.config.latents_per_step == c and model.config.max_answer_tokens == 8
+    before, after = planner.reason(PROBLEMS), loaded.reason(PROBLEMS)
+    # the weights are the same bits, but kernels round by where they lie in memory
+    torch.testing.assert_close(before.mu, after.mu, atol=1e-5, rtol=1e-5)
+    assert before.answers == after.answers and before.steps == after.steps
+    assert not loaded.model.training
+    assert loaded.tokenizer.get_vocab() == planner.tokenizer.get_vocab()
+    assert loaded.tokenizer.pad_token_id != loaded.tokenizer.eos_token_id
+
+
+def test_other_backbones_and_tied_embeddings_survive(tmp_path):
+    config = tiny_planner().model.config.to_dict()
+    size = dict(n_embd=32, n_layer=1, n_head=2, n_positions=64, vocab_size=60)
+    lms = dict(backbone=dict(model_type="gpt2", **size), decoder=None)  # GPT-2 ties its embeddings
+    torch.manual_seed(0)
+    model = LatentReasoner(ReasonerConfig(**(config | lms))).eval()
+    assert model.backbone.lm_head.weight is model.backbone.transformer.wte.weight
+    Planner(model, tiny_planner().tokenizer).save_pretrained(tmp_path)
+    loaded = Planner.from_pretrained(tmp_path)
+    assert loaded.model.backbone.lm_head.weight is loaded.model.backbone.transformer.wte.weight
+    own, state = model.state_dict(), loaded.model.state_dict()
+    assert own.keys() == state.keys() and all(torch.equal(state[key], own[key]) for key in own)
+
+
+def test_the_seed_makes_the_model_and_nothing_else_does():
+    torch.manual_seed(1)
+    one = tiny_planner(seed=3).model.state_dict()
+    torch.manual_seed(2)
+    state = torch.get_rng_state()
+    two, other = tiny_planner(seed=3).model.state_dict(), tiny_planner(seed=4).model.state_dict()
+    assert torch.equal(torch.get_rng_state(), state)
+    assert all(torch.equal(one[key], two[key]) for key in one)
+    assert any(not torch.equal(one[key], other[key]) for key in one)
+
+
+def test_a_folder_that_is_no_checkpoint_is_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"config\.json is missing.*give a folder"):
+        Planner.from_pretrained(tmp_path / "nowhere")
+    tiny_planner().save_pretrained(tmp_path)
+    (tmp_path / "tokenizer.json").unlink()
+    with pytest.raises(FileNotFoundError, match=rf"{tmp_path.name}.*tokenizer\.json is missing"):
+        Planner.from_pretrained(tmp_path)
+
+
+# --- states of runs ---
+
+
+class Run:
+    """Two layers, Adam and a source of noise; a step uses all three."""
+
+    def __init__(self, seed: int = 0) -> None:
+        torch.manual_seed(seed)
+        self.model = nn.Linear(3, 2)
+        self.optimizer = torch.optim.AdamW(self.model.parameters(), lr=0.1, fused=True)
+        self.generator = torch.Generator().manual_seed(seed)
+
+    def steps(self, n: int) -> None:
+        for _ in range(n):
+            noise = torch.randn(4, 3, generator=self.generator)
+            self.optimizer.zero_grad()
+            self.model(noise).square().sum().backward()
+            self.optimizer.step()
+
+    @property
+    def parts(self):
+        return {"model": self.model}, self.optimizer, self.generator
+
+
+def test_a_loaded_run_goes_on_exactly(tmp_path):
+    through, first, second = Run(), Run(), Run(seed=9)
+    through.steps(10)
+    first.steps(4)
+    save_state(tmp_path / "state", *first.parts, {"step": 4, "best": 0.1})
+    assert load_state(tmp_path / "state", *second.parts) == {"step": 4, "best": 0.1}
+    second.steps(6)
+    assert torch.equal(second.model.weight, through.model.weight)
+    assert torch.equal(second.model.bias, through.model.bias)
+    assert {path.suffix for path in (tmp_path / "state").iterdir()} == {".safetensors", ".json"}
+
+
+def test_a_crash_while_writing_leaves_the_old_state(tmp_path, monkeypatch):
+    run, other = Run(), Run(seed=1)
+    save_state(tmp_path / "state", *run.parts, {"step": 1})
+    kept = run.model.weight.detach().clone()
+    run.steps(3)
+
+    def full_disk(tensors, path):
+        path.write_bytes(b"half a fi")
+        raise OSError("no space left")
+
+    monkeypatch.setattr("atp_lite.checkpoint.save_file", full_disk)
+    with pytest.raises(OSError, match="no space"):
+        save_state(tmp_path / "state", *run.parts, {"step": 4})
+    monkeypatch.undo()
+    assert load_state(tmp_path / "state", *other.parts) == {"step": 1}
+    assert torch.equal(other.model.weight, kept)
+    save_state(tmp_path / "state", *run.parts, {"step": 4})  # and the next save is not in the way of itself
+    assert load_state(tmp_path / "state", *other.parts) == {"step": 4}
+    assert [path.name for path in tmp_path.iterdir()] == ["state"]
+
+
+def test_a_crash_between_the_two_renames_loses_nothing(tmp_path, monkeypatch):
+    run, other = Run(), Run(seed=1)
+    save_state(tmp_path / "state", *run.parts, {"step": 1})
+    rename = type(tmp_path).rename
+
+    def killed(self, target):
+        if str(target) == str(tmp_path / "state"):
+            raise KeyboardInterrupt
+        return rename(self, target)
+
+    monkeypatch.setattr(type(tmp_path), "rename", killed)
+    with pytest.raises(KeyboardInterrupt):
+        save_state(tmp_path / "state", *run.parts, {"step": 2})
+    monkeypatch.undo()
+    assert load_state(tmp_path / "state", *other.parts)["step"] in (1, 2)
+
+
+def test_replace_folder_leaves_nothing_of_the_old_one(tmp_path):
+    replace_folder(tmp_path / "a" / "it", lambda folder: (folder / "old.txt").write_text("1"))
+    replace_folder(tmp_path / "a" / "it", lambda folder: (folder / "new.txt").write_text("2"))
+    assert [path.name for path in (tmp_path / "a").rglob("*")] == ["it", "new.txt"]
+
+
+def test_errors_name_the_folder_and_the_way_out(tmp_path):
+    run = Run()
+    with pytest.raises(FileNotFoundError, match=r"state\.safetensors is missing.*without --resume"):
+        load_state(tmp_path / "state", *run.parts)
+    save_state(tmp_path / "state", *run.parts, {})
+    other = nn.Linear(3, 5)
+    with pytest.raises(ValueError, match="another model; resume with the settings"):
+        load_state(tmp_path / "state", {"model": other}, torch.optim.AdamW(other.parameters()), run.generator)
+
+
+# --- metrics ---
+
+
+def test_a_resumed_log_has_no_step_twice_and_a_fresh_one_starts_empty(tmp_path):
+    log = MetricLog(tmp_path)
+    for step in (1, 2, 3):
+        log.write(step, loss=1 / step, stage="a")
+    log.close()
+    with (tmp_path / "metrics.jsonl").open("a") as file:
+        file.write('{"step": 4, "lo')  # killed while writing
+    assert [line["step"] for line in read_metrics(tmp_path / "metrics.jsonl")] == [1, 2, 3]
+    log = MetricLog(tmp_path, step=2)
+    log.write(3, loss=9.0)
+    log.close()
+    lines = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
+    assert lines == [
+        {"step": 1, "loss": 1.0, "stage": "a"},
+        {"step": 2, "loss": 0.5, "stage": "a"},
+        {"step": 3, "loss": 9.0},
+    ]
+    MetricLog(tmp_path).close()
+    assert read_metrics(tmp_path / "metrics.jsonl") == [] == read_metrics(tmp_path / "none.jsonl")

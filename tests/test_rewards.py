@@ -1,0 +1,95 @@
+"""Every reward by hand, and the paper's total as their weighted sum."""
+
+import pytest
+import torch
+from small import told_trace
+
+from atp_lite.problems import Problem
+from atp_lite.rl import REWARDS, RLSettings, register, total_reward
+
+FOURTEEN = Problem("(3+4)*2", ("3+4=7", "7*2=14"), "14")
+TRACE = told_trace(
+    answers=["14", "14.0", "15", "14", "", "x", "14"],
+    steps=[
+        ["3+4=7", "7*2=14"],  # right, coherent
+        ["3+4=7", "9-2=7"],  # right answer from nowhere
+        ["3+4=7", "7+8=15"],  # coherent, but wrong
+        ["3+4=8", "8+6=14"],  # coherent, right answer, wrong arithmetic
+        ["3+4=7"],
+        [],
+        ["3+4=7", "7*2=14"],  # right, cut off before its end token
+    ],
+    problems=[FOURTEEN] * 7,
+    ended=[True] * 6 + [False],
+)
+BY_HAND = {
+    "correct": [1, 1, 0, 1, 0, 0, 1],
+    "coherence": [1, 0, 1, 1, 0, 0, 1],
+    "correct-coherence": [1, 0, 0, 1, 0, 0, 1],
+    "format": [1, 1, 1, 1, 0, 0, 0],
+    "validity": [1, 1, 1, 0.5, 1, 0, 1],
+    "length": [-2, -2, -2, -2, -1, 0, -2],
+}
+
+
+@pytest.mark.parametrize("name", BY_HAND)
+def test_rewards_by_hand(name):
+    assert REWARDS[name](TRACE, TRACE.problems).tolist() == BY_HAND[name]
+
+
+def test_every_registered_reward_is_tested_here():
+    assert set(REWARDS) == set(BY_HAND)
+
+
+@pytest.mark.parametrize(("coherent", "form"), [(1.0, 0.5), (0.1, 0.5), (2.0, 5.0)])
+def test_total_is_the_formula_of_the_paper(coherent, form):
+    weights = {"correct": 1.0, "correct-coherence": coherent, "format": form}
+    total, parts = total_reward(TRACE, TRACE.problems, weights)
+    expected = [
+        (1 + coherent * r_coh) * r_correct + form * r_format
+        for r_coh, r_correct, r_format in zip(BY_HAND["coherence"], BY_HAND["correct"], BY_HAND["format"], strict=True)
+    ]
+    torch.testing.assert_close(total, torch.tensor(expected))
+    assert list(parts) == list(weights)
+
+
+def test_the_default_is_the_papers_total():
+    total, _ = total_reward(TRACE, TRACE.problems, RLSettings().rewards)
+    assert total.tolist() == [2.5, 1.5, 0.5, 2.5, 0.0, 0.0, 2.0]
+
+
+def test_coherence_alone_reads_no_label():
+    strangers = [Problem("1+1", (), "2")] * 7
+    alone, _ = total_reward(TRACE, strangers, {"coherence": 1.0})
+    assert alone.tolist() == BY_HAND["coherence"]
+
+
+def test_a_partly_coherent_chain_gets_its_share():
+    trace = told_trace(["14"], [["3+4=7", "9-2=7", "1+1=2", "7*2=14"]], [FOURTEEN])
+    # both sevens and the two are operands of 7*2, whose 14 is the answer
+    assert total_reward(trace, trace.problems, {"coherence": 1.0})[0].item() == 1.0
+    trace = told_trace(["14"], [["1+1=2", "3+4=7", "8+6=14"]], [FOURTEEN])
+    assert total_reward(trace, trace.problems, {"coherence": 1.0})[0].item() == pytest.approx(1 / 3)
+
+
+def test_errors_name_the_reward_and_the_way_out():
+    with pytest.raises(ValueError, match=r"\['kindness'\]: choose from coherence, correct, .*validity"):
+        total_reward(TRACE, TRACE.problems, {"kindness": 1.0, "correct": 1.0})
+    with pytest.raises(ValueError, match="none given: choose from"):
+        total_reward(TRACE, TRACE.problems, {})
+    with pytest.raises(ValueError, match="kindness"):
+        RLSettings(rewards={"kindness": 1.0})
+    with pytest.raises(ValueError, match="'correct' already.*another name"):
+        register("correct")(lambda trace, problems: None)
+    assert REWARDS["correct"].__name__ == "correct"
+    unanswered = told_trace(["14"], [[]])
+    unanswered.ended = None
+    with pytest.raises(ValueError, match="no answer yet"):
+        REWARDS["format"](unanswered, [FOURTEEN])
+
+
+def test_a_reward_of_your_own(monkeypatch):
+    monkeypatch.setattr("atp_lite.rl.rewards.REWARDS", dict(REWARDS))
+    register("short")(lambda trace, problems: (trace.n_latents < 2).float())
+    total, _ = total_reward(TRACE, TRACE.problems, {"short": 2.0})
+    assert total.tolist() == [0, 0, 0, 0, 2, 2, 0]

@@ -1,0 +1,327 @@
+"""The RL loop: rollouts, updates, controls; exact resume."""
+
+import json
+import random
+import signal
+from dataclasses import replace
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from small import PROBLEMS, lively_planner, tiny_planner, told_trace
+
+from atp_lite.checkpoint import read_metrics
+from atp_lite.problems import Problem, read_expression
+from atp_lite.rl import (
+    RLSettings,
+    answer_cross_entropy,
+    clipped_surrogate,
+    group_advantages,
+    mean_sigma,
+    policy_log_probs,
+    train_rl,
+    verified_chains,
+)
+from atp_lite.rl.train import _Run, rollout_metrics
+
+QUESTIONS = [read_expression(f"{a}+{b}") for a in range(1, 5) for b in range(5, 8)]
+QUESTIONS += [read_expression(f"({a}+{b})*2") for a in range(1, 4) for b in range(5, 8)]
+VALIDATION = [read_expression(text) for text in ("9-2", "8-3", "(8-3)*2")]
+SETTINGS = RLSettings(
+    iterations=6,
+    questions=4,
+    group_size=4,
+    mini_batches=2,
+    epochs=2,
+    lr=1e-3,
+    warmup_iterations=2,
+    eval_every=2,
+    learn_stop=True,
+    rewards={"length": 1.0, "format": 0.5},  # these differ between trajectories of an untrained planner
+)
+
+
+def trained(folder, settings=SETTINGS, resume=False, planner=None):
+    planner = lively_planner() if planner is None else planner
+    return train_rl(planner, QUESTIONS, VALIDATION, settings, folder, resume=resume)
+
+
+def timeless(values: dict) -> dict:
+    return {key: value for key, value in values.items() if "seconds" not in key}
+
+
+def assert_same_run(one, two):
+    first, second = load_file(one / "state/state.safetensors"), load_file(two / "state/state.safetensors")
+    assert first.keys() == second.keys()
+    for key in first:
+        assert torch.equal(first[key], second[key]), key
+    lines = [[timeless(line) for line in read_metrics(run / "metrics.jsonl")] for run in (one, two)]
+    assert lines[0] == lines[1] and lines[0]
+    progress = [timeless(json.loads((run / "state/progress.json").read_text())) for run in (one, two)]
+    assert progress[0] == progress[1]
+    best = [load_file(run / "best/model.safetensors") for run in (one, two)]
+    assert all(torch.equal(best[0][key], best[1][key]) for key in best[0])
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("uninterrupted")
+    trained(folder)
+    return folder
+
+
+# --- the loop ---
+
+
+def test_every_iteration_is_logged_and_something_is_learned(uninterrupted):
+    lines = read_metrics(uninterrupted / "metrics.jsonl")
+    assert [line["step"] for line in lines] == [0, 1, 2, 2, 3, 4, 4, 5, 6, 6]
+    assert any(line.get("used_groups", 0) > 0 for line in lines)
+    state = load_file(uninterrupted / "state/state.safetensors")
+    fresh = lively_planner().model.state_dict()
+    for key, value in fresh.items():
+        frozen = key.startswith("decoder.") or key == "latent_head.log_variance.weight"
+        frozen |= key == "latent_head.log_variance.bias"  # no sigma of the head is in the policy
+        assert torch.equal(state[f"model/{key}"], value) == frozen, key
+
+
+def test_the_same_seed_gives_the_same_weights(uninterrupted, tmp_path):
+    torch.manual_seed(123)
+    random.seed(123)
+    trained(tmp_path)
+    assert_same_run(uninterrupted, tmp_path)
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_resumed_run_equals_an_uninterrupted_one(uninterrupted, tmp_path, monkeypatch, when):
+    rollout, calls = _Run.rollout, []
+
+    def pressed(self, *args):
+        calls.append(1)
+        if len(calls) == 4 and when == "before":
+            raise KeyboardInterrupt
+        trace = rollout(self, *args)
+        if len(calls) == 4:
+            signal.raise_signal(signal.SIGINT)  # in the middle of an iteration: noise was drawn, nothing learned
+        return trace
+
+    monkeypatch.setattr(_Run, "rollout", pressed)
+    with pytest.raises(KeyboardInterrupt):
+        trained(tmp_path)
+    monkeypatch.undo()
+    assert json.loads((tmp_path / "state/progress.json").read_text())["iteration"] in (3, 4)
+    trained(tmp_path, resume=True)
+    assert_same_run(uninterrupted, tmp_path)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_a_question_trained_on_may_not_validate(tmp_path):
+    with pytest.raises(ValueError, match="1 of 22 questions are also in validation"):
+        train_rl(lively_planner(), [*QUESTIONS, VALIDATION[0]], VALIDATION, SETTINGS, tmp_path)
+    with pytest.raises(ValueError, match="4 questions per iteration, but there are 3: take fewer"):
+        train_rl(lively_planner(), QUESTIONS[:3], VALIDATION, SETTINGS, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (dict(questions=5), "5 questions do not split into 2"),
+        (dict(group_size=1), "group_size is 1.*2 or more"),
+        (dict(sigma=0.0), "sigma 0.0"),
+        (dict(temperature=0.0), "temperature 0.0"),
+        (dict(learn_latents=False, learn_answer=False, learn_stop=False), "nothing would learn"),
+    ],
+)
+def test_settings_that_cannot_be_are_refused(changes, message):
+    with pytest.raises(ValueError, match=message):
+        replace(SETTINGS, **changes)
+
+
+def test_a_planner_without_latents_cannot_explore(tmp_path):
+    with pytest.raises(ValueError, match="thinks no latents"):
+        trained(tmp_path, planner=tiny_planner(max_latents=0))
+
+
+def test_a_planner_without_a_decoder_can_still_learn(tmp_path):
+    settings = replace(SETTINGS, iterations=1, rewards={"correct": 1.0, "length": 0.1})
+    assert trained(tmp_path, settings, planner=tiny_planner(decoder_layers=0)).model.decoder is None
+
+
+# --- one iteration ---
+
+
+def test_mean_sigma_is_the_mean_over_latents_and_dimensions():
+    planner = lively_planner()
+    trace = planner.reason(PROBLEMS)
+    values = [trace.sigma[row, t] for row in range(7) for t in range(int(trace.n_latents[row]))]
+    assert mean_sigma(planner, PROBLEMS) == pytest.approx(torch.cat(values).mean().item(), rel=1e-5)
+
+
+def test_one_update_is_one_adam_step_along_the_surrogate():
+    settings = replace(SETTINGS, mini_batches=1, epochs=1, ema=0.0, grad_clip=1e9)
+    run = _Run(lively_planner(), settings, 0.3)
+    twin = lively_planner()
+    trace = run.rollout(QUESTIONS[:4])
+    advantages, used = group_advantages(-trace.n_latents.float(), 4)
+    assert used.any()
+    stats = run._grpo(trace, advantages, measure_kl=True)
+    assert stats["ratio"] == pytest.approx(1.0) and stats["kl"] == pytest.approx(0.0, abs=1e-6)
+    # the same by hand: gradient of -mean A log pi (the ratio is 1), then Adam's first step lr * sign-like
+    new = policy_log_probs(twin.model.replay(trace), trace, 0.3, 1.0, stop=True)
+    per_trajectory = (new.values * new.mask).sum(1) / new.mask.sum(1)
+    (-(advantages * per_trajectory).mean()).backward()
+    names = dict(twin.model.named_parameters())
+    for name, parameter in run.model.named_parameters():
+        grad, old = names[name].grad, names[name].detach()
+        if grad is None or name.startswith("decoder."):
+            continue
+        expected = old - settings.lr * grad / (grad.abs() + 1e-8)
+        sure = grad.abs() > 1e-4  # where Adam's sign does not hang on rounding
+        torch.testing.assert_close(parameter.detach()[sure], expected[sure], atol=1e-5, rtol=1e-4)
+    # ema 0 keeps the last weights
+    average = run.average.module.state_dict()
+    assert all(torch.equal(average[key], value) for key, value in run.model.state_dict().items())
+
+
+def test_mini_batches_and_epochs_measure_against_the_rollout_policy(monkeypatch):
+    settings = replace(SETTINGS, mini_batches=2, epochs=2, lr=1e-2)
+    run = _Run(lively_planner(), settings, 0.3)
+    trace = run.rollout(QUESTIONS[:4])
+    advantages, _ = group_advantages(-trace.n_latents.float(), 4)
+    seen = []
+
+    def spy(new, old, *rest):
+        seen.append((new.values.detach(), old))
+        return clipped_surrogate(new, old, *rest)
+
+    monkeypatch.setattr("atp_lite.rl.train.clipped_surrogate", spy)
+    run._grpo(trace, advantages, measure_kl=False)
+    assert len(seen) == 4
+    with torch.no_grad():  # the start of the run is the policy that made the rollout
+        before = policy_log_probs(run.start.replay(trace), trace, 0.3, 1.0, stop=True).values
+    rows = {tuple(row.tolist()) for row in before.round(decimals=2)}
+    for epoch in (seen[:2], seen[2:]):  # each epoch goes through every trajectory once
+        assert {tuple(row.tolist()) for _, old in epoch for row in old.round(decimals=2)} == rows
+    torch.testing.assert_close(seen[0][0], seen[0][1], atol=1e-3, rtol=1e-4)  # nothing has moved yet
+    assert (seen[3][0] - seen[3][1]).abs().max() > 0.01  # by now it has
+
+
+def test_the_decoder_is_frozen_and_the_head_that_may_not_learn_too(tmp_path):
+    planner = lively_planner()
+    before = {key: value.clone() for key, value in planner.model.state_dict().items()}
+    trained(tmp_path, replace(SETTINGS, learn_stop=False, iterations=2), planner=planner)
+    after = planner.model.state_dict()
+    for key, value in before.items():
+        if key.startswith(("decoder.", "stop_head.")):
+            assert torch.equal(after[key], value), key
+    assert not torch.equal(after["backbone.lm_head.weight"], before["backbone.lm_head.weight"])
+
+
+def test_averaged_weights_follow_with_their_decay():
+    run = _Run(lively_planner(), replace(SETTINGS, ema=0.75), 0.3)
+    key = "backbone.lm_head.weight"
+    for i in range(3):
+        run.step(QUESTIONS[4 * i : 4 * i + 4], i, measure_kl=False)
+    # each iteration makes epochs * mini_batches = 4 updates; check one more against the rule
+    before = run.average.module.state_dict()[key].clone()
+    loss = run.model.backbone.lm_head.weight.square().sum()
+    run._update(loss)
+    expected = 0.75 * before + 0.25 * run.model.state_dict()[key]
+    torch.testing.assert_close(run.average.module.state_dict()[key], expected)
+
+
+def test_shuffled_rewards_are_the_same_rewards_in_another_order(monkeypatch):
+    seen = []
+    monkeypatch.setattr(
+        "atp_lite.rl.train.group_advantages", lambda rewards, g: seen.append(rewards) or group_advantages(rewards, g)
+    )
+    for shuffle in (False, True):
+        run = _Run(lively_planner(), replace(SETTINGS, shuffle_rewards=shuffle), 0.3)
+        run.step(QUESTIONS[:4], 0, measure_kl=False)
+    assert seen[0].sort().values.tolist() == seen[1].sort().values.tolist()
+    assert seen[0].tolist() != seen[1].tolist()
+
+
+def test_rollout_metrics_by_hand():
+    problem = Problem("3+4", (), "7")
+    trace = told_trace(["7", "7", "8", "7"], [["3+4=7"], ["3+4=7"], ["a", "b"], ["c"]], [problem] * 4, group_size=2)
+    found = rollout_metrics(trace)
+    assert found["sampled_accuracy"] == 0.75 and found["n_latents"] == 1.25 and found["sigma"] == 1.0
+    assert found["diversity"] == pytest.approx((1 + 2) / 4)
+
+
+# --- the controls ---
+
+
+def test_verified_chains_hold_and_are_one_a_question():
+    seven, eight = Problem("3+4", ("label",), "7", id="a"), Problem("(1+3)*2", ("label",), "8", id="b")
+    trace = told_trace(
+        answers=["7", "7", "7", "8", "8", "8"],
+        steps=[
+            ["3+4=7"],
+            ["2+4=7"],  # wrong arithmetic
+            [],  # no thought at all
+            ["1+3=4", "4*2=8"],
+            ["1+3=4", "9-5=4", "4*2=8"],
+            ["1+3=4", "5+3=8"],  # 4 is used nowhere
+        ],
+        problems=[seven] * 3 + [eight] * 3,
+        group_size=3,
+    )
+    kept = [verified_chains(trace, random.Random(seed)) for seed in range(20)]
+    assert all([p.id for p in chains] == ["a", "b"] for chains in kept)
+    assert {chains[0].steps for chains in kept} == {("3+4=7",)}
+    assert {chains[1].steps for chains in kept} == {("1+3=4", "4*2=8"), ("1+3=4", "9-5=4", "4*2=8")}
+    trace.answers = ["6"] * 6
+    assert verified_chains(trace, random.Random(0)) == []
+
+
+def test_answer_cross_entropy_is_that_of_the_true_answer_after_own_latents():
+    planner = lively_planner(2)
+    loss, trace = answer_cross_entropy(planner, PROBLEMS, sample=False, generator=torch.Generator())
+    alone = planner.reason(PROBLEMS)
+    assert torch.equal(trace.latent_mask, alone.latent_mask)  # its own stops, whatever the label's length
+    total, count = 0.0, 0
+    for row, problem in enumerate(PROBLEMS):
+        ids = planner.collate.encode([problem])[0]
+        n = int(alone.n_latents[row])
+        embeds = torch.cat(
+            [
+                planner.model.embed(torch.tensor([ids.question])),
+                alone.mu[row : row + 1, :n],
+                planner.model.embed(torch.tensor([[planner.model.config.end_id, *ids.answer]])),
+            ],
+            dim=1,
+        )
+        targets = [*ids.answer, planner.model.config.eos_id]
+        with torch.no_grad():
+            logits = planner.model.backbone(inputs_embeds=embeds).logits[0, -len(targets) :]
+        total -= torch.log_softmax(logits, -1).gather(1, torch.tensor(targets)[:, None]).sum().item()
+        count += len(targets)
+    assert loss.item() == pytest.approx(total / count, rel=1e-5)
+    (grad,) = torch.autograd.grad(loss, planner.model.latent_head.mean.weight)
+    assert grad.abs().max() > 0  # through the latents
+
+
+@pytest.mark.parametrize("objective", ["rejection", "answer-ce"])
+def test_controls_run_and_repeat(tmp_path, objective):
+    settings = replace(SETTINGS, objective=objective, iterations=2)
+    for name in ("one", "two"):
+        trained(tmp_path / name, settings)
+    assert_same_run(tmp_path / "one", tmp_path / "two")
+
+
+def test_rejection_learns_from_what_it_kept(monkeypatch):
+    chains = [Problem("3+4", ("3+4=7",), "7"), Problem("(3+4)*2", ("3+4=7", "7*2=14"), "14")]
+    monkeypatch.setattr("atp_lite.rl.train.verified_chains", lambda trace, rng: chains)
+    run = _Run(lively_planner(), replace(SETTINGS, objective="rejection"), 0.3)
+    twin = lively_planner()
+    state = run.generator.get_state()
+    trace = run.rollout(QUESTIONS[:4])
+    generator = torch.Generator()
+    generator.set_state(run.generator.get_state())
+    run.generator.set_state(state)
+    metrics = run.step(QUESTIONS[:4], 0, measure_kl=False)
+    losses = twin.model.sft_losses(twin.collate(chains, 2), generator=generator)
+    assert metrics["loss"] == pytest.approx(losses.total(0.1 / 32).item(), rel=1e-5)
+    assert metrics["kept"] == 0.5 and len(trace) == 16

@@ -1,0 +1,145 @@
+"""Run notebooks again in place, and leave in them only what the next run would write too.
+
+    python -m tools.notebooks               every notebook in notebooks/
+    python -m tools.notebooks 00_tour 08    those whose names begin so
+
+Every cell runs in a fresh kernel with one thread, as in the tests. Then widget state, times, versions and random ids go,
+so that a second run changes nothing except in cells tagged `nbval-ignore-output`. A notebook in which a cell fails, or
+that grows too large, is not written.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import time
+from hashlib import blake2b
+from pathlib import Path
+
+import nbformat
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError
+
+FOLDER = Path(__file__).resolve().parents[1] / "notebooks"
+MAX_BYTES = 300_000
+CELL_TIMEOUT = 600
+"""Seconds that one cell may take."""
+ONE_THREAD = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+QUIET = {"TOKENIZERS_PARALLELISM": "false", "HF_HUB_DISABLE_TELEMETRY": "1"}
+WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
+UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+
+
+def execute(notebook: nbformat.NotebookNode, folder: Path) -> None:
+    """Run every cell, top to bottom, in a fresh kernel that works in `folder`."""
+    os.environ.update(ONE_THREAD | QUIET)  # the kernel inherits them
+    NotebookClient(
+        notebook,
+        timeout=CELL_TIMEOUT,
+        kernel_name="python3",
+        store_widget_state=False,
+        record_timing=False,
+        resources={"metadata": {"path": str(folder)}},
+    ).execute()
+
+
+def normalise(notebook: nbformat.NotebookNode) -> None:
+    """Take out what differs from run to run or from machine to machine."""
+    notebook.metadata = nbformat.from_dict(
+        {
+            "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+            "language_info": {"name": "python"},
+        }
+    )
+    seen: dict[str, int] = {}
+    for cell in notebook.cells:
+        cell.id = cell_id(cell.cell_type + cell.source, seen)
+        tags = cell.metadata.get("tags", [])
+        cell.metadata = nbformat.from_dict({"tags": sorted(tags)} if tags else {})
+        if cell.cell_type == "code":
+            cell.outputs = tidy(cell.outputs)
+    number = 0
+    for cell in notebook.cells:
+        for output in cell.get("outputs", []):
+            html = output.get("data", {}).get("text/html", "")
+            for random_id in dict.fromkeys(UUID.findall(html)):
+                html = html.replace(random_id, f"00000000-0000-0000-0000-{number:012d}")
+                number += 1
+            if html:
+                output["data"]["text/html"] = html
+
+
+def cell_id(content: str, seen: dict[str, int]) -> str:
+    """An id that depends on the cell's text alone; the second cell of one text gets another."""
+    found = blake2b(content.encode(), digest_size=4).hexdigest()
+    seen[found] = seen.get(found, 0) + 1
+    return found if seen[found] == 1 else f"{found}-{seen[found]}"
+
+
+def tidy(outputs: list[nbformat.NotebookNode]) -> list[nbformat.NotebookNode]:
+    """Without progress bars (a widget without its state is an error message), and text in one piece.
+
+    How many pieces a cell's text comes in depends on timing.
+    """
+    kept: list[nbformat.NotebookNode] = []
+    for output in outputs:
+        if WIDGET_VIEW in output.get("data", {}):
+            continue
+        if output.output_type == "stream" and kept and kept[-1].get("name") == output.name:
+            kept[-1].text += output.text
+        else:
+            kept.append(output)
+    return kept
+
+
+def refresh(path: Path) -> None:
+    """Execute, normalise and write one notebook.
+
+    Raises:
+        CellExecutionError: a cell failed.
+        ValueError: the notebook grew too large.
+    """
+    notebook = nbformat.read(path, as_version=4)
+    execute(notebook, path.parent)
+    normalise(notebook)
+    nbformat.validate(notebook)
+    text = nbformat.writes(notebook) + "\n"
+    if (size := len(text.encode())) > MAX_BYTES:
+        raise ValueError(f"{path.name} has {size // 1000} kB, {MAX_BYTES // 1000} at most: show smaller figures")
+    path.write_text(text, encoding="utf-8")
+
+
+def chosen(names: list[str], folder: Path = FOLDER) -> list[Path]:
+    """The notebooks whose names begin with one of `names` (a path will do); all of them without any.
+
+    Raises:
+        ValueError: a name fits no notebook.
+    """
+    every = sorted(folder.glob("*.ipynb"))
+    found = []
+    for name in names:
+        fitting = [path for path in every if path.name.startswith(Path(name).name)]
+        if not fitting:
+            raise ValueError(f"no notebook begins with {name!r}: there are {', '.join(p.stem for p in every) or 'none'}")
+        found += fitting
+    return list(dict.fromkeys(found)) if names else every
+
+
+def main(names: list[str]) -> int:
+    failed = 0
+    for path in chosen(names):
+        started = time.perf_counter()
+        try:
+            refresh(path)
+        except (CellExecutionError, ValueError) as error:
+            failed += 1
+            print(f"{path.name}: not written\n{error}", file=sys.stderr)
+        else:
+            seconds = time.perf_counter() - started
+            print(f"{path.name}: {path.stat().st_size / 1000:.0f} kB, {seconds:.0f} s")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
