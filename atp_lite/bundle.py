@@ -57,15 +57,15 @@ def train_recipe(recipe: str, seed: int, data: dict[str, list[Problem]], runs: P
     return folder / "last"
 
 
-def measure(planner: Planner, test: list[Problem]) -> tuple[dict, Evaluation]:
-    """Greedy metrics; accuracy when latents are sampled (8 draws); pass@k when answers are sampled too (8 draws).
+def measure(planner: Planner, test: list[Problem], draws: bool = True) -> tuple[dict, Evaluation]:
+    """Greedy metrics; with `draws`, accuracy when latents are sampled (4 draws) and pass@k when answers are too (8).
 
     Returns the report as plain values, and the greedy evaluation.
     """
-    thinks = planner.model.config.max_latents > 0
-    result = evaluate(planner, test, EvalSettings(samples=8 if thinks else 0))
+    draws = draws and planner.model.config.max_latents > 0
+    result = evaluate(planner, test, EvalSettings(samples=4 if draws else 0))
     report = result.to_json()
-    if thinks:
+    if draws:
         drawn = evaluate(planner, test, EvalSettings(samples=8, temperature=1.0, decode=False)).to_json()["metrics"]
         report["metrics"] |= {name: value for name, value in drawn.items() if name.startswith("pass@")}
     return report, result

@@ -76,7 +76,7 @@ def exercise(number: str, hint: str) -> Callable:
 # ------------------------------------------------------------------ 00: the tour
 
 
-@exercise("00.1", "The last step comes last in any order. Among the other four, the product comes after both its parts.")
+@exercise("00.1", "The last step is last in any order. Among the other four, the product comes after both its parts.")
 def orders(answer: Any) -> str:
     """`((2+3)*(9-5))-(8-2)` has five steps: 4! / 3 orders, since the product comes last of three."""
     return number_complaint(answer, 8)
@@ -118,15 +118,7 @@ def advantages_by_hand(answer: Any) -> str:
     return list_complaint(answer, [root, -1 / root, -1 / root, -1 / root])
 
 
-@exercise("08.2", "min(rho * A, clamp(rho, 1 - eps, 1 + eps) * A): the minimum is taken after multiplying by A.")
-def clipped_objective(answer: Any) -> str:
-    """surrogate(rho, A, eps) of one action."""
-    cases = [(1.0, 0.7, 0.2), (1.5, 2.0, 0.2), (0.5, 2.0, 0.2), (1.5, -2.0, 0.2), (0.5, -2.0, 0.2), (1.25, 1.0, 0.3)]
-    wanted = [0.7, 2.4, 1.0, -3.0, -1.6, 1.25]
-    return function_complaint(answer, cases, wanted, number_complaint)
-
-
-@exercise("08.3", "For each reward, the mean of the other G - 1. A group of one has no others: its advantage is 0.")
+@exercise("08.2", "For each reward, the mean of the other G - 1. A group of one has no others: its advantage is 0.")
 def leave_one_out(answer: Any) -> str:
     """leave_one_out(rewards) of one group."""
     cases = [([1.0, 0.0, 0.0, 1.0],), ([2.5, 0.5],), ([1.5, 1.5, 1.5],), ([3.0, 0.0, 1.5, 0.5, 0.0],), ([2.0],)]
@@ -138,6 +130,14 @@ def leave_one_out(answer: Any) -> str:
         [0.0],
     ]
     return function_complaint(answer, cases, wanted, list_complaint)
+
+
+@exercise("08.3", "min(rho * A, clamp(rho, 1 - eps, 1 + eps) * A): the minimum is taken after multiplying by A.")
+def clipped_objective(answer: Any) -> str:
+    """surrogate(rho, A, eps) of one action."""
+    cases = [(1.0, 0.7, 0.2), (1.5, 2.0, 0.2), (0.5, 2.0, 0.2), (1.5, -2.0, 0.2), (0.5, -2.0, 0.2), (1.25, 1.0, 0.3)]
+    wanted = [0.7, 2.4, 1.0, -3.0, -1.6, 1.25]
+    return function_complaint(answer, cases, wanted, number_complaint)
 
 
 @exercise("08.4", "||mu' - mu||^2 is 64 times the square of 0.1 sigma; the KL is that over 2 sigma^2.")
@@ -167,7 +167,7 @@ def honest_coherence(answer: Any) -> str:
 
 
 def number_complaint(answer: Any, wanted: float, tolerance: float = TOLERANCE) -> str:
-    """"" where the answer is a number close enough to the right one. Raises NoAnswer for None."""
+    """What is wrong with a number, "" where it is close enough to the right one. Raises NoAnswer for None."""
     if answer is None or answer is Ellipsis:
         raise NoAnswer
     try:
@@ -180,7 +180,7 @@ def number_complaint(answer: Any, wanted: float, tolerance: float = TOLERANCE) -
 
 
 def list_complaint(answer: Any, wanted: Sequence[float]) -> str:
-    """"" where the answer is a list (or tensor, or array) of numbers close enough to the right ones."""
+    """What is wrong with a list, tensor or array of numbers, "" where all are close enough to the right ones."""
     if answer is None or answer is Ellipsis:
         raise NoAnswer
     if not isinstance(answer, Iterable) or isinstance(answer, str | bytes):
@@ -195,7 +195,7 @@ def list_complaint(answer: Any, wanted: Sequence[float]) -> str:
 def function_complaint(
     answer: Any, cases: Sequence[tuple], wanted: Sequence, complaint: Callable[[Any, Any], str]
 ) -> str:
-    """"" where the function gives the right value on every case; otherwise the first case where it does not."""
+    """The first case in which the function does not give the right value, "" where there is none."""
     if answer is None:
         raise NoAnswer
     if not callable(answer):

@@ -24,11 +24,11 @@ COT = SFTSettings(first_stage=0, stage_steps=(2500,))
 LATENT = SFTSettings(first_stage=1, stage_steps=(250, 250, 250, 4250), final_kl_factor=0.1, kl_ramp=0.5)
 """ATP-Latent SFT from the chain-of-thought checkpoint, one stage for each step that becomes latent."""
 
-GRPO = RLSettings(iterations=240)
+GRPO = RLSettings(iterations=250, lr=1e-3, latent_weight=0.3)
 """Reinforcement learning from the latent checkpoint, with the full reward."""
 
 CONTINUED_SFT = SFTSettings(
-    first_stage=4, stage_steps=(1500,), lr=3e-4, warmup_steps=20, final_lr=0.1, kl_factor=0.1, final_kl_factor=0.1
+    first_stage=4, stage_steps=(1200,), lr=1e-3, warmup_steps=20, final_lr=0.1, kl_factor=0.1, final_kl_factor=0.1
 )
 """The first control: go on imitating the same labels."""
 
@@ -38,11 +38,10 @@ ARMS: dict[str, SFTSettings | RLSettings] = {
     "grpo-correct-only": replace(GRPO, rewards={"correct": 1.0, "format": 0.5}),
     "grpo-coherence-only": replace(GRPO, rewards={"coherence": 1.0}, learn_answer=False),
     "grpo-shuffled-reward": replace(GRPO, shuffle_rewards=True),
-    "rejection": replace(GRPO, objective="rejection", lr=3e-4),
-    "answer-ce": replace(GRPO, objective="answer-ce", questions=256, lr=3e-4),
+    "rejection": replace(GRPO, objective="rejection", iterations=300),
+    "answer-ce": replace(GRPO, objective="answer-ce", questions=256, iterations=300),
 }
-"""What can be done next with a latent checkpoint; all arms start from it and get the same minutes."""
-
+"""What can be done next with a latent checkpoint; all arms start from it and get about the same CPU time."""
 
 TOUR_COT = replace(COT, stage_steps=(1200,))
 """The tour's chain of thought: shorter, since it is only the start for the latents."""

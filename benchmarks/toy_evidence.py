@@ -31,6 +31,8 @@ from atp_lite.recipes import ARMS, REGIMES
 
 ROWS = Path("data/evidence/toy.jsonl")
 RUNS = Path("runs/evidence")
+DRAWN = ("atp-sft", "grpo")
+"""Recipes that are also measured with sampled trajectories (pass@k, accuracy under sampling)."""
 
 
 def read_rows(path: Path = ROWS) -> list[dict]:
@@ -46,7 +48,7 @@ def run_cell(regime: str, seed: int, recipe: str, data: dict[str, list[Problem]]
     if done(regime, seed, recipe):
         return
     last = train_recipe(recipe, seed, data, RUNS / f"{regime}-{seed}")
-    report, result = measure(Planner.from_pretrained(last), data["test"])
+    report, result = measure(Planner.from_pretrained(last), data["test"], draws=recipe in DRAWN)
     progress = json.loads((last.parent / "state" / "progress.json").read_text())
     right = {o.id: o.correct for o in result.outcomes}
     bits = "".join("1" if right[p.id] else "0" for p in data["test"])

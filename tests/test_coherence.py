@@ -18,6 +18,7 @@ from atp_lite.problems import equivalent_chains, read_expression
         (["3+4=7", "7*2=14"], "13", 0.5, 1.0),  # the answer is not what the last step found
         (["3+4=8", "8*2=16"], "16", 1.0, 0.5),  # wrong arithmetic, yet coherent
         (["7*2=14", "3+4=7"], "14", 0.5, 1.0),  # used only by an EARLIER step
+        (["7+0=7"], "8", 0.0, 1.0),  # used only by itself
         (["1+3=4", "14+1=15"], "15", 0.5, 1.0),  # 4 is no operand of 14+1
         (["1+3=4", "20-5=15"], "145", 0.0, 1.0),  # nor part of the answer
         (["3+=", "", "3+4=7"], "7", 1 / 3, 1 / 3),  # what is no equation counts as a step

@@ -3,9 +3,9 @@
     python -m tools.notebooks               every notebook in notebooks/
     python -m tools.notebooks 00_tour 08    those whose names begin so
 
-Every cell runs in a fresh kernel with one thread, as in the tests. Then widget state, times, versions and random ids go,
-so that a second run changes nothing except in cells tagged `nbval-ignore-output`. A notebook in which a cell fails, or
-that grows too large, is not written.
+Every cell runs in a fresh kernel with one thread, as in the tests. Then widget state, times, versions and random ids
+go, so that a second run changes nothing except in cells tagged `nbval-ignore-output`. A notebook in which a cell fails,
+or that grows too large, is not written.
 """
 
 from __future__ import annotations
@@ -121,7 +121,8 @@ def chosen(names: list[str], folder: Path = FOLDER) -> list[Path]:
     for name in names:
         fitting = [path for path in every if path.name.startswith(Path(name).name)]
         if not fitting:
-            raise ValueError(f"no notebook begins with {name!r}: there are {', '.join(p.stem for p in every) or 'none'}")
+            there = ", ".join(path.stem for path in every) or "none"
+            raise ValueError(f"no notebook begins with {name!r}: there are {there}")
         found += fitting
     return list(dict.fromkeys(found)) if names else every
 

@@ -77,7 +77,13 @@ def policy_log_probs(
 
 
 def clipped_surrogate(
-    new: PolicyLogProbs, old: Tensor, advantages: Tensor, clip: float = 0.2, log_ratio_limit: float = 3.0
+    new: PolicyLogProbs,
+    old: Tensor,
+    advantages: Tensor,
+    clip: float = 0.2,
+    log_ratio_limit: float = 3.0,
+    latent_weight: float = 1.0,
+    n_latents: int = 0,
 ) -> tuple[Tensor, dict[str, float]]:
     """L = -mean over trajectories of the mean over actions of min(rho A, clamp(rho, 1 - eps, 1 + eps) A).
 
@@ -85,6 +91,8 @@ def clipped_surrogate(
 
     Args:
         new: with gradient. old: (B, T + A). advantages: (B,). clip: eps. log_ratio_limit: |log rho| is clamped to it.
+        latent_weight: weight of the first `n_latents` = T columns. A latent is d draws of noise, so its gradient is far
+            larger than that of an answer token and drowns it at weight 1.
 
     Returns:
         the loss, and `clip_fraction` (actions whose gradient is cut off), `ratio` (mean rho), `approx_kl` (nats per
@@ -95,7 +103,9 @@ def clipped_surrogate(
     gain = advantages[:, None]
     surrogate = torch.minimum(ratio * gain, ratio.clamp(1 - clip, 1 + clip) * gain)
     mask = new.mask.to(surrogate.dtype)
-    per_trajectory = (surrogate * mask).sum(1) / mask.sum(1).clamp(min=1)
+    weight = torch.ones_like(mask[0])
+    weight[:n_latents] = latent_weight
+    per_trajectory = (surrogate * mask * weight).sum(1) / mask.sum(1).clamp(min=1)
     with torch.no_grad():
         count = mask.sum().clamp(min=1)
         cut = ((gain > 0) & (ratio > 1 + clip)) | ((gain < 0) & (ratio < 1 - clip))

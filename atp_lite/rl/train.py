@@ -74,6 +74,8 @@ class RLSettings:
     """Of the sampled answers (authors' code: 1)."""
     learn_latents: bool = True
     """Latents are actions that learn."""
+    latent_weight: float = 0.1
+    """Weight of a latent's (and its stop decision's) term in the surrogate; an answer token has 1."""
     learn_stop: bool = False
     """Stop decisions are sampled and learn; otherwise the stop head is frozen and decides as in evaluation."""
     learn_answer: bool = True
@@ -255,7 +257,10 @@ class _Run:
                 replay = self.model.replay(part)
                 new = policy_log_probs(replay, part, sigma[rows], s.temperature, **kinds)
                 old = before[rows] if several else new.values.detach()
-                loss, stats = clipped_surrogate(new, old, groups[chosen].flatten(), s.clip, s.log_ratio_limit)
+                n_latents = trace.latents.shape[1]
+                loss, stats = clipped_surrogate(
+                    new, old, groups[chosen].flatten(), s.clip, s.log_ratio_limit, s.latent_weight, n_latents
+                )
                 if s.kl_weight > 0 or measure_kl:
                     with torch.no_grad():
                         start = self.start.replay(part)

@@ -28,7 +28,7 @@ class Curriculum:
         if self.first_stage < 0 or not self.stage_steps or min(self.stage_steps) < 0 or self.stage_steps[-1] == 0:
             raise ValueError(
                 f"a curriculum from stage {self.first_stage} with steps {self.stage_steps}: stages start at 0, each "
-                "needs a number of steps, and the last more than 0, for example --first-stage 1 --stage-steps 300 300 2000"
+                "needs a number of steps, the last at least 1, for example --first-stage 1 --stage-steps 300 300 2000"
             )
 
     @property
