@@ -24,8 +24,14 @@ COT = SFTSettings(first_stage=0, stage_steps=(2500,))
 LATENT = SFTSettings(first_stage=1, stage_steps=(250, 250, 250, 4250), final_kl_factor=0.1, kl_ramp=0.5)
 """ATP-Latent SFT from the chain-of-thought checkpoint, one stage for each step that becomes latent."""
 
-GRPO = RLSettings(iterations=250, lr=1e-3, latent_weight=0.3)
-"""Reinforcement learning from the latent checkpoint, with the full reward."""
+GRPO = RLSettings(
+    iterations=300,
+    rewards={"correct": 1.0, "correct-coherence": 3.0, "format": 0.5},
+    lr=5e-4,
+    latent_weight=0.3,
+    sigma=0.6,
+)
+"""Reinforcement learning from the latent checkpoint, with the full reward (lambda_coh 3, lambda_fmt 0.5)."""
 
 CONTINUED_SFT = SFTSettings(
     first_stage=4, stage_steps=(1200,), lr=1e-3, warmup_steps=20, final_lr=0.1, kl_factor=0.1, final_kl_factor=0.1
@@ -38,8 +44,8 @@ ARMS: dict[str, SFTSettings | RLSettings] = {
     "grpo-correct-only": replace(GRPO, rewards={"correct": 1.0, "format": 0.5}),
     "grpo-coherence-only": replace(GRPO, rewards={"coherence": 1.0}, learn_answer=False),
     "grpo-shuffled-reward": replace(GRPO, shuffle_rewards=True),
-    "rejection": replace(GRPO, objective="rejection", iterations=300),
-    "answer-ce": replace(GRPO, objective="answer-ce", questions=256, iterations=300),
+    "rejection": replace(GRPO, objective="rejection", iterations=350, lr=1e-3),
+    "answer-ce": replace(GRPO, objective="answer-ce", questions=256, iterations=370),
 }
 """What can be done next with a latent checkpoint; all arms start from it and get about the same CPU time."""
 

@@ -1,0 +1,136 @@
+"""The command line as its user meets it: results, one-line errors, settings files, Ctrl-C."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from atp_lite.cli import main
+from atp_lite.commands import SFT, Data
+from atp_lite.config import read_config
+from atp_lite.planner import ModelSettings, Planner
+from atp_lite.problems import read_jsonl
+
+TINY = """
+problems: {max_ops: 2}
+model: {hidden_size: 16, layers: 1, heads: 2, intermediate_size: 32}
+settings: {first_stage: 1, stage_steps: [2, 4], batch_size: 4, eval_every: 3, warmup_steps: 1}
+"""
+
+
+@pytest.fixture
+def tiny(tmp_path):
+    """A folder with a settings file of a tiny run and its data."""
+    for split in ("train", "validation"):
+        main(["data", "--out", str(tmp_path), "--splits", split, "--limit", "12", "--problems.max-ops", "2"])
+    (tmp_path / "tiny.yaml").write_text(
+        f"{TINY}train: {tmp_path / 'train.jsonl'}\nvalidation: {tmp_path / 'validation.jsonl'}\n"
+    )
+    return tmp_path
+
+
+def test_data_writes_the_schema(tmp_path, capsys):
+    assert main(["data", "--out", str(tmp_path), "--splits", "test", "--limit", "7"]) == 0
+    problems = read_jsonl(tmp_path / "test.jsonl")
+    assert len(problems) == 7
+    line = json.loads((tmp_path / "test.jsonl").read_text().splitlines()[0])
+    assert set(line) == {"id", "question", "steps", "answer", "source"}
+    assert "7 problems, 0 wrong labels" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["solve", "(3+4"], ["(3+4", "position", "close"]),
+        (["solve", "3+4^2"], ["^"]),
+        (["solve", "3+4", "--checkpoint", "nowhere"], ["nowhere", "config.json"]),
+        (["eval", "--test", "nowhere.jsonl"], ["nowhere.jsonl"]),
+        (["sft", "--config", "nowhere.yaml"], ["nowhere.yaml", "configs/"]),
+        (["data", "--splits", "trian"], ["trian", "train"]),
+    ],
+)
+def test_errors_are_one_line_that_names_value_and_way_out(arguments, words, capsys):
+    assert main(arguments) == 2
+    error = capsys.readouterr().err.strip()
+    assert error.startswith("atp-lite: ") and "\n" not in error and "Traceback" not in error
+    for word in words:
+        assert word in error
+
+
+def test_a_setting_out_of_range_is_explained(capsys):
+    with pytest.raises(SystemExit) as stop:
+        main(["data", "--problems.min-ops", "5"])
+    assert stop.value.code == 2
+    text = " ".join(capsys.readouterr().err.split())
+    assert "max_ops = 4" in text and "use min_ops (5) to 6" in text
+
+
+def test_help_teaches(capsys):
+    with pytest.raises(SystemExit) as stop:
+        main(["rl", "--help"])
+    assert stop.value.code == 0
+    text = capsys.readouterr().out
+    for words in ("G, trajectories per question", "epsilon of the clipped ratio", "--resume"):
+        assert words in text
+
+
+def test_settings_file_fills_the_same_names(tiny):
+    command = read_config(tiny / "tiny.yaml", SFT())
+    assert command.settings.stage_steps == (2, 4)
+    assert command.model == ModelSettings(hidden_size=16, layers=1, heads=2, intermediate_size=32)
+    assert command.train == tiny / "train.jsonl"
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("settings: {learning_rate: 1}", ["learning_rate", "known", "lr"]),
+        ("limit: many", ["limit", "many"]),
+        ("problems: 3", ["problems", "3"]),
+        ("a: [", ["YAML"]),
+    ],
+)
+def test_bad_settings_files_are_explained(tmp_path, text, words):
+    (tmp_path / "bad.yaml").write_text(text)
+    with pytest.raises(ValueError) as error:
+        read_config(tmp_path / "bad.yaml", SFT() if "settings" in text else Data())
+    for word in ["bad.yaml", *words]:
+        assert word in str(error.value)
+
+
+def test_train_then_evaluate(tiny, capsys):
+    out = tiny / "run"
+    assert main(["sft", "--config", str(tiny / "tiny.yaml"), "--out", str(out)]) == 0
+    assert Planner.from_pretrained(out / "best").model.config.max_latents == ModelSettings().max_latents
+    test = tiny / "validation.jsonl"
+    assert main(["eval", str(out / "best"), "--test", str(test), "--out", str(tiny / "report")]) == 0
+    assert "accuracy, %" in capsys.readouterr().out
+    report = json.loads((tiny / "report" / "report.json").read_text())
+    assert report["metrics"]["accuracy"]["n"] == 12
+
+
+def test_interrupted_run_is_saved_and_goes_on(tiny):
+    """Ctrl-C in the middle: exit status 130, the way on is said, and --resume finishes the run."""
+    command = [sys.executable, "-m", "atp_lite.cli", "sft", "--config", str(tiny / "tiny.yaml"), "--out"]
+    command += [str(tiny / "run"), "--settings.stage-steps", "2", "4000"]
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment, cwd=tiny)
+    deadline = time.monotonic() + 120
+    while not (tiny / "run" / "state" / "progress.json").is_file():  # the first state is saved after three steps
+        assert process.poll() is None and time.monotonic() < deadline, process.stderr.read()
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    _, error = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "--resume" in error and "Traceback" not in error
+    done = json.loads((tiny / "run" / "state" / "progress.json").read_text())["step"]
+    assert 3 <= done < 4002
+    finish = [*command[1:], "--resume"][2:]
+    finish[finish.index("4000")] = str(done + 5)
+    assert main(finish) == 0
+    assert json.loads((tiny / "run" / "state" / "progress.json").read_text())["step"] == done + 7
