@@ -25,11 +25,10 @@ LATENT = SFTSettings(first_stage=1, stage_steps=(250, 250, 250, 4250), final_kl_
 """ATP-Latent SFT from the chain-of-thought checkpoint, one stage for each step that becomes latent."""
 
 GRPO = RLSettings(
-    iterations=300,
+    iterations=250,
     rewards={"correct": 1.0, "correct-coherence": 3.0, "format": 0.5},
-    lr=5e-4,
-    latent_weight=0.3,
-    sigma=0.6,
+    lr=6e-4,
+    latent_weight=0.05,
 )
 """Reinforcement learning from the latent checkpoint, with the full reward (lambda_coh 3, lambda_fmt 0.5)."""
 
@@ -44,8 +43,8 @@ ARMS: dict[str, SFTSettings | RLSettings] = {
     "grpo-correct-only": replace(GRPO, rewards={"correct": 1.0, "format": 0.5}),
     "grpo-coherence-only": replace(GRPO, rewards={"coherence": 1.0}, learn_answer=False),
     "grpo-shuffled-reward": replace(GRPO, shuffle_rewards=True),
-    "rejection": replace(GRPO, objective="rejection", iterations=350, lr=1e-3),
-    "answer-ce": replace(GRPO, objective="answer-ce", questions=256, iterations=370),
+    "rejection": replace(GRPO, objective="rejection", iterations=300, lr=1e-3),
+    "answer-ce": replace(GRPO, objective="answer-ce", questions=256, iterations=320),
 }
 """What can be done next with a latent checkpoint; all arms start from it and get about the same CPU time."""
 

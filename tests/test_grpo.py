@@ -91,6 +91,17 @@ def test_at_the_old_policy_it_is_the_policy_gradient():
     assert stats == pytest.approx({"clip_fraction": 0.0, "ratio": 1.0, "approx_kl": 0.0})
 
 
+def test_latents_can_weigh_less_than_answer_tokens():
+    new = torch.tensor([[math.log(1.1), math.log(1.5), 0.0]], requires_grad=True)  # two latents, one answer token
+    actions = PolicyLogProbs(new, torch.ones(1, 3, dtype=torch.bool))
+    loss, stats = clipped_surrogate(actions, torch.zeros(1, 3), torch.tensor([2.0]), latent_weight=0.25, n_latents=2)
+    # (0.25 * 1.1 * 2 + 0.25 * 1.2 * 2 + 1 * 2) / 3: the divisor counts actions, whatever they weigh
+    assert loss.item() == pytest.approx(-(0.55 + 0.6 + 2.0) / 3)
+    (grad,) = torch.autograd.grad(loss, new)
+    torch.testing.assert_close(grad, torch.tensor([[-0.55 / 3, 0.0, -2.0 / 3]]))
+    assert stats["ratio"] == pytest.approx((1.1 + 1.5 + 1.0) / 3)
+
+
 def test_a_trajectory_without_actions_teaches_nothing():
     loss, _, grad = surrogate([[1.0], [0.0]], [[0], [1]], [1.0, 1.0])
     assert loss == pytest.approx(-0.5) and grad[0].item() == 0.0

@@ -168,7 +168,9 @@ def test_one_update_is_one_adam_step_along_the_surrogate():
     assert stats["ratio"] == pytest.approx(1.0) and stats["kl"] == pytest.approx(0.0, abs=1e-6)
     # the same by hand: gradient of -mean A log pi (the ratio is 1), then Adam's first step lr * sign-like
     new = policy_log_probs(twin.model.replay(trace), trace, 0.3, 1.0, stop=True)
-    per_trajectory = (new.values * new.mask).sum(1) / new.mask.sum(1)
+    weight = torch.ones(new.mask.shape[1])
+    weight[: trace.latents.shape[1]] = settings.latent_weight
+    per_trajectory = (new.values * new.mask * weight).sum(1) / new.mask.sum(1)
     (-(advantages * per_trajectory).mean()).backward()
     names = dict(twin.model.named_parameters())
     for name, parameter in run.model.named_parameters():
