@@ -230,6 +230,14 @@ def test_learning_rate_by_hand():
     assert learning_rate(0, total=1, peak=2.0, warmup=0, final=0.1) == 2.0
 
 
+def test_other_schedules_by_hand():
+    """From 2 to 0.2 over steps 1 to 11 after one step of warm-up; half way a line has lost half of the 1.8."""
+    how = {"total": 12, "peak": 2.0, "warmup": 1, "final": 0.1}
+    assert learning_rate(6, **how, schedule="linear") == pytest.approx(2.0 - 0.9)
+    assert learning_rate(11, **how, schedule="linear") == pytest.approx(0.2)
+    assert {learning_rate(step, **how, schedule="constant") for step in range(12)} == {2.0}
+
+
 def test_beta_by_hand():
     settings = SFTSettings(stage_steps=(10, 100), kl_factor=0.001, final_kl_factor=0.101, kl_ramp=0.5)
     found = [beta_at(step, settings, size=10) for step in (0, 10, 35, 60, 109)]

@@ -24,6 +24,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm.auto import tqdm
 
 from atp_lite.checkpoint import HeldInterrupt, MetricLog, Stopwatch, load_state, replace_folder, save_state
+from atp_lite.coherence import coherence
 from atp_lite.evaluate import evaluate
 from atp_lite.model import LatentReasoner, Trace
 from atp_lite.planner import Planner
@@ -300,14 +301,16 @@ class _Run:
 
 
 def rollout_metrics(trace: Trace) -> dict[str, float]:
-    """Accuracy of the sampled trajectories, their diversity (distinct chains / G) and the posterior's sigma."""
+    """Accuracy and coherence of the sampled trajectories, diversity (distinct chains / G), sigma and length."""
     right = [same_number(a, p.answer) for a, p in zip(trace.answers, trace.problems, strict=True)]
     size = trace.group_size
     groups = [trace.steps[i : i + size] for i in range(0, len(trace), size)]
     distinct = sum(len({tuple(steps) for steps in group}) for group in groups)
     real = trace.latent_mask
+    scores = [coherence(steps, answer).score for steps, answer in zip(trace.steps, trace.answers, strict=True)]
     return {
         "sampled_accuracy": sum(right) / len(right),
+        "sampled_coherence": sum(scores) / len(scores),
         "diversity": distinct / len(trace),
         "sigma": float(trace.sigma[real].mean()) if real.any() else 0.0,
         "n_latents": float(trace.n_latents.float().mean()),

@@ -8,6 +8,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Literal
 
 import torch
 from tqdm.auto import tqdm
@@ -34,7 +35,9 @@ class SFTSettings:
     warmup_steps: int = 100
     """Optimizer steps over which the rate rises from 0."""
     final_lr: float = 0.05
-    """The rate falls along a cosine to this share of its peak."""
+    """The rate falls to this share of its peak at the last step."""
+    schedule: Literal["cosine", "linear", "constant"] = "cosine"
+    """How it falls; constant stays at the peak."""
     reset_optimizer: bool = False
     """Forget the optimizer's moments at every new stage, as the authors' code does."""
     weight_decay: float = 0.01
@@ -61,12 +64,17 @@ class SFTSettings:
         return Curriculum(self.first_stage, self.stage_steps)
 
 
-def learning_rate(step: int, total: int, peak: float, warmup: int, final: float) -> float:
-    """Linear warm-up to `peak`, then a cosine down to `final * peak` at the last step."""
+def learning_rate(
+    step: int, total: int, peak: float, warmup: int, final: float, schedule: str = "cosine"
+) -> float:
+    """Linear warm-up to `peak`, then along the schedule down to `final * peak` at the last step."""
     if step < warmup:
         return peak * (step + 1) / warmup
-    done = (step - warmup) / max(1, total - 1 - warmup)
-    return peak * (final + (1 - final) * 0.5 * (1 + math.cos(math.pi * min(1.0, done))))
+    if schedule == "constant":
+        return peak
+    done = min(1.0, (step - warmup) / max(1, total - 1 - warmup))
+    left = 1 - done if schedule == "linear" else 0.5 * (1 + math.cos(math.pi * done))
+    return peak * (final + (1 - final) * left)
 
 
 def beta_at(step: int, settings: SFTSettings, size: int) -> float:
@@ -128,7 +136,12 @@ def train_sft(
                     optimizer.state.clear()
             for group in optimizer.param_groups:
                 group["lr"] = learning_rate(
-                    step, curriculum.total_steps, settings.lr, settings.warmup_steps, settings.final_lr
+                    step,
+                    curriculum.total_steps,
+                    settings.lr,
+                    settings.warmup_steps,
+                    settings.final_lr,
+                    settings.schedule,
                 )
             beta = beta_at(step, settings, model.config.hidden_size)
 
