@@ -250,6 +250,7 @@ def test_rollout_metrics_by_hand():
     found = rollout_metrics(trace)
     assert found["sampled_accuracy"] == 0.75 and found["n_latents"] == 1.25 and found["sigma"] == 1.0
     assert found["diversity"] == pytest.approx((1 + 2) / 4)
+    assert found["sampled_coherence"] == 0.5  # the first two
 
 
 # --- the controls ---

@@ -228,6 +228,9 @@ def test_learning_rate_by_hand():
     assert rates == pytest.approx([1.0, 2.0, *cosine])
     assert rates[2] == pytest.approx(2.0) and rates[-1] == pytest.approx(0.2)
     assert learning_rate(0, total=1, peak=2.0, warmup=0, final=0.1) == 2.0
+    linear = [learning_rate(step, 7, 2.0, 2, 0.1, "linear") for step in range(7)]
+    assert linear == pytest.approx([1.0, 2.0, 2.0, 1.55, 1.1, 0.65, 0.2])
+    assert [learning_rate(step, 4, 2.0, 2, 0.1, "constant") for step in range(4)] == [1.0, 2.0, 2.0, 2.0]
 
 
 def test_other_schedules_by_hand():

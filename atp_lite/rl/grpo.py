@@ -90,7 +90,8 @@ def clipped_surrogate(
     rho = exp(log pi_new - log pi_old), per action.
 
     Args:
-        new: with gradient. old: (B, T + A). advantages: (B,). clip: eps. log_ratio_limit: |log rho| is clamped to it.
+        new: with gradient. old: (B, T + A). advantages: (B,), or (B, T + A) one per action. clip: eps.
+        log_ratio_limit: |log rho| is clamped to it.
         latent_weight: weight of the first `n_latents` = T columns. A latent is d draws of noise, so its gradient is far
             larger than that of an answer token and drowns it at weight 1.
 
@@ -100,7 +101,7 @@ def clipped_surrogate(
     """
     log_ratio = (new.values - old).clamp(-log_ratio_limit, log_ratio_limit)  # (B, T + A)
     ratio = log_ratio.exp()
-    gain = advantages[:, None]
+    gain = advantages[:, None] if advantages.dim() == 1 else advantages
     surrogate = torch.minimum(ratio * gain, ratio.clamp(1 - clip, 1 + clip) * gain)
     mask = new.mask.to(surrogate.dtype)
     weight = torch.ones_like(mask[0])

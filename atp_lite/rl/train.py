@@ -43,6 +43,8 @@ class RLSettings:
     """grpo; rejection: SFT on the planner's own verified chains; answer-ce: cross-entropy on the true answer."""
     rewards: dict[str, float] = field(default_factory=lambda: {"correct": 1.0, "correct-coherence": 1.0, "format": 0.5})
     """Weight of each registered reward; the default is the paper's total with lambda_coh 1 and lambda_fmt 0.5."""
+    latent_rewards: dict[str, float] | None = None
+    """The terms that latents (and stop decisions) are credited with; None credits them with the whole reward."""
     shuffle_rewards: bool = False
     """Hand every trajectory the reward of a random other one: a control that must teach nothing."""
     iterations: int = 300
@@ -94,6 +96,8 @@ class RLSettings:
 
     def __post_init__(self) -> None:
         check_weights(self.rewards)
+        if self.latent_rewards is not None:
+            check_weights(self.latent_rewards)
         if self.questions % self.mini_batches:
             raise ValueError(f"{self.questions} questions do not split into {self.mini_batches} equal mini-batches")
         if not isinstance(self.sigma, str) and self.sigma <= 0 or self.temperature <= 0:
@@ -219,10 +223,18 @@ class _Run:
         metrics |= rollout_metrics(trace)
         if self.settings.objective == "rejection":
             return metrics | self._rejection(trace, iteration)
+        credit = rewards  # of the latents
+        if self.settings.latent_rewards is not None:
+            credit, _ = total_reward(trace, trace.problems, self.settings.latent_rewards)
         if self.settings.shuffle_rewards:
-            rewards = rewards[self._shuffled(len(rewards))]
+            order = self._shuffled(len(rewards))
+            rewards, credit = rewards[order], credit[order]
         advantages, used = group_advantages(rewards, self.settings.group_size)
         metrics["used_groups"] = used.float().mean().item()
+        if self.settings.latent_rewards is not None:  # one advantage per action: (B, T + A)
+            of_latents, _ = group_advantages(credit, self.settings.group_size)
+            kinds = (of_latents, trace.latents.shape[1]), (advantages, trace.answer.shape[1])
+            advantages = torch.cat([values[:, None].expand(-1, width) for values, width in kinds], dim=1)
         return metrics | self._grpo(trace, advantages, measure_kl)
 
     def rollout(self, problems: list[Problem]) -> Trace:
@@ -247,11 +259,11 @@ class _Run:
             with torch.no_grad():
                 before = policy_log_probs(self.model.replay(trace), trace, sigma, s.temperature, **kinds).values
         totals: dict[str, float] = {}
-        groups = advantages.reshape(-1, s.group_size)
+        n_groups = len(trace) // s.group_size
         for _ in range(s.epochs):
-            order = torch.arange(len(groups))
+            order = torch.arange(n_groups)
             if s.mini_batches > 1:
-                order = self._shuffled(len(groups))
+                order = self._shuffled(n_groups)
             for chosen in order.chunk(s.mini_batches):
                 part = trace.questions(chosen) if several else trace
                 rows = (chosen[:, None] * s.group_size + torch.arange(s.group_size)).flatten()
@@ -260,7 +272,7 @@ class _Run:
                 old = before[rows] if several else new.values.detach()
                 n_latents = trace.latents.shape[1]
                 loss, stats = clipped_surrogate(
-                    new, old, groups[chosen].flatten(), s.clip, s.log_ratio_limit, s.latent_weight, n_latents
+                    new, old, advantages[rows], s.clip, s.log_ratio_limit, s.latent_weight, n_latents
                 )
                 if s.kl_weight > 0 or measure_kl:
                     with torch.no_grad():
