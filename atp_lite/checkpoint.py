@@ -106,6 +106,27 @@ def load_state(
     return json.loads((folder / "progress.json").read_text())
 
 
+def keep_settings(folder: str | os.PathLike[str], settings: dict[str, Any], resume: bool) -> None:
+    """Write `settings.json` of a run, or, when it is resumed, make sure that the settings are still the same.
+
+    Raises:
+        ValueError: a resumed run was started with another value; the message names the setting and both values.
+    """
+    path = Path(folder) / "settings.json"
+    settings = json.loads(json.dumps(settings))
+    if resume and path.is_file():
+        before = json.loads(path.read_text())
+        changed = [name for name in settings if name in before and before[name] != settings[name]]
+        if changed:
+            name = changed[0]
+            raise ValueError(
+                f"{folder} was started with {name} = {before[name]}, not {settings[name]}: resume with the settings it "
+                "was started with, or start anew in another folder"
+            )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(settings, indent=1))
+
+
 class Stopwatch:
     """Keeps `seconds` (wall) and `cpu_seconds` (of this process) of a run in its progress, across resumes."""
 

@@ -35,12 +35,8 @@ class ModelSettings:
     """The most latents the model thinks before it must answer."""
     max_number: int = 49
     """Largest number that is one token."""
-    embedding_std: float = 0.3
-    """Standard deviation of fresh token embeddings."""
     initializer_range: float = 0.1
-    """Standard deviation of fresh linear layers."""
-    init_sigma: float = 0.1
-    """Standard deviation of a latent before training."""
+    """Standard deviation of fresh embeddings and linear layers."""
 
 
 class Planner:
@@ -84,8 +80,6 @@ class Planner:
             end_id=ids.end_id,
             eos_id=tokenizer.eos_token_id,
             pad_id=tokenizer.pad_token_id,
-            init_sigma=settings.init_sigma,
-            embedding_std=settings.embedding_std,
             initializer_range=settings.initializer_range,
         )
         with torch.random.fork_rng(devices=[]):

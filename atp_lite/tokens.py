@@ -165,7 +165,7 @@ class Collator:
             raise ValueError(f"curriculum stage is {stage}; it starts at 0 (every step in words)")
         if not problems:
             raise ValueError("an empty batch: give at least one problem")
-        rows = [p if isinstance(p, Encoded) else self.encode([p])[0] for p in problems]
+        rows = list(problems) if isinstance(problems[0], Encoded) else self.encode(problems)
         eos, pad = self.tokenizer.eos_token_id, self.tokenizer.pad_token_id
         latent_steps = [[(*step, eos) for step in row.steps[:stage]] for row in rows]
         language = [
@@ -189,8 +189,9 @@ class Collator:
         )
 
     def text(self, ids: Tensor) -> list[str]:
-        """Rows of token ids as text, special tokens left out."""
-        return self.tokenizer.batch_decode(ids, skip_special_tokens=True)
+        """Rows of token ids as text. Padding and end tokens are left out; any other special token stays visible."""
+        silent = {self.tokenizer.pad_token_id, self.tokenizer.eos_token_id}
+        return self.tokenizer.batch_decode([[i for i in row if i not in silent] for row in ids.tolist()])
 
 
 def split_language(text: str) -> tuple[list[str], str]:

@@ -183,3 +183,15 @@ def test_kl_to_the_start_equals_torch_distributions():
     assert kl_to_start(now, now, trace, 0.7).item() == pytest.approx(0.0, abs=1e-6)
     per_dimension = torch.full((2, 2, 4), 0.7)
     assert kl_to_start(now, start, trace, per_dimension).item() == pytest.approx(total / 2, rel=1e-5)
+
+
+def test_every_action_may_have_its_own_advantage():
+    """Ratio 1 everywhere: the loss is minus the mean of the advantages of the actions that count."""
+    values = torch.zeros(2, 3, requires_grad=True)
+    mask = torch.tensor([[True, True, True], [True, False, True]])
+    advantages = torch.tensor([[1.0, 2.0, 6.0], [-1.0, 99.0, 4.0]])
+    loss, _ = clipped_surrogate(PolicyLogProbs(values, mask), values.detach(), advantages)
+    assert loss.item() == pytest.approx(-(9.0 / 3 + 3.0 / 2) / 2)
+    loss.backward()
+    expected = -torch.tensor([[1 / 3, 2 / 3, 2.0], [-0.5, 0.0, 2.0]]) / 2
+    torch.testing.assert_close(values.grad, expected)

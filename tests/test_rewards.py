@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from small import told_trace
+from small import tiny_planner, told_trace
 
 from atp_lite.problems import Problem
 from atp_lite.rl import REWARDS, RLSettings, register, total_reward
@@ -93,3 +93,11 @@ def test_a_reward_of_your_own(monkeypatch):
     register("short")(lambda trace, problems: (trace.n_latents < 2).float())
     total, _ = total_reward(TRACE, TRACE.problems, {"short": 2.0})
     assert total.tolist() == [0, 0, 0, 0, 2, 2, 0]
+
+
+def test_a_special_token_inside_an_answer_is_no_number():
+    """`<|latent|>14<eos>` is neither right nor well formed: the stray token stays visible in the text."""
+    planner = tiny_planner()
+    ids = planner.tokenizer.convert_tokens_to_ids
+    rows = [[ids("<|latent|>"), ids("14"), ids("<eos>")], [ids("14"), ids("<eos>"), ids("<pad>")]]
+    assert planner.collate.text(torch.tensor(rows)) == ["<|latent|>14", "14"]

@@ -19,6 +19,7 @@ from atp_lite.rl import (
     group_advantages,
     mean_sigma,
     policy_log_probs,
+    total_reward,
     train_rl,
     verified_chains,
 )
@@ -328,3 +329,25 @@ def test_rejection_learns_from_what_it_kept(monkeypatch):
     losses = twin.model.sft_losses(twin.collate(chains, 2), generator=generator)
     assert metrics["loss"] == pytest.approx(losses.total(0.1 / 32).item(), rel=1e-5)
     assert metrics["kept"] == 0.5 and len(trace) == 16
+
+
+def test_latents_can_be_credited_with_terms_of_their_own(monkeypatch):
+    """Latents get the group advantages of `latent_rewards`, answer tokens those of the whole reward."""
+    settings = replace(SETTINGS, latent_rewards={"length": 1.0})
+    run = _Run(lively_planner(), settings, 0.3)
+    seen = {}
+
+    def spy(trace, advantages, measure_kl):
+        seen.update(trace=trace, advantages=advantages)
+        return {}
+
+    monkeypatch.setattr(run, "_grpo", spy)
+    run.step(QUESTIONS[: settings.questions], 0, False)
+    trace, advantages = seen["trace"], seen["advantages"]
+    n_latents = trace.latents.shape[1]
+    size = settings.group_size
+    of_latents, _ = group_advantages(-trace.n_latents.float(), size)
+    whole, _ = group_advantages(total_reward(trace, trace.problems, settings.rewards)[0], size)
+    assert advantages.shape == (len(trace), n_latents + trace.answer.shape[1])
+    torch.testing.assert_close(advantages[:, :n_latents], of_latents[:, None].expand(-1, n_latents))
+    torch.testing.assert_close(advantages[:, n_latents:], whole[:, None].expand(-1, trace.answer.shape[1]))

@@ -130,4 +130,4 @@ def test_a_tokenizer_without_the_latent_tokens_is_refused():
 def test_a_typed_question_reads_back():
     problem = read_expression("(3 + 4) * 2")
     batch = Collator(TOKENIZER)([problem], 5)
-    assert Collator(TOKENIZER).text(batch.question) == [problem.question]
+    assert Collator(TOKENIZER).text(batch.question) == [problem.question + "<|start-latent|>"]

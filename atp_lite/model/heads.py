@@ -13,15 +13,13 @@ class LatentHead(nn.Module):
 
     Args:
         size: d, the width of the backbone.
-        init_sigma: standard deviation of every latent before training.
     """
 
-    def __init__(self, size: int, init_sigma: float = 0.1) -> None:
+    def __init__(self, size: int) -> None:
         super().__init__()
         self.trunk = nn.Sequential(nn.Linear(size, size), nn.GELU(), nn.Linear(size, size), nn.LayerNorm(size))
         self.mean = nn.Linear(size, size)
         self.log_variance = nn.Linear(size, size)
-        self.init_sigma = init_sigma
 
     def forward(self, hidden: Tensor) -> tuple[Tensor, Tensor]:
         """hidden (..., d) -> mu (..., d), logvar (..., d)."""

@@ -29,8 +29,6 @@ class ReasonerConfig(PreTrainedConfig):
 
     backbone, decoder: transformers configs as dictionaries with `model_type` (`decoder` may be None).
     latents_per_step: c. max_latents: thinking ends here at the latest (0: the model reasons in words).
-    init_sigma: standard deviation of a latent before training.
-    embedding_std: standard deviation of fresh token embeddings, or None for the backbone's own.
     """
 
     model_type = "latent_reasoner"
@@ -44,8 +42,6 @@ class ReasonerConfig(PreTrainedConfig):
     end_id: int = 0
     eos_id: int = 0
     pad_id: int = 0
-    init_sigma: float = 0.1
-    embedding_std: float | None = None
     tie_word_embeddings: bool = False
 
     @property
@@ -93,20 +89,11 @@ class LatentReasoner(PreTrainedModel):
         super().__init__(config)
         self.backbone = AutoModelForCausalLM.from_config(AutoConfig.for_model(**config.backbone))
         size = self.backbone.config.hidden_size
-        self.latent_head = LatentHead(size, config.init_sigma)
+        self.latent_head = LatentHead(size)
         self.stop_head = StopHead(size)
         c = config.latents_per_step
         self.decoder = StepDecoder(config.decoder, size, c) if config.decoder is not None else None
         self.post_init()
-
-    @torch.no_grad()
-    def _init_weights(self, module: nn.Module) -> None:
-        super()._init_weights(module)
-        if isinstance(module, LatentHead):
-            nn.init.zeros_(module.log_variance.weight)
-            nn.init.constant_(module.log_variance.bias, 2.0 * torch.tensor(module.init_sigma).log().item())
-        if isinstance(module, nn.Embedding) and self.config.embedding_std is not None:
-            nn.init.normal_(module.weight, std=self.config.embedding_std)
 
     def get_input_embeddings(self) -> nn.Module:
         return self.backbone.get_input_embeddings()
@@ -145,6 +132,8 @@ class LatentReasoner(PreTrainedModel):
             sample_stop: draw the stop decision too, instead of stopping where P(stop) > 1/2.
             generator: source of every draw.
         """
+        if group_size < 1:
+            raise ValueError(f"group_size is {group_size}: think at least one trajectory per question")
         if question_mask.shape != question.shape or not question_mask[:, -1].all():
             raise ValueError(
                 f"question {tuple(question.shape)} and mask {tuple(question_mask.shape)} must have one shape, padded "

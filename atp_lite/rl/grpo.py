@@ -96,8 +96,8 @@ def clipped_surrogate(
             larger than that of an answer token and drowns it at weight 1.
 
     Returns:
-        the loss, and `clip_fraction` (actions whose gradient is cut off), `ratio` (mean rho), `approx_kl` (nats per
-        action, the estimator rho - 1 - log rho of Schulman 2020).
+        the loss, and `clip_fraction` (actions whose ratio left the clip on the side of their advantage), `ratio` (mean
+        rho), `approx_kl` (nats per action, the estimator rho - 1 - log rho of Schulman 2020).
     """
     log_ratio = (new.values - old).clamp(-log_ratio_limit, log_ratio_limit)  # (B, T + A)
     ratio = log_ratio.exp()

@@ -10,7 +10,6 @@ The controls use the same questions and answers in another way (`objective`).
 from __future__ import annotations
 
 import copy
-import json
 import os
 import random
 from collections.abc import Sequence
@@ -23,7 +22,15 @@ from torch import Tensor
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm.auto import tqdm
 
-from atp_lite.checkpoint import HeldInterrupt, MetricLog, Stopwatch, load_state, replace_folder, save_state
+from atp_lite.checkpoint import (
+    HeldInterrupt,
+    MetricLog,
+    Stopwatch,
+    keep_settings,
+    load_state,
+    replace_folder,
+    save_state,
+)
 from atp_lite.coherence import coherence
 from atp_lite.evaluate import evaluate
 from atp_lite.model import LatentReasoner, Trace
@@ -136,13 +143,14 @@ def train_rl(
         KeyboardInterrupt: passed on after the state was saved.
     """
     shared = {p.question for p in questions} & {p.question for p in validation}
-    if shared or not questions:
+    if shared:
         raise ValueError(
             f"{len(shared)} of {len(questions)} questions are also in validation: give questions of their own"
         )
     if settings.questions > len(questions):
         raise ValueError(f"{settings.questions} questions per iteration, but there are {len(questions)}: take fewer")
     folder = Path(folder)
+    keep_settings(folder, asdict(settings), resume)
     run = _Run(planner, settings, mean_sigma(planner, list(questions)[:256]))
     progress = {"iteration": 0, "best": -1.0, "sigma": run.sigma}
     modules = {"model": run.model, "average": run.average}
@@ -150,7 +158,6 @@ def train_rl(
         progress = load_state(folder / "state", modules, run.optimizer, run.generator)
         run.sigma = progress["sigma"]
     log = MetricLog(folder, progress["iteration"])
-    (folder / "settings.json").write_text(json.dumps(asdict(settings), indent=1))
     averaged = Planner(run.average.module, planner.tokenizer)
 
     def save() -> None:
@@ -201,7 +208,7 @@ class _Run:
     """Model, optimizer, averaged weights and noise of one run, and the update of each objective."""
 
     def __init__(self, planner: Planner, settings: RLSettings, sigma: float) -> None:
-        self.planner, self.settings, self.model = planner, settings, planner.model.train()
+        self.planner, self.settings, self.model = planner, settings, planner.model.eval()
         self.sigma = sigma if settings.sigma == "mean" else settings.sigma
         self.model.requires_grad_(True)
         if settings.objective != "rejection" and self.model.decoder is not None:
@@ -287,6 +294,7 @@ class _Run:
 
     def _rejection(self, trace: Trace, iteration: int) -> dict[str, float]:
         kept = verified_chains(trace, random.Random(f"{self.settings.seed}-kept-{iteration}"))
+        kept = [problem for problem in kept if self._can_be_read(problem)]
         metrics = {"kept": len(kept) / self.settings.questions}
         if not kept:
             return metrics
@@ -294,6 +302,13 @@ class _Run:
         losses = self.model.sft_losses(batch, generator=self.generator)
         loss = losses.total(self.settings.kl_factor / self.model.config.hidden_size)
         return metrics | {"loss": loss.item(), "grad_norm": self._update(loss)}
+
+    def _can_be_read(self, problem: Problem) -> bool:
+        """Decoded digits can stand side by side and make a number that is no token: such a chain is no label."""
+        try:
+            return bool(self.planner.collate.encode([problem]))
+        except ValueError:
+            return False
 
     def _answer_ce(self, problems: list[Problem]) -> dict[str, float]:
         loss, trace = answer_cross_entropy(self.planner, problems, sample=True, generator=self.generator)

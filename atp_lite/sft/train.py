@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import os
 from collections.abc import Sequence
@@ -13,7 +12,15 @@ from typing import Literal
 import torch
 from tqdm.auto import tqdm
 
-from atp_lite.checkpoint import HeldInterrupt, MetricLog, Stopwatch, load_state, replace_folder, save_state
+from atp_lite.checkpoint import (
+    HeldInterrupt,
+    MetricLog,
+    Stopwatch,
+    keep_settings,
+    load_state,
+    replace_folder,
+    save_state,
+)
 from atp_lite.evaluate import EvalSettings, evaluate
 from atp_lite.planner import Planner
 from atp_lite.problems import Problem
@@ -106,6 +113,7 @@ def train_sft(
     if shared:
         raise ValueError(f"{len(shared)} questions are in train and in validation, such as {min(shared)}: remove them")
     folder = Path(folder)
+    keep_settings(folder, asdict(settings), resume)
     model, curriculum = planner.model, settings.curriculum
     plan = BatchPlan(planner.collate.encode(train), settings.batch_size, settings.seed)
     optimizer = torch.optim.AdamW(
@@ -116,7 +124,6 @@ def train_sft(
     if resume:
         progress = load_state(folder / "state", {"model": model}, optimizer, generator)
     log = MetricLog(folder, progress["step"])
-    (folder / "settings.json").write_text(json.dumps(asdict(settings), indent=1))
     stage = curriculum.stage(progress["step"])
     if curriculum.last_stage == 0:
         model.config.max_latents = 0  # a model that reasons in words thinks no latents
