@@ -96,14 +96,15 @@ def wilson(hits: int, n: int) -> Estimate:
     return Estimate(p, max(0.0, centre - half), min(1.0, centre + half), n)
 
 
-def mean_interval(values: Sequence[float]) -> Estimate:
-    """A mean with its normal interval, mean +- z s / sqrt(n)."""
+def mean_interval(values: Sequence[float], share: bool = False) -> Estimate:
+    """A mean with its normal interval, mean +- z s / sqrt(n); the interval of a share ends at 0 and 1."""
     n = len(values)
     if n == 0:
         raise ValueError("the mean of no values: give at least one")
     mean = sum(values) / n
     deviation = math.sqrt(sum((v - mean) ** 2 for v in values) / (n - 1)) if n > 1 else 0.0
-    return Estimate(mean, mean - Z95 * deviation / math.sqrt(n), mean + Z95 * deviation / math.sqrt(n), n)
+    low, high = mean - Z95 * deviation / math.sqrt(n), mean + Z95 * deviation / math.sqrt(n)
+    return Estimate(mean, max(0.0, low), min(1.0, high), n) if share else Estimate(mean, low, high, n)
 
 
 def pass_at_k(n: int, right: int, k: int) -> float:
@@ -162,7 +163,8 @@ class Evaluation:
             return {}
         samples = self.settings.samples
         ks = [k for k in (1, 2, 4, 8, 16, 32, 64) if k <= samples]
-        rates = {f"pass@{k}": mean_interval([pass_at_k(n, right, k) for n, right in self.sampled]) for k in ks}
+        chances = {k: [pass_at_k(n, right, k) for n, right in self.sampled] for k in ks}
+        rates = {f"pass@{k}": mean_interval(values, share=True) for k, values in chances.items()}
         return {"sampled_accuracy": rates["pass@1"]} | rates
 
     @property
@@ -235,9 +237,9 @@ def summarise(results: Sequence[Outcome], decoded: bool = True) -> dict[str, Est
     if decoded:
         metrics |= {
             "stop": wilson(sum(o.stop_right for o in results), n),
-            "step_match": mean_interval([o.matched_steps for o in results]),
-            "equations_right": mean_interval([o.right_steps for o in results]),
-            "coherence": mean_interval([o.coherence for o in results]),
+            "step_match": mean_interval([o.matched_steps for o in results], share=True),
+            "equations_right": mean_interval([o.right_steps for o in results], share=True),
+            "coherence": mean_interval([o.coherence for o in results], share=True),
         }
     return metrics
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
+import transformers
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
 from atp_lite.model import LatentReasoner, ReasonerConfig, Trace
@@ -96,11 +97,13 @@ class Planner:
                     f"{folder} is not a planner's checkpoint ({name} is missing): give a folder written by atp-lite "
                     "sft or atp-lite rl, such as data/checkpoints/atp-rl"
                 )
+        transformers.logging.disable_progress_bar()  # a toy loads in milliseconds
         model = LatentReasoner.from_pretrained(folder)
         return cls(model.eval(), AutoTokenizer.from_pretrained(folder))
 
     def save_pretrained(self, folder: str | os.PathLike[str]) -> None:
         """Weights as safetensors, configuration and tokenizer as JSON."""
+        transformers.logging.disable_progress_bar()
         self.model.save_pretrained(folder)
         self.tokenizer.save_pretrained(folder)
 

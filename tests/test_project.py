@@ -26,7 +26,7 @@ FLOORS = (
     {"evaluate"},
     {"rl", "sft", "baselines"},
     {"recipes"},
-    {"views"},
+    {"views", "exercises"},
     {"tour", "bundle"},
     {"commands"},
     {"cli"},
