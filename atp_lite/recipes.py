@@ -50,7 +50,7 @@ ARMS: dict[str, SFTSettings | RLSettings] = {
 TOUR_COT = replace(COT, stage_steps=(1200,))
 """The tour's chain of thought: shorter, since it is only the start for the latents."""
 
-TOUR_LATENT = replace(LATENT, stage_steps=(200, 200, 200, 2000))
+TOUR_LATENT = replace(LATENT, stage_steps=(200, 200, 200, 2400))
 """The tour's latent SFT."""
 
 TOUR_RL = replace(GRPO, iterations=60, eval_every=20)

@@ -165,7 +165,9 @@ def arms_table(rows: list[dict], regime: str) -> str:
     for arm in ("atp-sft", *ARMS):
         found = by_seed(rows, regime, arm)
         if found:
-            gains = ["", ""] if arm == "atp-sft" else [gain(found, start), gain(found, going_on)]
+            gains = [gain(found, start), gain(found, going_on)]
+            if arm in ("atp-sft", "continued-sft"):  # no gain over oneself
+                gains = ["", ""] if arm == "atp-sft" else [gains[0], ""]
             minutes = statistics.fmean(row["cpu_seconds"] / 60 for row in found.values())
             lines.append(
                 [

@@ -33,7 +33,7 @@ def screenshot(page: Path, picture: Path, width: int, height: int) -> None:
 def thoughts() -> None:
     planner = Planner.from_pretrained(CHECKPOINTS / "atp-rl")
     trace = planner.reason(generate(REGIMES["clean"], "test")[:400])
-    figure = trajectory_figure(trajectories(planner, trace, fit_projection(trace)), colour="step", paths=3)
+    figure = trajectory_figure(trajectories(planner, trace, fit_projection(trace)), colour="operator", paths=3)
     figure.update_layout(paper_bgcolor="white", plot_bgcolor="white", width=1000, height=620)
     with tempfile.TemporaryDirectory() as folder:
         page = Path(folder) / "thoughts.html"
