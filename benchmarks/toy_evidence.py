@@ -15,6 +15,7 @@ import json
 import math
 import os
 import re
+import shutil
 import statistics
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
@@ -31,6 +32,8 @@ from atp_lite.recipes import ARMS, REGIMES
 
 ROWS = Path("data/evidence/toy.jsonl")
 RUNS = Path("runs/evidence")
+STARTS = Path("data/evidence/starts")
+"""The latent checkpoints that the arms start from, by regime and seed: any arm can be run again without training its start."""
 DRAWN = ("atp-sft", "grpo")
 """Recipes that are also measured with sampled trajectories (pass@k, accuracy under sampling)."""
 
@@ -47,7 +50,10 @@ def run_cell(regime: str, seed: int, recipe: str, data: dict[str, list[Problem]]
     """Train one recipe of one regime and seed, measure it, add its line; nothing where the line stands already."""
     if done(regime, seed, recipe):
         return
-    last = train_recipe(recipe, seed, data, RUNS / f"{regime}-{seed}")
+    runs, start = RUNS / f"{regime}-{seed}", STARTS / f"{regime}-{seed}"
+    if recipe in ARMS and start.is_dir() and not (runs / "atp-sft" / "last").is_dir():
+        shutil.copytree(start, runs / "atp-sft" / "last", dirs_exist_ok=True)
+    last = train_recipe(recipe, seed, data, runs)
     report, result = measure(Planner.from_pretrained(last), data["test"], draws=recipe in DRAWN)
     progress = json.loads((last.parent / "state" / "progress.json").read_text())
     right = {o.id: o.correct for o in result.outcomes}
