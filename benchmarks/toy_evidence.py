@@ -33,7 +33,7 @@ from atp_lite.recipes import ARMS, REGIMES
 ROWS = Path("data/evidence/toy.jsonl")
 RUNS = Path("runs/evidence")
 STARTS = Path("data/evidence/starts")
-"""The latent checkpoints that the arms start from, by regime and seed: any arm can be run again without training its start."""
+"""The latent checkpoints that the arms start from, by regime and seed, so that any arm can be run again by itself."""
 DRAWN = ("atp-sft", "grpo")
 """Recipes that are also measured with sampled trajectories (pass@k, accuracy under sampling)."""
 
