@@ -1,6 +1,8 @@
 """Shared by all tests: one thread per process (the suite runs in several), hypothesis without a stopwatch."""
 
 import os
+import signal
+import threading
 from pathlib import Path
 
 import pytest
@@ -24,3 +26,14 @@ settings.load_profile("ci" if os.environ.get("CI") else "desk")
 def repo_root() -> Path:
     """The folder of pyproject.toml."""
     return Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(autouse=True)
+def ctrl_c_works():
+    """Ctrl-C acts as in a terminal, even where the tests run in the background with SIGINT ignored."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before or signal.default_int_handler)
