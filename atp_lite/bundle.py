@@ -7,11 +7,12 @@ import shutil
 from dataclasses import asdict, replace
 from pathlib import Path
 
+from atp_lite.baselines import METHODS
 from atp_lite.evaluate import EvalSettings, Evaluation, evaluate
 from atp_lite.planner import ModelSettings, Planner
 from atp_lite.problems import Problem, data_hash, generate, label_errors
-from atp_lite.recipes import ARMS, COT, LATENT, REGIMES
-from atp_lite.rl import RLSettings, train_rl
+from atp_lite.recipes import PARENTS, REGIMES, SETTINGS
+from atp_lite.rl import train_rl
 from atp_lite.sft import SFTSettings, train_sft
 
 BUNDLED = {
@@ -22,11 +23,6 @@ BUNDLED = {
     "atp-rl-noisy": ("noisy", "grpo"),
 }
 """Name of the checkpoint -> the regime of its labels and the recipe that ends in it."""
-
-PARENTS = {"cot": None, "atp-sft": "cot"} | dict.fromkeys(ARMS, "atp-sft")
-"""Each recipe and the one whose last weights it starts from."""
-
-SETTINGS: dict[str, SFTSettings | RLSettings] = {"cot": COT, "atp-sft": LATENT} | ARMS
 
 
 def regime_data(regime: str) -> dict[str, list[Problem]]:
@@ -49,8 +45,8 @@ def train_recipe(recipe: str, seed: int, data: dict[str, list[Problem]], runs: P
         planner = Planner.from_pretrained(train_recipe(parent, seed, data, runs))
     resume = (folder / "state").is_dir()
     if isinstance(settings, SFTSettings):
-        if settings.curriculum.last_stage > 0:
-            planner.model.config.max_latents = ModelSettings().max_latents
+        stages = settings.curriculum
+        planner = METHODS[settings.method].start(planner, stages.last_stage, ModelSettings().max_latents, seed)
         train_sft(planner, data["train"], data["validation"], settings, folder, resume)
     else:
         train_rl(planner, data["rl"], data["validation"], settings, folder, resume)

@@ -14,6 +14,7 @@ from typing import Annotated
 import transformers
 import tyro
 
+from atp_lite.baselines import METHODS
 from atp_lite.config import read_config
 from atp_lite.evaluate import EvalSettings, evaluate
 from atp_lite.planner import ModelSettings, Planner
@@ -82,8 +83,8 @@ class SFT:
 
     def run(self) -> int:
         planner = Planner.from_pretrained(self.init) if self.init else Planner.toy(self.model, self.settings.seed)
-        if self.settings.curriculum.last_stage > 0:
-            planner.model.config.max_latents = self.model.max_latents
+        method, last_stage = METHODS[self.settings.method], self.settings.curriculum.last_stage
+        planner = method.start(planner, last_stage, self.model.max_latents, self.settings.seed)
         with _saved_on_interrupt(self.out):
             train_sft(
                 planner,
@@ -206,6 +207,33 @@ class Checkpoints:
 
 
 @dataclass(frozen=True)
+class Compare:
+    """Run a grid of methods, regimes and seeds from one YAML file; a line of evidence a run, a table at the end."""
+
+    config: Annotated[Path, tyro.conf.arg(help="the grid; see configs/compare-toy.yaml")] = Path(
+        "configs/compare-smoke.yaml"
+    )
+    workers: int = 2
+    """Processes of one thread each that share the work."""
+    only: tuple[str, ...] = ()
+    """Run only these cells; none runs all."""
+    table: bool = False
+    """Run nothing: print the tables of the lines there are."""
+
+    def run(self) -> int:
+        from atp_lite.compare import Grid, main_table, read_rows, run_grid
+
+        grid = read_config(self.config, Grid())
+        if not self.table:
+            run_grid(grid, self.workers, only=self.only)
+        rows = read_rows(grid.rows)
+        for regime in grid.regimes:
+            print(f"\n{regime} labels\n\n{main_table(rows, regime, list(grid.cells))}")
+        print(f"\nMeans over training seeds ± 95 % t-intervals; one line a run in {grid.rows}.")
+        return 0
+
+
+@dataclass(frozen=True)
 class Doctor:
     """Check Python, packages, versions, widgets, disk and device: a line each, with what to do."""
 
@@ -222,6 +250,7 @@ COMMANDS = {
     "rl": RL,
     "eval": Eval,
     "solve": Solve,
+    "compare": Compare,
     "checkpoints": Checkpoints,
     "doctor": Doctor,
 }
@@ -233,7 +262,7 @@ def run(arguments: list[str]) -> int:
     transformers.logging.disable_progress_bar()
     commands = dict(COMMANDS)
     name = arguments[0] if arguments else ""
-    if "--config" in arguments and name in commands:  # the file's values become the defaults of the command
+    if "--config" in arguments and name in commands and name != "compare":  # its values become the defaults
         place = arguments.index("--config") + 1
         if place == len(arguments):
             raise ValueError("--config needs a YAML file behind it")

@@ -27,10 +27,11 @@ def read_config(path: str | os.PathLike[str], default: T) -> T:
         values = yaml.safe_load(path.read_text())
     except yaml.YAMLError as error:
         raise ValueError(f"{path} is not valid YAML: {error}") from error
-    return _merge(default, values if values is not None else {}, str(path))
+    return merge(default, values if values is not None else {}, str(path))
 
 
-def _merge(default: Any, values: Any, where: str) -> Any:
+def merge(default: T, values: Any, where: str) -> T:
+    """`default` (a settings dataclass) with `values` put in by name, level by level; `where` begins the errors."""
     if not isinstance(values, dict):
         raise ValueError(f"{where}: expected names with values, found {values!r}")
     hints = typing.get_type_hints(type(default))
@@ -41,7 +42,7 @@ def _merge(default: Any, values: Any, where: str) -> Any:
     for name, value in values.items():
         old = getattr(default, name)
         if dataclasses.is_dataclass(old):
-            changed[name] = _merge(old, value, f"{where}: {name}")
+            changed[name] = merge(old, value, f"{where}: {name}")
         else:
             changed[name] = _fit(value, hints[name], f"{where}: {name}")
     return dataclasses.replace(default, **changed)
@@ -52,8 +53,10 @@ def _fit(value: Any, hint: Any, where: str) -> Any:
     options = typing.get_args(hint) if typing.get_origin(hint) in (typing.Union, _UNION) else (hint,)
     for option in options:
         origin, args = typing.get_origin(option), typing.get_args(option)
-        if origin is typing.Literal and value in args:
+        if option is Any or origin is typing.Literal and value in args:
             return value
+        if dataclasses.is_dataclass(option) and isinstance(value, dict):
+            return merge(option(), value, where)
         if option is type(None) and value is None:
             return None
         if origin is tuple and isinstance(value, list):

@@ -9,7 +9,7 @@ import json
 import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 
 import torch
 from tqdm.auto import tqdm
@@ -39,6 +39,10 @@ class EvalSettings:
     """The most latents thought per problem; None takes the checkpoint's own limit."""
     decode: bool = True
     """Decode the thoughts; False is faster and leaves coherence and the step metrics out."""
+    greedy: bool = True
+    """Reason greedily once about every problem; False leaves everything but the sampled metrics out."""
+    diversity: bool = False
+    """Decode the sampled trajectories too, and count the distinct chains of each problem."""
     seed: int = 0
     """Seed of the sampled trajectories."""
 
@@ -154,9 +158,12 @@ class Evaluation:
     """Per problem (samples, right ones); empty where none were drawn."""
     sigma: float
     """Mean posterior standard deviation over all latents; 0 where the model thought none."""
+    distinct: list[int] = field(default_factory=list)
+    """Per problem the number of different chains among its samples; empty where they were not decoded."""
 
     def summary(self) -> dict[str, Estimate]:
-        return summarise(self.outcomes, decoded=self.settings.decode) | self._sampled()
+        greedy = summarise(self.outcomes, decoded=self.settings.decode) if self.outcomes else {}
+        return greedy | self._sampled()
 
     def _sampled(self) -> dict[str, Estimate]:
         if not self.sampled:
@@ -165,6 +172,9 @@ class Evaluation:
         ks = [k for k in (1, 2, 4, 8, 16, 32, 64) if k <= samples]
         chances = {k: [pass_at_k(n, right, k) for n, right in self.sampled] for k in ks}
         rates = {f"pass@{k}": mean_interval(values, share=True) for k, values in chances.items()}
+        if any(self.distinct):
+            shares = [count / samples for count in self.distinct]
+            rates["diversity"] = mean_interval(shares, share=True)
         return {"sampled_accuracy": rates["pass@1"]} | rates
 
     @property
@@ -219,6 +229,7 @@ LABELS = {
     "equations_right": "decoded step is valid arithmetic, %",
     "coherence": "coherence, %",
     "sampled_accuracy": "accuracy of sampled trajectories, %",
+    "diversity": "distinct chains per sampled trajectory, %",
 }
 
 
@@ -255,24 +266,27 @@ def evaluate(
         ValueError: there is no problem to evaluate on.
     """
     settings = EvalSettings() if settings is None else settings
-    if planner.model.decoder is None:
-        settings = replace(settings, decode=False)
+    config = planner.model.config
+    if config.layout == "dropped" or (config.max_latents > 0 and planner.model.decoder is None):
+        settings = replace(settings, decode=False)  # there are no steps, or they cannot be read
     problems = sorted(problems, key=lambda p: (len(p.question), len(p.steps)))  # neighbours of one length: less padding
     if not problems:
         raise ValueError("no problems to evaluate on: the file or split is empty")
     was_training = planner.model.training
     planner.model.eval()
     generator = torch.Generator(planner.model.device).manual_seed(settings.seed)
-    results, sampled, sigmas, latents = [], [], 0.0, 0
+    results, sampled, distinct, sigmas, latents = [], [], [], 0.0, 0
     c = planner.model.config.latents_per_step
     starts = range(0, len(problems), settings.batch_size)
     for start in tqdm(starts, desc="evaluate", disable=not progress):
         chunk = problems[start : start + settings.batch_size]
-        trace = planner.reason(chunk, max_latents=settings.max_latents, decode=settings.decode)
-        results += outcomes(trace, c)
-        latents += int(trace.latent_mask.sum())
-        sigmas += float((trace.sigma.mean(-1) * trace.latent_mask).sum())
+        if settings.greedy:
+            trace = planner.reason(chunk, max_latents=settings.max_latents, decode=settings.decode)
+            results += outcomes(trace, c)
+            latents += int(trace.latent_mask.sum())
+            sigmas += float((trace.sigma.mean(-1) * trace.latent_mask).sum())
         right = [0] * len(chunk)
+        chains: list[set[tuple[str, ...]]] = [set() for _ in chunk]
         for _ in range(settings.samples):
             drawn = planner.reason(
                 chunk,
@@ -280,11 +294,14 @@ def evaluate(
                 sigma=settings.sigma,
                 temperature=settings.temperature,
                 max_latents=settings.max_latents,
-                decode=False,
+                decode=settings.diversity and settings.decode,
                 generator=generator,
             )
             for i, problem in enumerate(chunk):
                 right[i] += same_number(drawn.answers[i], problem.answer)
+                chains[i].add(tuple(drawn.steps[i]))
         sampled += [(settings.samples, r) for r in right] if settings.samples else []
+        if settings.diversity and settings.decode:
+            distinct += [len(found - {()}) for found in chains]
     planner.model.train(was_training)
-    return Evaluation(results, settings, sampled, sigmas / max(latents, 1))
+    return Evaluation(results, settings, sampled, sigmas / max(latents, 1), distinct)

@@ -51,7 +51,8 @@ class Planner:
     def __init__(self, model: LatentReasoner, tokenizer: PreTrainedTokenizerBase) -> None:
         self.model = model
         self.tokenizer = tokenizer
-        self.collate = Collator(tokenizer, model.config.latents_per_step)
+        config = model.config
+        self.collate = Collator(tokenizer, config.latents_per_step, config.layout, config.tokens_per_latent)
 
     @classmethod
     def toy(cls, settings: ModelSettings | None = None, seed: int = 0) -> Planner:
@@ -172,8 +173,17 @@ class Planner:
         return trace
 
     def step_texts(self, trace: Trace) -> list[list[str]]:
-        """The decoder's text of every whole latent step of every row."""
+        """The decoder's text of every whole latent step of every row.
+
+        A method that always thinks the same number of latents says by an empty text that it has nothing left to do:
+        empty texts at the end are no steps there.
+        """
         counts = (trace.n_latents // self.model.config.latents_per_step).tolist()
         n_rows, n_steps, width = trace.step_tokens.shape
         texts = self.collate.text(trace.step_tokens.reshape(n_rows * n_steps, width))
-        return [texts[row * n_steps : row * n_steps + count] for row, count in enumerate(counts)]
+        rows = [texts[row * n_steps : row * n_steps + count] for row, count in enumerate(counts)]
+        if self.model.config.layout == "fixed":
+            for row in rows:
+                while row and not row[-1]:
+                    row.pop()
+        return rows

@@ -47,6 +47,22 @@ ARMS: dict[str, SFTSettings | RLSettings] = {
 }
 """What can be done next with a latent checkpoint; all arms start from it and get about the same CPU time."""
 
+RIVALS: dict[str, SFTSettings] = {
+    name: replace(LATENT, method=name)
+    for name in ("icot", "coconut", "sim-cot", "atp-point", "atp-fixed", "atp-no-decoder")
+} | {
+    name: replace(LATENT, method=name, first_stage=4, stage_steps=(LATENT.curriculum.total_steps,))
+    for name in ("no-cot", "pause", "codi", "colar")
+}
+"""Rivals and ablations of ATP-Latent: as many optimizer steps from the same chain-of-thought checkpoint."""
+
+SETTINGS: dict[str, SFTSettings | RLSettings] = {"cot": COT, "atp-sft": LATENT} | ARMS | RIVALS
+"""Every recipe by its name."""
+
+PARENTS: dict[str, str | None] = {"cot": None, "atp-sft": "cot"}
+PARENTS |= dict.fromkeys(ARMS, "atp-sft") | dict.fromkeys(RIVALS, "cot")
+"""Each recipe and the one whose last weights it starts from."""
+
 TOUR_COT = replace(COT, stage_steps=(1200,))
 """The tour's chain of thought: shorter, since it is only the start for the latents."""
 

@@ -12,11 +12,13 @@ A batch is drawn like this (c = 1 latent per step, curriculum stage k = 2; `.` i
 three steps: at stage 2 the first two are latents and the third is still language. The questions are padded on
 the left so that every row begins to think in the same column; position ids count real tokens only, so a padded
 row gives the same numbers as an unpadded one.
+
+This is the layout `steps` of ATP-Latent. Rivals lay out the same problems in other ways: see `LAYOUTS`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -70,13 +72,36 @@ class Encoded:
     answer: tuple[int, ...]
 
 
+def compressed_length(row: Encoded, tokens_per_latent: int, step_end: int = 1) -> int:
+    """Latents that carry the whole chain in words, `tokens_per_latent` of its tokens each, rounded up."""
+    tokens = sum(len(step) + step_end for step in row.steps)
+    return -(-tokens // tokens_per_latent)
+
+
+LAYOUTS: dict[str, Callable[[Encoded, int, int, int], int]] = {
+    "steps": lambda row, k, c, r: min(k, len(row.steps)) * c,
+    "fixed": lambda row, k, c, r: k * c,
+    "dropped": lambda row, k, c, r: 0,
+    "compressed": lambda row, k, c, r: compressed_length(row, r) if k else 0,
+}
+"""At curriculum stage k the first k steps leave the language. Layout -> how many latents stand in their place, from the
+row, k, c latents per step and r tokens per latent.
+
+steps: c for every step that left, as many as the row has (ATP-Latent); a stop head decides at test time.
+fixed: c * k for every row, whatever its length; the same number at test time (Coconut, SIM-CoT, CODI, pause tokens).
+dropped: none; the steps are gone (iCoT, and at the last stage No-CoT).
+compressed: one for every r tokens of the chain in words (CoLaR); a stop head decides at test time.
+"""
+
+
 @dataclass
 class Batch:
     """Problems as padded tensors at one curriculum stage. Shapes: B rows, S latent steps at most.
 
-    `question` (B, Q) left-padded; `n_latents` (B,) the label's own number of latents; `language` (B, L)
+    `question` (B, Q) left-padded; `n_latents` (B,) how many latents the layout gives each row; `language` (B, L)
     right-padded, starts with `<|end-latent|>`, ends with `<eos>`; `steps` (B, S, W) right-padded targets of the
-    decoder, one text (with `<eos>`) per latent step. Masks are 1 on real tokens.
+    decoder, one text (with `<eos>`) per latent step; where a fixed layout has more latents than the row has steps, the
+    text is empty (`<eos>` alone). Masks are 1 on real tokens.
     """
 
     problems: list[Problem]
@@ -102,14 +127,26 @@ class Collator:
     Args:
         tokenizer: must know the three latent tokens, an eos token and a different pad token.
         latents_per_step: c, how many latents carry one step.
+        layout: what stands in the place of the steps that left the language, a name of `LAYOUTS`.
+        tokens_per_latent: r of the layout `compressed`.
 
     Raises:
         ValueError: a special token is missing, pad is eos, or a text holds a token outside the vocabulary.
     """
 
-    def __init__(self, tokenizer: PreTrainedTokenizerBase, latents_per_step: int = 1) -> None:
+    def __init__(
+        self,
+        tokenizer: PreTrainedTokenizerBase,
+        latents_per_step: int = 1,
+        layout: str = "steps",
+        tokens_per_latent: int = 1,
+    ) -> None:
         if latents_per_step < 1:
             raise ValueError(f"latents_per_step is {latents_per_step}; a step needs at least 1 latent")
+        if tokens_per_latent < 1:
+            raise ValueError(f"tokens_per_latent is {tokens_per_latent}; a latent stands for at least 1 token")
+        if layout not in LAYOUTS:
+            raise ValueError(f"layout {layout!r}: choose from {', '.join(LAYOUTS)}")
         if tokenizer.pad_token_id is None or tokenizer.pad_token_id == tokenizer.eos_token_id:
             raise ValueError(
                 f"the tokenizer's pad token ({tokenizer.pad_token!r}) must exist and differ from its eos token "
@@ -126,6 +163,8 @@ class Collator:
             raise ValueError(f"the tokenizer lacks {missing}: add them as additional_special_tokens")
         self.tokenizer = tokenizer
         self.latents_per_step = latents_per_step
+        self.layout = layout
+        self.tokens_per_latent = tokens_per_latent
         self.start_id, self.latent_id, self.end_id = ids
         self.step_end = tuple(self._ids([STEP_END])[0])
 
@@ -157,9 +196,9 @@ class Collator:
         ]
 
     def __call__(self, problems: Sequence[Problem] | Sequence[Encoded], stage: int) -> Batch:
-        """The batch at curriculum stage `stage` = k: the first k steps are latent, the rest is language.
+        """The batch at curriculum stage `stage` = k: the first k steps leave the language, the rest stays.
 
-        Stage 0 is plain chain of thought; a stage at or above the number of steps is fully latent.
+        Stage 0 is plain chain of thought; a stage at or above the number of steps leaves only the answer.
         """
         if stage < 0:
             raise ValueError(f"curriculum stage is {stage}; it starts at 0 (every step in words)")
@@ -167,7 +206,14 @@ class Collator:
             raise ValueError("an empty batch: give at least one problem")
         rows = list(problems) if isinstance(problems[0], Encoded) else self.encode(problems)
         eos, pad = self.tokenizer.eos_token_id, self.tokenizer.pad_token_id
-        latent_steps = [[(*step, eos) for step in row.steps[:stage]] for row in rows]
+        c, r = self.latents_per_step, self.tokens_per_latent
+        n_latents = [LAYOUTS[self.layout](row, stage, c, r) for row in rows]
+        latent_steps = [
+            [(*step, eos) for step in row.steps[:stage]] if self.layout in ("steps", "fixed") else [] for row in rows
+        ]
+        for texts, count in zip(latent_steps, n_latents, strict=True):
+            if self.layout == "fixed":
+                texts += [(eos,)] * (count // c - len(texts))
         language = [
             [self.end_id, *(t for step in row.steps[stage:] for t in (*step, *self.step_end)), *row.answer, eos]
             for row in rows
@@ -181,12 +227,19 @@ class Collator:
             problems=[row.problem for row in rows],
             question=question,
             question_mask=question_mask,
-            n_latents=torch.tensor([len(steps) * self.latents_per_step for steps in latent_steps]),
+            n_latents=torch.tensor(n_latents),
             language=language,
             language_mask=language_mask,
             steps=steps.reshape(len(rows), most, steps.shape[-1]),
             steps_mask=steps_mask.reshape(len(rows), most, steps.shape[-1]),
         )
+
+    def count(self, rows: Sequence[Encoded], stage: int) -> int:
+        """Positions the backbone reads for these rows at this stage: question, latents and language."""
+        c, r = self.latents_per_step, self.tokens_per_latent
+        words = sum(len(step) + len(self.step_end) for row in rows for step in row.steps[stage:])
+        latents = sum(LAYOUTS[self.layout](row, stage, c, r) for row in rows)
+        return words + latents + sum(len(row.question) + len(row.answer) + 2 for row in rows)
 
     def text(self, ids: Tensor) -> list[str]:
         """Rows of token ids as text. Padding and end tokens are left out; any other special token stays visible."""

@@ -25,10 +25,10 @@ import torch
 from scipy.stats import t
 
 from atp_lite import __version__
-from atp_lite.bundle import SETTINGS, measure, regime_data, train_recipe
+from atp_lite.bundle import measure, regime_data, train_recipe
 from atp_lite.planner import Planner
 from atp_lite.problems import Problem, data_hash, label_errors
-from atp_lite.recipes import ARMS, REGIMES
+from atp_lite.recipes import ARMS, REGIMES, SETTINGS
 
 ROWS = Path("data/evidence/toy.jsonl")
 RUNS = Path("runs/evidence")

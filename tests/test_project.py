@@ -27,7 +27,7 @@ FLOORS = (
     {"rl", "sft", "baselines"},
     {"recipes"},
     {"views", "exercises"},
-    {"tour", "bundle"},
+    {"tour", "bundle", "compare"},
     {"commands"},
     {"cli"},
 )

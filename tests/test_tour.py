@@ -8,7 +8,7 @@ import pytest
 from atp_lite import bundle, tour
 from atp_lite.planner import ModelSettings, Planner
 from atp_lite.problems import generate
-from atp_lite.recipes import GRPO
+from atp_lite.recipes import COT, GRPO, LATENT
 
 TINY = ModelSettings(hidden_size=16, layers=1, heads=2, intermediate_size=32)
 
@@ -21,7 +21,7 @@ def few(settings, split):
 def tiny(monkeypatch):
     """Recipes of a few steps each, on a few problems and a tiny planner."""
     quick = {"batch_size": 8, "warmup_steps": 1, "eval_every": 2}
-    cot, latent = replace(bundle.COT, stage_steps=(2,), **quick), replace(bundle.LATENT, stage_steps=(1, 1, 2), **quick)
+    cot, latent = replace(COT, stage_steps=(2,), **quick), replace(LATENT, stage_steps=(1, 1, 2), **quick)
     rl = replace(GRPO, iterations=2, questions=4, group_size=2, eval_every=2, warmup_iterations=1)
     toy = Planner.toy
     monkeypatch.setattr(Planner, "toy", classmethod(lambda cls, seed=0: toy(TINY, seed)))

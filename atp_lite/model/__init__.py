@@ -1,12 +1,13 @@
 """The model: a causal LM with a latent head, a stop head and a step decoder, and the trace of what it thought."""
 
 from atp_lite.model.generation import Context, read, write
-from atp_lite.model.heads import LatentHead, StopHead, stop_log_prob
+from atp_lite.model.heads import LATENT_HEADS, LatentHead, StopHead, stop_log_prob
 from atp_lite.model.reasoner import LatentReasoner, Losses, ReasonerConfig, Replay
 from atp_lite.model.trace import Trace
 from atp_lite.model.vae import StepDecoder, gaussian_log_prob, kl_divergence, reparameterise
 
 __all__ = [
+    "LATENT_HEADS",
     "Context",
     "LatentHead",
     "LatentReasoner",

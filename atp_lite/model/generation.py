@@ -63,9 +63,11 @@ def _merge(parts: list[tuple[Tensor, Tensor]], n_rows: int, width: int) -> Tenso
     return merged
 
 
-def read(lm: PreTrainedModel, embeds: Tensor, mask: Tensor, context: Context | None = None) -> tuple[Context, Tensor]:
+def read(
+    lm: PreTrainedModel, embeds: Tensor, mask: Tensor, context: Context | None = None, every_layer: bool = False
+) -> tuple[Context, Tensor]:
     """Let `lm` read `embeds` (B, n, d) with `mask` (B, n) after `context`; return the longer context and the
-    last hidden states (B, n, d).
+    last hidden states (B, n, d), or with `every_layer` those of the embeddings and every layer (L + 1, B, n, d).
 
     The context that was passed in must not be used again: its cache grows in place.
     """
@@ -77,8 +79,10 @@ def read(lm: PreTrainedModel, embeds: Tensor, mask: Tensor, context: Context | N
         position_ids=positions,
         past_key_values=DynamicCache() if context is None else context.cache,
         use_cache=True,
+        output_hidden_states=every_layer,
     )
-    return Context(output.past_key_values, full_mask), output.last_hidden_state
+    states = torch.stack(output.hidden_states) if every_layer else output.last_hidden_state
+    return Context(output.past_key_values, full_mask), states
 
 
 def write(

@@ -1,4 +1,8 @@
-"""The two small networks on top of the backbone: what to think next, and when to stop."""
+"""The small networks on top of the backbone: what to think next, and when to stop.
+
+Methods of latent reasoning differ first of all in what they feed back. `LatentHead` is that of ATP-Latent, a Gaussian;
+the others in `LATENT_HEADS` belong to its rivals and ablations and are points, without a spread.
+"""
 
 from __future__ import annotations
 
@@ -25,6 +29,60 @@ class LatentHead(nn.Module):
         """hidden (..., d) -> mu (..., d), logvar (..., d)."""
         features = self.trunk(hidden)
         return self.mean(features), self.log_variance(features)
+
+
+class PointHead(nn.Module):
+    """A latent head that is no distribution: mu_t is all there is, log sigma_t^2 = -infinity, so sigma_t = 0."""
+
+    def point(self, hidden: Tensor) -> Tensor:
+        raise NotImplementedError
+
+    def forward(self, hidden: Tensor) -> tuple[Tensor, Tensor]:
+        """hidden (..., d) -> mu (..., d), logvar (..., d) of -infinity."""
+        mu = self.point(hidden)
+        return mu, torch.full_like(mu, -torch.inf)
+
+
+class HiddenStateHead(PointHead):
+    """l_t = h_t: the last hidden state itself (Coconut, SIM-CoT). No parameters."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+
+    def point(self, hidden: Tensor) -> Tensor:
+        return hidden
+
+
+class ProjectorHead(PointHead):
+    """l_t = MLP(h_t): the trunk and the mean of `LatentHead` (CODI; ATP-Latent without its VAE)."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        self.trunk = nn.Sequential(nn.Linear(size, size), nn.GELU(), nn.Linear(size, size), nn.LayerNorm(size))
+        self.mean = nn.Linear(size, size)
+
+    def point(self, hidden: Tensor) -> Tensor:
+        return self.mean(self.trunk(hidden))
+
+
+class FillerHead(PointHead):
+    """l_t = p, one learned vector whatever was read: a pause token."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        self.filler = nn.Embedding(1, size)  # an embedding, so that it begins like any other token's
+
+    def point(self, hidden: Tensor) -> Tensor:
+        return self.filler.weight[0].expand_as(hidden)
+
+
+LATENT_HEADS: dict[str, type[nn.Module]] = {
+    "gaussian": LatentHead,
+    "hidden": HiddenStateHead,
+    "projector": ProjectorHead,
+    "filler": FillerHead,
+}
+"""Name in `ReasonerConfig.latent_head` -> the head."""
 
 
 class StopHead(nn.Module):

@@ -10,6 +10,7 @@ phi the decoder, c latents per step.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
@@ -18,7 +19,7 @@ from torch.nn import functional as F
 from transformers import AutoConfig, AutoModel, AutoModelForCausalLM, PreTrainedConfig, PreTrainedModel
 
 from atp_lite.model.generation import Context, read, write
-from atp_lite.model.heads import LatentHead, StopHead
+from atp_lite.model.heads import LATENT_HEADS, StopHead
 from atp_lite.model.trace import Trace
 from atp_lite.model.vae import StepDecoder, kl_divergence, reparameterise
 from atp_lite.tokens import Batch
@@ -28,13 +29,19 @@ class ReasonerConfig(PreTrainedConfig):
     """Everything needed to rebuild a `LatentReasoner`.
 
     backbone, decoder: transformers configs as dictionaries with `model_type` (`decoder` may be None).
-    latents_per_step: c. max_latents: thinking ends here at the latest (0: the model reasons in words).
+    latent_head: what is fed back, a name of `LATENT_HEADS`. layout: how latents stand for steps, a name of
+    `tokens.LAYOUTS`; with `fixed` every row thinks exactly `max_latents`, otherwise the stop head decides.
+    latents_per_step: c. tokens_per_latent: r of the layout `compressed`.
+    max_latents: thinking ends here at the latest (0: the model reasons in words).
     """
 
     model_type = "latent_reasoner"
     backbone: dict | None = None
     decoder: dict | None = None
+    latent_head: str = "gaussian"
+    layout: str = "steps"
     latents_per_step: int = 1
+    tokens_per_latent: int = 1
     max_latents: int = 0
     max_step_tokens: int = 8
     max_answer_tokens: int = 48
@@ -89,7 +96,9 @@ class LatentReasoner(PreTrainedModel):
         super().__init__(config)
         self.backbone = AutoModelForCausalLM.from_config(AutoConfig.for_model(**config.backbone))
         size = self.backbone.config.hidden_size
-        self.latent_head = LatentHead(size)
+        if config.latent_head not in LATENT_HEADS:
+            raise ValueError(f"latent_head {config.latent_head!r}: choose from {', '.join(LATENT_HEADS)}")
+        self.latent_head = LATENT_HEADS[config.latent_head](size)
         self.stop_head = StopHead(size)
         c = config.latents_per_step
         self.decoder = StepDecoder(config.decoder, size, c) if config.decoder is not None else None
@@ -115,6 +124,7 @@ class LatentReasoner(PreTrainedModel):
         sample: bool = False,
         sigma: float | None = None,
         sample_stop: bool = False,
+        edits: Mapping[int, Tensor] | None = None,
         generator: torch.Generator | None = None,
     ) -> Trace:
         """The latent loop: h_t -> (mu_t, sigma_t) -> l_t, fed back as the next input, until the row stops.
@@ -130,6 +140,8 @@ class LatentReasoner(PreTrainedModel):
             sample: draw l_t ~ N(mu_t, sigma_t^2) instead of taking the mean.
             sigma: one standard deviation for every draw, instead of the head's own.
             sample_stop: draw the stop decision too, instead of stopping where P(stop) > 1/2.
+            edits: t (counted from 1) -> what is fed back in the place of l_t, (d,) for all rows or (B, d). mu_t stays
+                what the head said; everything after t is thought anew from the edit.
             generator: source of every draw.
         """
         if group_size < 1:
@@ -145,6 +157,7 @@ class LatentReasoner(PreTrainedModel):
             context, hidden = context.repeat(group_size), hidden.repeat_interleave(group_size, 0)
         n_rows, size = hidden.shape
         limit = self.config.max_latents if max_latents is None else max_latents
+        fixed = self.config.layout == "fixed"  # then nobody stops before the limit
         if lengths is not None:
             lengths = lengths.repeat_interleave(group_size, 0)
             limit = int(lengths.max())
@@ -169,8 +182,10 @@ class LatentReasoner(PreTrainedModel):
             if sample:
                 spread = logvar if sigma is None else torch.full_like(mu, sigma).log() * 2
                 latent = reparameterise(mu, spread, generator)
+            if edits is not None and t in edits:
+                latent = edits[t].to(mu).expand(n_rows, size)[rows]
             stop_logit = self.stop_head(hidden)  # (b,)
-            decides = lengths is None and t % self.config.latents_per_step == 0 and t < limit
+            decides = lengths is None and not fixed and t % self.config.latents_per_step == 0 and t < limit
             flag = torch.ones_like(rows, dtype=torch.bool)
             for name, value in zip(
                 THOUGHT, (hidden, mu, logvar, latent, stop_logit, flag, flag & decides), strict=True
@@ -284,7 +299,9 @@ class LatentReasoner(PreTrainedModel):
         stop = F.binary_cross_entropy_with_logits(trace.stop_logits[real], trace.stopped[real].to(enc.dtype))
 
         # L_KL: KL( N(mu_t, sigma_t^2) || N(0, I) ), summed over d, mean over the latents
-        kl = kl_divergence(trace.mu[real], trace.logvar[real]).mean()
+        kl = enc.new_zeros(())
+        if self.config.latent_head == "gaussian":  # a point has no posterior to measure
+            kl = kl_divergence(trace.mu[real], trace.logvar[real]).mean()
         return Losses(enc, dec, stop, kl)
 
     def language_loss(self, trace: Trace, language: Tensor, language_mask: Tensor) -> Tensor:

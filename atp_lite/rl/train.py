@@ -152,7 +152,12 @@ def train_rl(
     folder = Path(folder)
     keep_settings(folder, asdict(settings), resume)
     run = _Run(planner, settings, mean_sigma(planner, list(questions)[:256]))
-    progress = {"iteration": 0, "best": -1.0, "sigma": run.sigma}
+    if run.sigma != "learned" and not run.sigma > 0:
+        raise ValueError(
+            "this checkpoint's latents are points (its head has no spread), so there is no sigma to explore with: give "
+            "one, for example --settings.sigma 0.3"
+        )
+    progress = {"iteration": 0, "best": -1.0, "sigma": run.sigma, "tokens": 0}
     modules = {"model": run.model, "average": run.average}
     if resume:
         progress = load_state(folder / "state", modules, run.optimizer, run.generator)
@@ -187,6 +192,7 @@ def train_rl(
             chosen = random.Random(f"{settings.seed}-{i}").sample(list(questions), settings.questions)
             metrics = run.step(chosen, i, measure_kl=i % settings.eval_every == 0)
             progress["iteration"] = i + 1
+            progress["tokens"] += run.tokens
             log.write(i + 1, **metrics, lr=run.optimizer.param_groups[0]["lr"], **watch.read())
             bar.update()
             if (i + 1) % settings.eval_every == 0 or i + 1 == settings.iterations:
@@ -217,6 +223,7 @@ class _Run:
         self.optimizer = torch.optim.AdamW(trained, settings.lr, weight_decay=settings.weight_decay, fused=True)
         self.generator = torch.Generator(self.model.device).manual_seed(settings.seed)
         self.start: LatentReasoner = copy.deepcopy(self.model).requires_grad_(False).eval()
+        self.tokens = 0  # positions of the last iteration's trajectories: questions (once a group), latents, answers
         self.average = AveragedModel(self.model, multi_avg_fn=get_ema_multi_avg_fn(settings.ema))
 
     def step(self, problems: list[Problem], iteration: int, measure_kl: bool) -> dict[str, float]:
@@ -224,6 +231,7 @@ class _Run:
         if self.settings.objective == "answer-ce":
             return self._answer_ce(problems)
         trace = self.rollout(problems)
+        self.tokens = int(trace.question_mask.sum() + trace.latent_mask.sum() + trace.answer_mask.sum())
         rewards, parts = total_reward(trace, trace.problems, self.settings.rewards)
         metrics = {"reward": rewards.mean().item()}
         metrics |= {f"reward_{name}": part.mean().item() for name, part in parts.items()}
@@ -312,6 +320,8 @@ class _Run:
 
     def _answer_ce(self, problems: list[Problem]) -> dict[str, float]:
         loss, trace = answer_cross_entropy(self.planner, problems, sample=True, generator=self.generator)
+        answers = self.planner.collate.encode(problems)
+        self.tokens = int(trace.question_mask.sum() + trace.latent_mask.sum()) + sum(len(a.answer) + 1 for a in answers)
         return {"loss": loss.item(), "grad_norm": self._update(loss)}
 
     def _shuffled(self, n: int) -> Tensor:

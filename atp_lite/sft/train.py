@@ -12,6 +12,7 @@ from typing import Literal
 import torch
 from tqdm.auto import tqdm
 
+from atp_lite.baselines import METHODS
 from atp_lite.checkpoint import (
     HeldInterrupt,
     MetricLog,
@@ -31,6 +32,9 @@ from atp_lite.sft.curriculum import BatchPlan, Curriculum
 class SFTSettings:
     """Settings of supervised training."""
 
+    method: str = "atp"
+    """What is trained: atp, or a rival or ablation of `atp_lite.baselines.METHODS` (cot, no-cot, icot, pause, coconut,
+    sim-cot, codi, colar, atp-point, atp-fixed, atp-no-decoder)."""
     first_stage: int = 1
     """Curriculum stage to begin with: 0 is chain of thought in words, k makes the first k steps latent."""
     stage_steps: tuple[int, ...] = (300, 300, 300, 2400)
@@ -65,6 +69,10 @@ class SFTSettings:
     """Optimizer steps between looks at the validation set and saved states."""
     seed: int = 0
     """Seed of batches and noise."""
+
+    def __post_init__(self) -> None:
+        if self.method not in METHODS:
+            raise ValueError(f"method {self.method!r}: choose from {', '.join(METHODS)}")
 
     @property
     def curriculum(self) -> Curriculum:
@@ -114,13 +122,15 @@ def train_sft(
         raise ValueError(f"{len(shared)} questions are in train and in validation, such as {min(shared)}: remove them")
     folder = Path(folder)
     keep_settings(folder, asdict(settings), resume)
-    model, curriculum = planner.model, settings.curriculum
+    model, curriculum, method = planner.model, settings.curriculum, METHODS[settings.method]
+    longest = max((len(problem.steps) for problem in train), default=0)
+    method.check(planner, curriculum.first_stage, curriculum.last_stage, longest)
     plan = BatchPlan(planner.collate.encode(train), settings.batch_size, settings.seed)
     optimizer = torch.optim.AdamW(
         model.parameters(), settings.lr, settings.betas, weight_decay=settings.weight_decay, fused=True
     )
     generator = torch.Generator(model.device).manual_seed(settings.seed)
-    progress = {"step": 0, "best": -1.0}
+    progress = {"step": 0, "best": -1.0, "tokens": 0}
     if resume:
         progress = load_state(folder / "state", {"model": model}, optimizer, generator)
     log = MetricLog(folder, progress["step"])
@@ -153,15 +163,16 @@ def train_sft(
             beta = beta_at(step, settings, model.config.hidden_size)
 
             model.train()
-            batch = planner.collate(plan.batch(step), stage).to(model.device)
-            losses = model.sft_losses(batch, sample=settings.sample, generator=generator)
-            loss = losses.total(beta)
+            rows = plan.batch(step)
+            terms = method.losses(planner, rows, stage, settings.sample, generator)
+            loss = method.total(terms, beta)
             optimizer.zero_grad()
             loss.backward()
             norm = torch.nn.utils.clip_grad_norm_(model.parameters(), settings.clip)
             optimizer.step()
 
             progress["step"] = step + 1
+            progress["tokens"] += planner.collate.count(rows, stage)
             times = watch.read()
             bar.update()
             if (step + 1) % 50 == 0 or step + 1 == curriculum.total_steps:
@@ -169,14 +180,16 @@ def train_sft(
                     step + 1,
                     stage=stage,
                     loss=loss.item(),
-                    **{f"loss_{name}": value.item() for name, value in vars(losses).items()},
+                    **{f"loss_{name}": value.item() for name, value in terms.items()},
                     beta=beta,
                     lr=optimizer.param_groups[0]["lr"],
                     grad_norm=norm.item(),
                     **times,
                 )
             if (step + 1) % settings.eval_every == 0 or step + 1 == curriculum.total_steps:
-                limit = stage * model.config.latents_per_step if stage < curriculum.last_stage else None
+                limit = None
+                if stage < curriculum.last_stage:  # as many latents as this stage has taught
+                    limit = min(stage * model.config.latents_per_step, model.config.max_latents)
                 result = evaluate(planner, validation, EvalSettings(max_latents=limit))
                 accuracy = result.accuracy.mean
                 metrics = {name: e.mean for name, e in result.summary().items()}

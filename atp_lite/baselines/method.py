@@ -1,0 +1,119 @@
+"""What makes a method of latent reasoning: its head, its layout, its loss. Everything else is shared.
+
+    method        what is fed back        in the place of the steps       loss beside that of the language
+    atp           a draw of N(mu, sigma)  c latents each, own stop        decoder, stop, KL
+    cot           nothing                 nothing: steps stay in words
+    no-cot        nothing                 nothing: steps are dropped
+    icot          nothing                 nothing: dropped one by one
+    pause         one learned vector      a fixed number
+    coconut       the hidden state        a fixed number
+    sim-cot       the hidden state        a fixed number                  decoder
+    codi          MLP of hidden state     a fixed number                  teacher in words, distillation
+    colar         a draw of N(mu, sigma)  one for r tokens, own stop      NLL of compressed embeddings, stop
+
+A method never has a latent loop of its own: thinking is `LatentReasoner.think`, whatever is fed back.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from atp_lite.model import LatentReasoner
+from atp_lite.planner import Planner
+from atp_lite.tokens import Encoded
+
+Loss = Callable[[Planner, Sequence[Encoded], int, bool, torch.Generator], dict[str, Tensor]]
+"""(planner, problems, curriculum stage, draw latents, source of draws) -> the terms of the loss, each a scalar."""
+
+
+@dataclass(frozen=True)
+class Method:
+    """A way to train and to think. `losses` is the equation; the rest says what it is an equation of."""
+
+    name: str
+    losses: Loss
+    latent_head: str = "gaussian"
+    """A name of `atp_lite.model.LATENT_HEADS`: what is fed back."""
+    layout: str = "steps"
+    """A name of `atp_lite.tokens.LAYOUTS`: what stands in the place of steps that left the language."""
+    decoder: bool | None = False
+    """Whether a decoder reads the latents as text; None leaves that to the planner."""
+    stages: Literal["curriculum", "single", "words"] = "curriculum"
+    """curriculum: steps leave the language one by one; single: all at once; words: none ever does."""
+    tokens_per_latent: int = 1
+    """r of the layout `compressed`."""
+    weights: Mapping[str, float] = field(default_factory=dict)
+    """Weight of each term of the loss; 1 where none is given, and beta of the settings for a term named `kl`."""
+
+    def total(self, terms: Mapping[str, Tensor], beta: float) -> Tensor:
+        """The weighted sum of the terms."""
+        weights = {"kl": beta} | dict(self.weights)
+        return sum(weights.get(name, 1.0) * term for name, term in terms.items())
+
+    def start(self, planner: Planner, last_stage: int, max_latents: int = 8, seed: int = 0) -> Planner:
+        """A planner for this method that begins where `planner` ended: its backbone, and all heads that fit.
+
+        Args:
+            planner: usually one that reasons in words.
+            last_stage: K, the last curriculum stage; a fixed layout thinks c * K latents.
+            max_latents: the limit where a stop head decides.
+            seed: of the parts that are new.
+
+        Raises:
+            ValueError: the method needs a decoder and the planner's configuration has none.
+        """
+        config = copy.deepcopy(planner.model.config)
+        if self.decoder and config.decoder is None:
+            raise ValueError(
+                f"{self.name} reads its latents with a decoder, and this planner has none: start from one made with "
+                "ModelSettings.decoder_layers of 1 or more"
+            )
+        config.latent_head, config.layout = self.latent_head, self.layout
+        config.tokens_per_latent = self.tokens_per_latent
+        limits = {"fixed": config.latents_per_step * last_stage, "dropped": 0}
+        config.max_latents = limits.get(self.layout, max_latents) if last_stage > 0 else 0
+        if self.decoder is False:
+            config.decoder = None
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            model = LatentReasoner(config)
+        new, old = model.state_dict(), planner.model.state_dict()
+        model.load_state_dict({name: old.get(name, value) for name, value in new.items()})
+        return Planner(model.to(planner.model.device), planner.tokenizer)
+
+    def check(self, planner: Planner, first_stage: int, last_stage: int, longest: int) -> None:
+        """Raise ValueError where this method cannot train this planner in these stages (`longest`: of the chains)."""
+        config = planner.model.config
+        if (config.latent_head, config.layout) != (self.latent_head, self.layout):
+            raise ValueError(
+                f"{self.name} thinks with a {self.latent_head} head in the layout {self.layout!r}; this planner has "
+                f"{config.latent_head}, {config.layout!r}: make it one with METHODS[{self.name!r}].start(planner, ...)"
+            )
+        if self.stages == "single" and (first_stage != last_stage or first_stage < longest):
+            raise ValueError(
+                f"{self.name} has no curriculum: give one stage, with first_stage the largest number of steps, "
+                f"{longest}; not stages {first_stage} to {last_stage}"
+            )
+        if self.stages == "words" and last_stage > 0:
+            raise ValueError(f"{self.name} keeps every step in words: its only stage is 0, not {last_stage}")
+
+
+def imitate(
+    planner: Planner, rows: Sequence[Encoded], stage: int, sample: bool, generator: torch.Generator
+) -> dict[str, Tensor]:
+    """enc = -log p(language that stays | q, latents), mean over its tokens: all that several rivals learn from.
+
+    What `language` and the latents are is the layout's business; the gradient flows through the latents.
+    """
+    model = planner.model
+    batch = planner.collate(rows, stage).to(model.device)
+    trace = model.think(
+        batch.question, batch.question_mask, lengths=batch.n_latents, sample=sample, generator=generator
+    )
+    return {"enc": model.language_loss(trace, batch.language, batch.language_mask)}

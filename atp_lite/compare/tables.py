@@ -1,0 +1,113 @@
+"""Evidence lines -> tables: means over training seeds with t-intervals, differences paired by seed."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from scipy.stats import t
+
+
+@dataclass(frozen=True)
+class OverSeeds:
+    """Mean over training seeds with a 95 % t-interval (n - 1 degrees of freedom)."""
+
+    mean: float
+    half: float
+    n: int
+
+    @classmethod
+    def of(cls, values: Sequence[float]) -> OverSeeds:
+        n = len(values)
+        half = float(t.ppf(0.975, n - 1)) * statistics.stdev(values) / n**0.5 if n > 1 else math.nan
+        return cls(statistics.fmean(values), half, n)
+
+    def __str__(self) -> str:
+        return f"{self.mean:.1f} ± {self.half:.1f}" if self.n > 1 else f"{self.mean:.1f} (one seed)"
+
+    def signed(self) -> str:
+        return f"{'+' if self.mean >= 0 else ''}{self}"
+
+
+AS_THEY_ARE = ("latents", "answer_tokens")
+"""Metrics that are counts, not shares."""
+
+
+def metric(row: dict, name: str) -> float | None:
+    """A figure of one line: a share in percent, a count as it is; None where the line does not have it.
+
+    `longer` before a name (`longer accuracy`) takes it from the questions that need one step more than trained, `noise
+    0.5` is the accuracy under that noise, `tokens` are latents and answer tokens together.
+    """
+    if name == "tokens":
+        return metric(row, "latents") + metric(row, "answer_tokens")
+    if name.startswith("noise "):
+        value = row.get("noise", {}).get(name.removeprefix("noise "))
+        return None if value is None else 100 * value
+    found = row.get("longer", {}) if name.startswith("longer ") else row["evaluation"]["metrics"]
+    estimate = found.get(name.removeprefix("longer "))
+    if estimate is None:
+        return None
+    return estimate["mean"] if name.removeprefix("longer ") in AS_THEY_ARE else 100 * estimate["mean"]
+
+
+def by_seed(rows: Iterable[dict], regime: str, arm: str) -> dict[int, dict]:
+    """The lines of one cell, by seed."""
+    return {row["seed"]: row for row in rows if (row["regime"], row["arm"]) == (regime, arm)}
+
+
+def over_seeds(found: dict[int, dict], name: str) -> OverSeeds | None:
+    """A metric of one cell; None where a line lacks it."""
+    values = [metric(row, name) for row in found.values()]
+    return OverSeeds.of(values) if values and None not in values else None
+
+
+def paired(found: dict[int, dict], base: dict[int, dict], name: str = "accuracy") -> OverSeeds | None:
+    """The difference to another cell, paired by seed; None without a common seed."""
+    pairs = [(metric(found[seed], name), metric(base[seed], name)) for seed in sorted(set(found) & set(base))]
+    if not pairs or any(None in pair for pair in pairs):
+        return None
+    return OverSeeds.of([a - b for a, b in pairs])
+
+
+def markdown(header: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
+    return "\n".join("| " + " | ".join(line) + " |" for line in [header, ["---"] * len(header), *lines])
+
+
+COLUMNS = {
+    "accuracy": "greedy accuracy, %",
+    "longer accuracy": "one step longer, %",
+    "pass@8": "pass@8, %",
+    "pass@16": "pass@16, %",
+    "coherence": "coherence, %",
+    "step_match": "decoded steps in the label, %",
+    "diversity": "distinct chains, %",
+    "latents": "latents",
+    "answer_tokens": "answer tokens",
+}
+
+
+def main_table(rows: Sequence[dict], regime: str, arms: Sequence[str], names: dict[str, str] | None = None) -> str:
+    """One line a cell, every metric over its seeds, and what it cost.
+
+    arms: cells in order; those without a line are left out. names: what a reader should see in a cell's place.
+    """
+    lines = []
+    for arm in arms:
+        found = by_seed(rows, regime, arm)
+        if not found:
+            continue
+        cells = [over_seeds(found, name) for name in COLUMNS]
+        tokens = [row["train_tokens"] / 1e6 for row in found.values() if row.get("train_tokens")]
+        lines.append(
+            [
+                (names or {}).get(arm, arm),
+                *("" if cell is None else str(cell) for cell in cells),
+                f"{statistics.fmean(row['cpu_seconds'] / 60 for row in found.values()):.1f}",
+                f"{statistics.fmean(tokens):.1f}" if tokens else "",
+                str(len(found)),
+            ]
+        )
+    return markdown(["", *COLUMNS.values(), "CPU minutes", "training tokens, millions", "seeds"], lines)
