@@ -91,11 +91,13 @@ class Job(NamedTuple):
 
 
 def jobs(grid: Grid) -> Iterator[Job]:
-    """Every run, cells outermost, so that the first cells get all their seeds first."""
-    for name, cell in grid.cells.items():
-        for seed in cell.seeds or grid.seeds:
-            for regime in cell.regimes or grid.regimes:
-                yield Job(name, regime, seed)
+    """Every run, cells outermost, so that the first cells get their seeds first; a cell's extra seeds come last."""
+    for extra in (False, True):
+        for name, cell in grid.cells.items():
+            for seed in cell.seeds or grid.seeds:
+                if (seed in grid.seeds) != extra:
+                    for regime in cell.regimes or grid.regimes:
+                        yield Job(name, regime, seed)
 
 
 def resolve(grid: Grid, name: str, seed: int) -> SFTSettings | RLSettings:
