@@ -6,11 +6,14 @@ process ends, however it ends. A run that was cut off is resumed by whoever come
 
 from __future__ import annotations
 
+import _thread
 import fcntl
 import json
 import multiprocessing
 import os
 import random
+import signal
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -264,6 +267,13 @@ def _quiet() -> Iterator[None]:
 
 
 def _worker(grid: Grid, only: Sequence[str]) -> None:
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs begin with it ignored
+
+    def follow_parent() -> None:
+        multiprocessing.parent_process().join()
+        _thread.interrupt_main(signal.SIGINT)  # as if by Ctrl-C: the run is saved, and this process ends
+
+    threading.Thread(target=follow_parent, daemon=True).start()
     try:
         work(grid, only)
     except KeyboardInterrupt:
