@@ -5,11 +5,13 @@ import re
 
 import pytest
 
+from atp_lite.compare import OverSeeds, read_rows
 from atp_lite.evaluate import EvalSettings, evaluate
 from atp_lite.planner import Planner
 from atp_lite.problems import data_hash, generate
 from atp_lite.recipes import CHECKPOINTS, REGIMES
-from benchmarks.toy_evidence import OverSeeds, fill, read_rows, tables
+from benchmarks.claims import verdict
+from benchmarks.evidence import fill, tables
 
 ROOT = CHECKPOINTS.parents[1]
 NAMES = ("cot", "atp-sft", "atp-rl", "atp-sft-noisy", "atp-rl-noisy")
@@ -27,12 +29,21 @@ def test_interval_over_seeds_by_hand():
     assert estimate.half == pytest.approx(4.30265 / 3**0.5, abs=1e-4)
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/results.md"])
+def test_verdict_is_what_the_interval_says():
+    assert verdict(OverSeeds(3.0, 2.0, 3), fewer=False) == "holds"
+    assert verdict(OverSeeds(-3.0, 2.0, 3), fewer=False) == "does not hold"
+    assert verdict(OverSeeds(-3.0, 2.0, 3), fewer=True) == "holds"
+    assert verdict(OverSeeds(1.0, 2.0, 3), fewer=False) == "undecided"
+    assert verdict(OverSeeds(5.0, float("nan"), 1), fewer=False) == "undecided"
+    assert verdict(None, fewer=False) == "not measured yet"
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/results.md", "docs/claims.md"])
 def test_pages_carry_the_tables_of_the_rows(page):
     text = (ROOT / page).read_text()
     assert re.search(r"<!-- table [a-z-]+ -->\n\|", text), "the page has no filled table"
     assert fill(text, tables(read_rows(ROOT / "data/evidence/toy.jsonl"))) == text, (
-        f"{page} is not what the evidence gives: run python -m benchmarks.toy_evidence table"
+        f"{page} is not what the evidence gives: run python -m benchmarks.evidence"
     )
 
 

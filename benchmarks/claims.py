@@ -1,0 +1,89 @@
+"""The paper's claims, each as one difference between two cells of the evidence, with a verdict that the interval gives.
+
+A claim is a comparison that says "better": the difference, paired by training seed, is put beside zero. The verdict is
+*holds* where the whole 95 % interval is above zero, *does not hold* where it is below, *undecided* otherwise.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from atp_lite.compare.tables import OverSeeds, by_seed, markdown, paired
+
+
+@dataclass(frozen=True)
+class Claim:
+    """`ours` beats `base` in `metric`, in one regime."""
+
+    text: str
+    paper: str
+    """The paper's own figure, or where it stands."""
+    regime: str
+    ours: str
+    base: str
+    metric: str = "accuracy"
+    fewer: bool = False
+    """True where a smaller figure is the better one."""
+
+
+CLAIMS = (
+    Claim("ATP-Latent is more accurate than SIM-CoT", "+4.1 points", "clean", "grpo", "sim-cot"),
+    Claim("ATP-Latent is more accurate than SIM-CoT", "+4.1 points", "noisy", "grpo", "sim-cot"),
+    Claim("it uses fewer tokens than SIM-CoT", "-3.3 %", "clean", "grpo", "sim-cot", "tokens", fewer=True),
+    Claim("it uses fewer tokens than SIM-CoT", "-3.3 %", "noisy", "grpo", "sim-cot", "tokens", fewer=True),
+    Claim("RL improves over SFT", "ablation", "clean", "grpo", "atp-sft"),
+    Claim("RL improves over SFT", "ablation", "noisy", "grpo", "atp-sft"),
+    Claim("RL improves over as much more SFT", "not measured", "clean", "grpo", "continued-sft"),
+    Claim("RL improves over as much more SFT", "not measured", "noisy", "grpo", "continued-sft"),
+    Claim("RL beats the same second stage on SIM-CoT", "not measured", "noisy", "grpo", "sim-cot-grpo"),
+    Claim("the coherence reward raises accuracy", "ablation", "clean", "grpo", "grpo-correct-only"),
+    Claim("the coherence reward raises accuracy", "ablation", "noisy", "grpo", "grpo-correct-only"),
+    Claim("the coherence reward keeps thoughts coherent", "not measured", "clean", "grpo", "grpo-correct-only",
+          "coherence"),
+    Claim("the coherence reward keeps thoughts coherent", "not measured", "noisy", "grpo", "grpo-correct-only",
+          "coherence"),
+    Claim("coherence alone, without answers, improves over SFT", "+0.9 points", "clean", "grpo-coherence-only",
+          "atp-sft"),
+    Claim("coherence alone, without answers, improves over SFT", "+0.9 points", "noisy", "grpo-coherence-only",
+          "atp-sft"),
+    Claim("the VAE's latents withstand noise (0.5 of their size) better than points", "smoother space", "clean",
+          "atp-sft", "atp-point", "noise 0.5"),
+    Claim("the VAE's latents withstand noise (1.0 of their size) better than points", "smoother space", "clean",
+          "atp-sft", "atp-point", "noise 1.0"),
+    Claim("ATP-Latent's latents withstand noise (0.5 of their size) better than SIM-CoT's", "smoother space", "clean",
+          "atp-sft", "sim-cot", "noise 0.5"),
+    Claim("ATP-Latent's latents withstand noise (1.0 of their size) better than SIM-CoT's", "smoother space", "clean",
+          "atp-sft", "sim-cot", "noise 1.0"),
+    Claim("the stop head beats a fixed number of latents", "ablation", "clean", "atp-sft", "atp-fixed"),
+    Claim("the stop head saves latents", "ablation", "clean", "atp-sft", "atp-fixed", "latents", fewer=True),
+    Claim("more diverse paths: pass@8 above SIM-CoT's", "pass@k curves", "clean", "atp-sft", "sim-cot", "pass@8"),
+    Claim("more diverse paths: pass@8 above SIM-CoT's", "pass@k curves", "noisy", "atp-sft", "sim-cot", "pass@8"),
+    Claim("more diverse paths: pass@16 above SIM-CoT's", "pass@k curves", "noisy", "atp-sft", "sim-cot", "pass@16"),
+)  # fmt: skip
+
+
+def verdict(difference: OverSeeds | None, fewer: bool) -> str:
+    """What the interval says; one seed has no interval, so it says nothing."""
+    if difference is None:
+        return "not measured yet"
+    if difference.n < 2:
+        return "undecided"
+    better = -difference.mean if fewer else difference.mean
+    if better - difference.half > 0:
+        return "holds"
+    return "does not hold" if better + difference.half < 0 else "undecided"
+
+
+def claims_table(rows: list[dict]) -> str:
+    """One line a claim: the paper's figure, ours over seeds, the verdict."""
+    lines = []
+    for claim in CLAIMS:
+        ours, base = by_seed(rows, claim.regime, claim.ours), by_seed(rows, claim.regime, claim.base)
+        difference = paired(ours, base, claim.metric)
+        seeds = "" if difference is None else str(difference.n)
+        unit = "" if claim.metric in ("latents", "tokens") else " points"
+        shown = "" if difference is None else f"{difference.signed()}{unit}"
+        cells = f"{claim.ours} - {claim.base}, {claim.metric}"
+        lines.append([claim.text, claim.regime, claim.paper, cells, shown, seeds, verdict(difference, claim.fewer)])
+    header = ["claim", "labels", "paper", "cells compared", "here", "seeds", "verdict"]
+    return markdown(header, lines)

@@ -1,0 +1,132 @@
+"""The pages that carry figures: tables and claims, made from the lines in data/evidence/toy.jsonl, never typed.
+
+    atp-lite compare --config configs/compare-toy.yaml     adds lines
+    python -m benchmarks.evidence                          writes README.md, docs/results.md and docs/claims.md
+"""
+
+from __future__ import annotations
+
+import re
+import statistics
+from collections.abc import Sequence
+from pathlib import Path
+
+from atp_lite.compare.rows import read_rows
+from atp_lite.compare.tables import OverSeeds, by_seed, main_table, markdown, over_seeds, paired
+from atp_lite.recipes import ARMS
+from benchmarks.claims import claims_table
+
+ROWS = Path("data/evidence/toy.jsonl")
+PAGES = (Path("README.md"), Path("docs/results.md"), Path("docs/claims.md"))
+"""Pages that carry tables."""
+
+METRICS = {
+    "accuracy": "greedy accuracy, %",
+    "sampled_accuracy": "accuracy with sampled latents, %",
+    "pass@8": "pass@8 (latents and answers sampled), %",
+    "coherence": "coherence, %",
+    "equations_right": "decoded steps that are valid arithmetic, %",
+    "step_match": "decoded steps that are reference steps, %",
+    "stop": "right number of steps, %",
+    "latents": "latents per problem",
+    "answer_tokens": "answer tokens per problem",
+}
+RIVALS = (
+    "cot", "no-cot", "pause", "icot", "coconut", "codi", "colar", "colar-grpo", "sim-cot", "sim-cot-grpo", "atp-sft",
+    "grpo",
+)  # fmt: skip
+ABLATIONS = (
+    "atp-sft", "atp-point", "atp-fixed", "atp-no-decoder", "atp-no-curriculum", "atp-beta-0.001", "atp-beta-0.3",
+    "atp-beta-1", "grpo", "grpo-sigma-0.1", "grpo-sigma-0.2", "grpo-sigma-0.8", "grpo-group-2", "grpo-group-4",
+    "grpo-group-16", "atp-point-grpo",
+)  # fmt: skip
+NAMES = {
+    "cot": "CoT-SFT",
+    "no-cot": "No-CoT-SFT",
+    "pause": "pause tokens",
+    "icot": "iCoT",
+    "coconut": "Coconut",
+    "codi": "CODI",
+    "colar": "CoLaR, first stage",
+    "colar-grpo": "CoLaR, with its GRPO",
+    "sim-cot": "SIM-CoT",
+    "sim-cot-grpo": "SIM-CoT, then GRPO on its answers",
+    "atp-sft": "ATP-Latent, first stage",
+    "grpo": "ATP-Latent, with RL",
+}
+"""How a reader knows a cell."""
+
+
+def cell(rows: dict[int, dict], name: str) -> str:
+    return "" if (found := over_seeds(rows, name)) is None else str(found)
+
+
+def supervised_table(rows: list[dict], regime: str) -> str:
+    """Chain of thought and latent SFT side by side, a line a metric."""
+    arms = {"CoT-SFT": by_seed(rows, regime, "cot"), "ATP-Latent SFT": by_seed(rows, regime, "atp-sft")}
+    lines = []
+    for name, label in METRICS.items():
+        shown = arms | ({"CoT-SFT": {}} if name in ("sampled_accuracy", "pass@8") else {})  # CoT has no latents to draw
+        lines.append([label, *(cell(found, name) for found in shown.values())])
+    sigmas = [row["evaluation"]["sigma"] for row in arms["ATP-Latent SFT"].values()]
+    lines.append(["mean sigma of the latents", "", f"{statistics.fmean(sigmas):.2f}" if sigmas else ""])
+    times = [[row["cpu_seconds"] / 60 for row in found.values()] for found in arms.values()]
+    lines.append(["CPU minutes, one thread", *(f"{statistics.fmean(v):.1f}" if v else "" for v in times)])
+    lines.append(["training seeds", *(str(len(found)) for found in arms.values())])
+    return markdown(["", *arms], lines)
+
+
+def signed(difference: OverSeeds | None) -> str:
+    return "" if difference is None else difference.signed()
+
+
+def arms_table(rows: list[dict], regime: str) -> str:
+    """Everything done from the same latent checkpoints, each arm with its gains."""
+    start, going_on = by_seed(rows, regime, "atp-sft"), by_seed(rows, regime, "continued-sft")
+    header = ["from the same checkpoints", "greedy accuracy, %", "gain over the checkpoint", "gain over continued SFT"]
+    header += ["coherence, %", "valid arithmetic, %", "CPU minutes", "seeds"]
+    lines = []
+    for arm in ("atp-sft", *ARMS):
+        found = by_seed(rows, regime, arm)
+        if found:
+            gains = [signed(paired(found, start)), signed(paired(found, going_on))]
+            if arm in ("atp-sft", "continued-sft"):  # no gain over oneself
+                gains = ["", ""] if arm == "atp-sft" else [gains[0], ""]
+            minutes = statistics.fmean(row["cpu_seconds"] / 60 for row in found.values())
+            shown = "the checkpoint itself" if arm == "atp-sft" else arm
+            cells = [cell(found, name) for name in ("coherence", "equations_right")]
+            time = "" if arm == "atp-sft" else f"{minutes:.1f}"
+            lines.append([shown, cell(found, "accuracy"), *gains, *cells, time, str(len(found))])
+    return markdown(header, lines)
+
+
+def tables(rows: list[dict]) -> dict[str, str]:
+    """Every table by its name, as Markdown."""
+    made = {"claims": claims_table(rows)}
+    for regime in ("clean", "noisy"):
+        made |= {
+            f"{regime}-supervised": supervised_table(rows, regime),
+            f"{regime}-arms": arms_table(rows, regime),
+            f"{regime}-rivals": main_table(rows, regime, RIVALS, NAMES),
+            f"{regime}-ablations": main_table(rows, regime, ABLATIONS),
+        }
+    return made
+
+
+def fill(text: str, made: dict[str, str]) -> str:
+    """Put each table between `<!-- table NAME -->` and `<!-- end -->`; the rest of the page stays."""
+    for name, table in made.items():
+        pattern = rf"(<!-- table {re.escape(name)} -->\n).*?(<!-- end -->)"
+        text = re.sub(pattern, lambda m, table=table: f"{m[1]}{table}\n{m[2]}", text, flags=re.DOTALL)
+    return text
+
+
+def write_pages(pages: Sequence[Path] = PAGES, rows: Path = ROWS) -> None:
+    made = tables(read_rows(rows))
+    for page in pages:
+        page.write_text(fill(page.read_text(), made))
+
+
+if __name__ == "__main__":
+    write_pages()
+    print("written: " + ", ".join(map(str, PAGES)))

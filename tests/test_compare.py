@@ -1,0 +1,175 @@
+"""The grid: which runs it has, that they can be cut off and shared, and what its tables say."""
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from atp_lite.compare import Cell, Grid, Job, jobs, main_table, paired, read_rows, resolve, run_grid, run_job
+from atp_lite.compare.run import find_start, folder_of, grid_data, held, next_job, pending
+from atp_lite.compare.tables import OverSeeds, metric, over_seeds
+from atp_lite.config import read_config
+from atp_lite.planner import ModelSettings, Planner
+from atp_lite.recipes import LATENT, PARENTS, SETTINGS
+
+TINY = ModelSettings(hidden_size=16, layers=1, heads=2, intermediate_size=32)
+
+
+@pytest.fixture
+def grid(tmp_path, monkeypatch):
+    """Two cells, far too short to learn, on a tiny planner."""
+    toy = Planner.toy
+    monkeypatch.setattr(Planner, "toy", classmethod(lambda cls, seed=0: toy(TINY, seed)))
+    cells = {"cot": Cell(), "sim-cot": Cell(), "grpo": Cell(after="atp"), "atp": Cell(recipe="atp-sft")}
+    return Grid(
+        rows=tmp_path / "rows.jsonl",
+        runs=tmp_path / "runs",
+        regimes=("clean",),
+        seeds=(0,),
+        cells=cells,
+        budget=0.0005,
+        limit=9,
+        samples=2,
+        batch_size=4,
+    )
+
+
+def test_jobs_give_every_cell_its_seeds_and_extra_seeds_come_last():
+    cells = {"cot": Cell(seeds=(0, 1, 2)), "sim-cot": Cell(regimes=("noisy",))}
+    grid = Grid(cells=cells, seeds=(0, 1), regimes=("clean", "noisy"))
+    found = [(job.cell, job.regime, job.seed) for job in jobs(grid)]
+    assert found == [
+        ("cot", "clean", 0), ("cot", "noisy", 0), ("cot", "clean", 1), ("cot", "noisy", 1),
+        ("sim-cot", "noisy", 0), ("sim-cot", "noisy", 1),
+        ("cot", "clean", 2), ("cot", "noisy", 2),
+    ]  # fmt: skip
+
+
+def test_a_cell_is_its_recipe_changed_and_scaled():
+    cells = {"cot": Cell(), "b": Cell(recipe="atp-sft", change={"final_kl_factor": 1.0}, budget=0.5)}
+    settings = resolve(Grid(cells=cells, budget=0.1), "b", 7)
+    assert settings == replace(LATENT, final_kl_factor=1.0, stage_steps=(12, 12, 12, 212), seed=7)
+    rl = resolve(Grid(cells=cells | {"atp-sft": Cell(), "grpo": Cell(change={"sigma": "learned"})}), "grpo", 1)
+    assert (rl.sigma, rl.iterations, rl.seed) == ("learned", SETTINGS["grpo"].iterations, 1)
+
+
+@pytest.mark.parametrize(
+    ("cells", "message"),
+    [
+        ({"conut": Cell()}, "no recipe 'conut'; choose from"),
+        ({"grpo": Cell()}, "starts from 'atp-sft', which is no cell"),
+        ({"cot": Cell(change={"lrr": 1})}, "cell cot: unknown setting 'lrr'"),
+        ({"cot": Cell(regimes=("dirty",))}, "no regime 'dirty'"),
+        ({"cot": Cell(budget=-1.0)}, "must be positive"),
+        ({"a": Cell(recipe="cot", after="b"), "b": Cell(recipe="cot", after="a")}, "starts from itself"),
+    ],
+)
+def test_mistakes_in_the_grid_are_found_before_anything_runs(cells, message):
+    with pytest.raises(ValueError, match=message):
+        Grid(cells=cells)
+
+
+def test_the_committed_grids_hold_every_recipe():
+    for name in ("compare-smoke", "compare-toy"):
+        grid = read_config(f"configs/{name}.yaml", Grid())
+        used = {cell.recipe or name for name, cell in grid.cells.items()}
+        assert used >= set(SETTINGS), f"{name} leaves out {set(SETTINGS) - used}"
+        assert all(grid.start(name) in (*grid.cells, None) for name in grid.cells)
+    assert set(PARENTS) == set(SETTINGS)
+    main = ("cot", "no-cot", "coconut", "sim-cot", "atp-sft", "grpo")
+    assert all(len(grid.cells[name].seeds) >= 5 for name in main)
+
+
+def test_training_and_test_questions_are_apart_and_longer_ones_are_longer():
+    data = grid_data("clean", 30)
+    seen = {problem.question for problem in data["train"]}
+    assert not seen & {p.question for split in ("test", "longer", "validation", "rl") for p in data[split]}
+    assert {len(p.steps) for p in data["longer"]} == {5}
+    assert max(len(p.steps) for p in data["train"]) == 4
+
+
+@pytest.mark.slow
+def test_a_grid_runs_once_and_in_the_order_that_its_starts_allow(grid):
+    order = []
+
+    def run(job: Job) -> None:
+        order.append(job.cell)
+        row = run_job(grid, job)
+        with grid.rows.open("a") as file:
+            file.write(json.dumps(row) + "\n")
+
+    while next_job(grid, run) is not None:
+        pass
+    assert order == ["cot", "sim-cot", "atp", "grpo"], "grpo waits for what it starts from"
+    rows = {row["arm"]: row for row in read_rows(grid.rows)}
+    assert rows["grpo"]["start"] == "atp"
+    assert rows["sim-cot"]["settings"]["method"] == "sim-cot"
+    for row in rows.values():
+        assert row["parameters"] > 0 and row["train_tokens"] > 0 and row["version"]
+        assert {"accuracy", "pass@1", "pass@2", "latents"} <= set(row["evaluation"]["metrics"])
+        n = row["evaluation"]["metrics"]["accuracy"]["n"]
+        hits = bin(int(row["correct"], 16)).count("1")
+        assert hits == round(n * row["evaluation"]["metrics"]["accuracy"]["mean"])
+        assert (row["noise"] == {}) == (row["arm"] == "cot"), "words have no latents to disturb"
+    assert next_job(grid, run) is None
+    same = run_job(grid, Job("sim-cot", "clean", 0))
+    assert same["evaluation"] == rows["sim-cot"]["evaluation"], "measured again, nothing trained"
+    assert "sim-cot" in main_table(list(rows.values()), "clean", list(grid.cells))
+
+
+@pytest.mark.slow
+def test_workers_share_a_grid_and_a_lost_start_is_named(grid):
+    small = replace(grid, cells={"cot": Cell(), "no-cot": Cell(), "icot": Cell()})
+    run_grid(small, workers=2, progress=False, only=("cot",))
+    assert [row["arm"] for row in read_rows(small.rows)] == ["cot"]
+    start = folder_of(small, Job("cot", "clean", 0)) / "last"
+    start.rename(start.with_name("elsewhere"))
+    with pytest.raises(FileNotFoundError, match="cot, clean, seed 0: its weights"):
+        run_grid(small, workers=2, progress=False)
+    kept = replace(small, starts=small.runs.parent / "starts")
+    place = kept.starts / "clean-0" / "cot"
+    place.parent.mkdir(parents=True)
+    start.with_name("elsewhere").rename(place)
+    assert find_start(kept, Job("cot", "clean", 0)) == place
+    run_grid(kept, workers=2, progress=False)
+    assert sorted(row["arm"] for row in read_rows(kept.rows)) == ["cot", "icot", "no-cot"]
+
+
+def test_a_job_that_another_holds_is_left_alone(grid):
+    with held(folder_of(grid, Job("cot", "clean", 0)).parent / "cot.lock") as mine:
+        assert mine
+        assert next_job(grid, lambda job: pytest.fail(f"{job} was taken twice")) is False
+    assert len(pending(grid)) == 4
+    assert pending(grid, ("grpo",)) == [Job("grpo", "clean", 0)]
+    with pytest.raises(ValueError, match="no cell 'gpro'"):
+        run_grid(grid, only=("gpro",))
+    with pytest.raises(ValueError, match="workers is 0"):
+        run_grid(grid, workers=0)
+
+
+def test_rows_that_are_broken_are_named(tmp_path):
+    (tmp_path / "rows.jsonl").write_text('{"a": 1}\n{"a": \n')
+    with pytest.raises(ValueError, match="line 2 is not JSON"):
+        read_rows(tmp_path / "rows.jsonl")
+    assert read_rows(tmp_path / "none.jsonl") == []
+
+
+def row(arm: str, seed: int, accuracy: float, **more) -> dict:
+    metrics = {"accuracy": {"mean": accuracy}, "latents": {"mean": 3.0}, "answer_tokens": {"mean": 2.0}}
+    return {"arm": arm, "regime": "clean", "seed": seed, "cpu_seconds": 60, "evaluation": {"metrics": metrics}} | more
+
+
+def test_tables_by_hand():
+    """Differences 10, 12, 14 points: mean 12, standard deviation 2, t(2) = 4.3027, so +- 4.968."""
+    ours = {s: row("a", s, 0.6 + 0.02 * s, noise={"0.5": 0.25}) for s in range(3)}
+    base = {s: row("b", s, 0.5) for s in range(4)}
+    difference = paired(ours, base)
+    assert (round(difference.mean, 9), round(difference.half, 3), difference.n) == (12.0, 4.968, 3)
+    assert difference.signed() == "+12.0 ± 5.0"
+    assert OverSeeds(-1.0, 2.0, 3).signed() == "-1.0 ± 2.0"
+    assert metric(ours[0], "tokens") == 5.0
+    assert metric(ours[0], "noise 0.5") == 25.0
+    assert over_seeds(base, "noise 0.5") is None and paired(ours, base, "noise 0.5") is None
+    text = main_table([*ours.values(), *base.values()], "clean", ["a", "missing", "b"], {"a": "ours"})
+    assert [line.split(" | ")[0] for line in text.splitlines()[2:]] == ["| ours", "| b"]
+    assert "62.0 ± 5.0" in text
