@@ -34,7 +34,7 @@ $(STAMP): requirements.lock pyproject.toml
 	@touch $@
 
 lab: $(STAMP)  ## open JupyterLab at the first notebook, on this computer only
-	$(BIN)/jupyter lab --ServerApp.ip=127.0.0.1 $(ARGS) notebooks/00_tour.ipynb
+	$(BIN)/jupyter lab --ServerApp.ip=127.0.0.1 --ServerApp.root_dir="$(CURDIR)" $(ARGS) notebooks/00_tour.ipynb
 
 tour: $(STAMP)  ## the same tour in the terminal
 	$(BIN)/atp-lite tour $(ARGS)

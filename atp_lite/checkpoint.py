@@ -146,9 +146,13 @@ class HeldInterrupt:
     """Ctrl-C, held back until `check`: a training step is taken whole or not at all, so a saved state is exact.
 
     Outside the main thread Python delivers no Ctrl-C, and there is nothing to hold.
+
+    Args:
+        agree: pressed here -> pressed in any process of the run, so that all of them stop after the same step.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, agree: Callable[[bool], bool] = bool) -> None:
+        self.agree = agree
         self.pressed = False
         self.holds = threading.current_thread() is threading.main_thread()
         if self.holds:
@@ -159,7 +163,7 @@ class HeldInterrupt:
 
     def check(self) -> None:
         """Raise the KeyboardInterrupt that was held back, if there was one."""
-        if self.pressed:
+        if self.agree(self.pressed):
             self.pressed = False
             raise KeyboardInterrupt
 
@@ -173,9 +177,13 @@ class MetricLog:
     """Metrics of a run, one JSON object a line in `metrics.jsonl`, and the same as TensorBoard scalars.
 
     Opening an existing log at `step` drops what a killed run wrote after that step, so a resumed log has no step twice.
+    With `silent`, as in the processes beside the main one, nothing is written and no file is opened.
     """
 
-    def __init__(self, folder: str | os.PathLike[str], step: int = 0) -> None:
+    def __init__(self, folder: str | os.PathLike[str], step: int = 0, silent: bool = False) -> None:
+        self.silent = silent
+        if silent:
+            return
         from torch.utils.tensorboard import SummaryWriter  # slow to import, needed only while training
 
         folder = Path(folder)
@@ -187,6 +195,8 @@ class MetricLog:
 
     def write(self, step: int, **metrics: float | int | str) -> None:
         """One line: `step` and the metrics. Numbers also go to TensorBoard."""
+        if self.silent:
+            return
         with self.path.open("a") as file:
             file.write(json.dumps({"step": step, **metrics}) + "\n")
         for name, value in metrics.items():
@@ -194,7 +204,8 @@ class MetricLog:
                 self.board.add_scalar(name, value, step)
 
     def close(self) -> None:
-        self.board.close()
+        if not self.silent:
+            self.board.close()
 
 
 def read_metrics(path: str | os.PathLike[str]) -> list[dict[str, Any]]:

@@ -12,6 +12,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 
 import torch
+from accelerate import Accelerator
+from accelerate.utils import gather_object
 from tqdm.auto import tqdm
 
 from atp_lite.coherence import coherence
@@ -262,6 +264,9 @@ def evaluate(
 
     The greedy pass takes the mean of every latent and the likeliest tokens, so it is the same every time.
 
+    Under `accelerate launch` all processes must call this: each reasons about problems of its own, every problem once,
+    and all of them return the evaluation of the whole set. Sampled draws are other ones than in one process.
+
     Raises:
         ValueError: there is no problem to evaluate on.
     """
@@ -272,13 +277,16 @@ def evaluate(
     problems = sorted(problems, key=lambda p: (len(p.question), len(p.steps)))  # neighbours of one length: less padding
     if not problems:
         raise ValueError("no problems to evaluate on: the file or split is empty")
+    accelerator = Accelerator()
+    rank, world = accelerator.process_index, accelerator.num_processes
+    problems = problems[rank::world]
     was_training = planner.model.training
     planner.model.eval()
-    generator = torch.Generator(planner.model.device).manual_seed(settings.seed)
+    generator = torch.Generator(planner.model.device).manual_seed(settings.seed + rank)
     results, sampled, distinct, sigmas, latents = [], [], [], 0.0, 0
     c = planner.model.config.latents_per_step
     starts = range(0, len(problems), settings.batch_size)
-    for start in tqdm(starts, desc="evaluate", disable=not progress):
+    for start in tqdm(starts, desc="evaluate", disable=rank > 0 or not progress):
         chunk = problems[start : start + settings.batch_size]
         if settings.greedy:
             trace = planner.reason(chunk, max_latents=settings.max_latents, decode=settings.decode)
@@ -304,4 +312,19 @@ def evaluate(
         if settings.diversity and settings.decode:
             distinct += [len(found - {()}) for found in chains]
     planner.model.train(was_training)
+    parts = gather_object([(results, sampled, distinct, sigmas, latents)])  # one of every process
+    results, sampled, distinct = (_dealt([part[i] for part in parts]) for i in range(3))
+    sigmas, latents = (sum(part[i] for part in parts) for i in (3, 4))
     return Evaluation(results, settings, sampled, sigmas / max(latents, 1), distinct)
+
+
+def _dealt(hands: Sequence[list]) -> list:
+    """The list that was dealt out, hand r getting every len(hands)-th from r on.
+
+    >>> _dealt([[1, 3, 5], [2, 4]])
+    [1, 2, 3, 4, 5]
+    """
+    whole = [None] * sum(map(len, hands))
+    for first, hand in enumerate(hands):
+        whole[first :: len(hands)] = hand
+    return whole

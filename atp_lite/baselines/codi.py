@@ -20,6 +20,7 @@ import torch
 from torch import Tensor
 
 from atp_lite.baselines.method import Method
+from atp_lite.distributed import every_row
 from atp_lite.model import Context, read
 from atp_lite.planner import Planner
 from atp_lite.tokens import Batch, Encoded
@@ -41,7 +42,7 @@ def losses(
     place = [len(row.answer) for row in rows]  # the answer and <eos> end the language
     own = _before_answer(student_states, batch, place)  # (L + 1, B, d)
     taught = _before_answer(teacher_states, words, place).detach()
-    spread = taught.std(dim=(1, 2), keepdim=True).clamp(min=1e-6)
+    spread = every_row(taught, dim=1).std(dim=(1, 2), keepdim=True).clamp(min=1e-6)  # of the global batch
     return {"enc": student, "teacher": teacher, "distil": ((own - taught).abs() / spread).mean()}
 
 

@@ -26,7 +26,7 @@ from torch import Tensor
 
 from atp_lite.model import LatentReasoner
 from atp_lite.planner import Planner
-from atp_lite.tokens import Encoded
+from atp_lite.tokens import Collator, Encoded
 
 Loss = Callable[[Planner, Sequence[Encoded], int, bool, torch.Generator], dict[str, Tensor]]
 """(planner, problems, curriculum stage, draw latents, source of draws) -> the terms of the loss, each a scalar."""
@@ -102,6 +102,24 @@ class Method:
             )
         if self.stages == "words" and last_stage > 0:
             raise ValueError(f"{self.name} keeps every step in words: its only stage is 0, not {last_stage}")
+
+
+def term_counts(collate: Collator, rows: Sequence[Encoded], stage: int) -> dict[str, int]:
+    """Over how many tokens, latents or rows each term of a loss is a mean, by its name, for these rows.
+
+    With these as weights the means of two parts of a batch make the mean of the whole. A new term gets its line here.
+    """
+    batch, words = collate(rows, stage), collate(rows, 0)
+    latents = int(batch.n_latents.sum())
+    return {
+        "enc": int(batch.language_mask[:, 1:].sum()),
+        "dec": int(batch.steps_mask.sum()),
+        "stop": latents,
+        "kl": latents,
+        "latent": latents,
+        "teacher": int(words.language_mask[:, 1:].sum()),
+        "distil": len(rows),
+    }
 
 
 def imitate(

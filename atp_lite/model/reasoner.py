@@ -20,6 +20,7 @@ from transformers import AutoConfig, AutoModel, AutoModelForCausalLM, PreTrained
 
 from atp_lite.model.generation import Context, read, write
 from atp_lite.model.heads import LATENT_HEADS, StopHead
+from atp_lite.model.recurrence import one_weight_gradient
 from atp_lite.model.trace import Trace
 from atp_lite.model.vae import StepDecoder, kl_divergence, reparameterise
 from atp_lite.tokens import Batch
@@ -176,36 +177,37 @@ class LatentReasoner(PreTrainedModel):
                 rows, context, hidden = rows[~done], context.select(~done), hidden[~done]
 
         park(torch.full_like(rows, limit == 0).bool() if lengths is None else lengths == 0)
-        for t in range(1, limit + 1):
-            mu, logvar = self.latent_head(hidden)  # (b, d)
-            latent = mu
-            if sample:
-                spread = logvar if sigma is None else torch.full_like(mu, sigma).log() * 2
-                latent = reparameterise(mu, spread, generator)
-            if edits is not None and t in edits:
-                latent = edits[t].to(mu).expand(n_rows, size)[rows]
-            stop_logit = self.stop_head(hidden)  # (b,)
-            decides = lengths is None and not fixed and t % self.config.latents_per_step == 0 and t < limit
-            flag = torch.ones_like(rows, dtype=torch.bool)
-            for name, value in zip(
-                THOUGHT, (hidden, mu, logvar, latent, stop_logit, flag, flag & decides), strict=True
-            ):
-                columns[name].append(_widen(value, rows, n_rows))
+        with one_weight_gradient(self):  # T steps share their weights
+            for t in range(1, limit + 1):
+                mu, logvar = self.latent_head(hidden)  # (b, d)
+                latent = mu
+                if sample:
+                    spread = logvar if sigma is None else torch.full_like(mu, sigma).log() * 2
+                    latent = reparameterise(mu, spread, generator)
+                if edits is not None and t in edits:
+                    latent = edits[t].to(mu).expand(n_rows, size)[rows]
+                stop_logit = self.stop_head(hidden)  # (b,)
+                decides = lengths is None and not fixed and t % self.config.latents_per_step == 0 and t < limit
+                flag = torch.ones_like(rows, dtype=torch.bool)
+                for name, value in zip(
+                    THOUGHT, (hidden, mu, logvar, latent, stop_logit, flag, flag & decides), strict=True
+                ):
+                    columns[name].append(_widen(value, rows, n_rows))
 
-            context, states = read(self.backbone, latent[:, None], flag[:, None].long(), context)
-            hidden = states[:, -1]  # (b, d): h_{t+1}
+                context, states = read(self.backbone, latent[:, None], flag[:, None].long(), context)
+                hidden = states[:, -1]  # (b, d): h_{t+1}
 
-            if lengths is not None:
-                park(lengths[rows] == t)
-            elif t == limit:
-                park(flag)
-            elif decides and sample_stop:
-                draw = torch.rand(stop_logit.shape, generator=generator, device=stop_logit.device)
-                park(draw < torch.sigmoid(stop_logit))
-            elif decides:
-                park(stop_logit > 0)
-            if len(rows) == 0:
-                break
+                if lengths is not None:
+                    park(lengths[rows] == t)
+                elif t == limit:
+                    park(flag)
+                elif decides and sample_stop:
+                    draw = torch.rand(stop_logit.shape, generator=generator, device=stop_logit.device)
+                    park(draw < torch.sigmoid(stop_logit))
+                elif decides:
+                    park(stop_logit > 0)
+                if len(rows) == 0:
+                    break
 
         last_hidden = sum(_widen(part, part_rows, n_rows) for part_rows, _, part in parked)
         empty = {"stop_logits": hidden.new_zeros(n_rows, 0), "latent_mask": rows.new_zeros(n_rows, 0).bool()}

@@ -13,15 +13,20 @@ import copy
 import os
 import random
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
 import torch
+from accelerate import Accelerator
+from accelerate.utils import gather_object
 from torch import Tensor
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm.auto import tqdm
 
+from atp_lite.baselines import METHODS
+from atp_lite.baselines.method import term_counts
 from atp_lite.checkpoint import (
     HeldInterrupt,
     MetricLog,
@@ -32,6 +37,16 @@ from atp_lite.checkpoint import (
     save_state,
 )
 from atp_lite.coherence import coherence
+from atp_lite.distributed import (
+    add_gradients,
+    anywhere,
+    averaged,
+    own_noise,
+    own_part,
+    own_share,
+    start_together,
+    summed,
+)
 from atp_lite.evaluate import evaluate
 from atp_lite.model import LatentReasoner, Trace
 from atp_lite.planner import Planner
@@ -57,7 +72,7 @@ class RLSettings:
     iterations: int = 300
     """Rollouts, each followed by `epochs` passes of updates."""
     questions: int = 64
-    """Questions per iteration (paper: 16)."""
+    """Questions per iteration, over all processes together (paper: 16)."""
     group_size: int = 8
     """G, trajectories per question (paper: 8)."""
     mini_batches: int = 1
@@ -138,8 +153,13 @@ def train_rl(
 
     Writes to `folder`: `metrics.jsonl` and TensorBoard logs, `state/` (to resume), `best/`, `last/`, `settings.json`.
 
+    Started by `accelerate launch`, every process takes whole groups: its part of the questions, all G trajectories of
+    each, drawn with noise of its own. Given the same trajectories, the update is that of one process
+    (atp_lite/distributed.py says why). The main process alone writes; its metrics are means over the processes.
+
     Raises:
-        ValueError: a validation question is also trained on, or the checkpoint cannot be explored.
+        ValueError: a validation question is also trained on, the checkpoint cannot be explored, or the processes
+            cannot share the questions evenly.
         KeyboardInterrupt: passed on after the state was saved.
     """
     shared = {p.question for p in questions} & {p.question for p in validation}
@@ -150,7 +170,15 @@ def train_rl(
     if settings.questions > len(questions):
         raise ValueError(f"{settings.questions} questions per iteration, but there are {len(questions)}: take fewer")
     folder = Path(folder)
-    keep_settings(folder, asdict(settings), resume)
+    accelerator = start_together(planner.model)
+    main = accelerator.is_main_process
+    if len(own_part(accelerator, range(settings.questions), "questions")) % settings.mini_batches:
+        raise ValueError(
+            f"{settings.questions} questions over {accelerator.num_processes} processes do not split into "
+            f"{settings.mini_batches} equal mini-batches: take a multiple of both"
+        )
+    if main:
+        keep_settings(folder, asdict(settings), resume)
     run = _Run(planner, settings, mean_sigma(planner, list(questions)[:256]))
     if run.sigma != "learned" and not run.sigma > 0:
         raise ValueError(
@@ -160,26 +188,29 @@ def train_rl(
     progress = {"iteration": 0, "best": -1.0, "sigma": run.sigma, "tokens": 0}
     modules = {"model": run.model, "average": run.average}
     if resume:
-        progress = load_state(folder / "state", modules, run.optimizer, run.generator)
+        with accelerator.main_process_first():
+            progress = load_state(folder / "state", modules, run.optimizer, run.generator)
         run.sigma = progress["sigma"]
-    log = MetricLog(folder, progress["iteration"])
-    averaged = Planner(run.average.module, planner.tokenizer)
+    log = MetricLog(folder, progress["iteration"], silent=not main)
+    average = Planner(run.average.module, planner.tokenizer)
 
     def save() -> None:
-        save_state(folder / "state", modules, run.optimizer, run.generator, progress)
+        if main:
+            save_state(folder / "state", modules, run.optimizer, run.generator, progress)
 
     def validate(iteration: int) -> None:
-        result = evaluate(averaged, validation)
+        result = evaluate(average, validation)
         metrics = {name: e.mean for name, e in result.summary().items()}
         log.write(iteration, **{f"validation_{name}": value for name, value in metrics.items()})
         bar.set_postfix({name: f"{metrics[name]:.3f}" for name in ("accuracy", "coherence") if name in metrics})
         if result.accuracy.mean > progress["best"]:
-            replace_folder(folder / "best", averaged.save_pretrained)
+            if main:
+                replace_folder(folder / "best", average.save_pretrained)
             progress["best"] = result.accuracy.mean
 
-    bar = tqdm(total=settings.iterations, initial=progress["iteration"], desc=settings.objective)
+    bar = tqdm(total=settings.iterations, initial=progress["iteration"], desc=settings.objective, disable=not main)
     watch = Stopwatch(progress)
-    interrupt = HeldInterrupt()
+    interrupt = HeldInterrupt(partial(anywhere, accelerator))
     try:
         if progress["iteration"] == 0:
             validate(0)
@@ -190,16 +221,19 @@ def train_rl(
                     i, settings.iterations, settings.lr, settings.warmup_iterations, settings.final_lr
                 )
             chosen = random.Random(f"{settings.seed}-{i}").sample(list(questions), settings.questions)
-            metrics = run.step(chosen, i, measure_kl=i % settings.eval_every == 0)
+            own_noise(accelerator, run.generator, settings.seed, i)
+            own = own_part(accelerator, chosen, "questions")
+            metrics = averaged(accelerator, run.step(own, i, measure_kl=i % settings.eval_every == 0))
             progress["iteration"] = i + 1
-            progress["tokens"] += run.tokens
+            progress["tokens"] += int(summed(accelerator, {"tokens": run.tokens})["tokens"])
             log.write(i + 1, **metrics, lr=run.optimizer.param_groups[0]["lr"], **watch.read())
             bar.update()
             if (i + 1) % settings.eval_every == 0 or i + 1 == settings.iterations:
                 validate(i + 1)
                 save()
             interrupt.check()
-        averaged.save_pretrained(folder / "last")
+        if main:
+            average.save_pretrained(folder / "last")
     except KeyboardInterrupt:
         save()
         raise
@@ -207,20 +241,27 @@ def train_rl(
         interrupt.release()
         bar.close()
         log.close()
+    accelerator.wait_for_everyone()
     return Planner.from_pretrained(folder / "best")
 
 
 class _Run:
-    """Model, optimizer, averaged weights and noise of one run, and the update of each objective."""
+    """Model, optimizer, averaged weights and noise of one run, and the update of each objective.
+
+    With several processes: of the questions of this process, except that all of them take the same steps.
+    """
 
     def __init__(self, planner: Planner, settings: RLSettings, sigma: float) -> None:
         self.planner, self.settings, self.model = planner, settings, planner.model.eval()
+        self.accelerator = Accelerator()
         self.sigma = sigma if settings.sigma == "mean" else settings.sigma
         self.model.requires_grad_(True)
         if settings.objective != "rejection" and self.model.decoder is not None:
             self.model.decoder.requires_grad_(False)  # phi is frozen: a moving judge could be talked into anything
         trained = [p for p in self.model.parameters() if p.requires_grad]
-        self.optimizer = torch.optim.AdamW(trained, settings.lr, weight_decay=settings.weight_decay, fused=True)
+        self.optimizer = self.accelerator.prepare_optimizer(
+            torch.optim.AdamW(trained, settings.lr, weight_decay=settings.weight_decay, fused=True)
+        )
         self.generator = torch.Generator(self.model.device).manual_seed(settings.seed)
         self.start: LatentReasoner = copy.deepcopy(self.model).requires_grad_(False).eval()
         self.tokens = 0  # positions of the last iteration's trajectories: questions (once a group), latents, answers
@@ -255,15 +296,16 @@ class _Run:
     def rollout(self, problems: list[Problem]) -> Trace:
         """G sampled trajectories of every question."""
         s = self.settings
-        return self.planner.reason(
-            problems,
-            sample=True,
-            sigma=None if self.sigma == "learned" else self.sigma,
-            sample_stop=s.learn_stop,
-            temperature=s.temperature,
-            group_size=s.group_size,
-            generator=self.generator,
-        )
+        with self.accelerator.autocast():
+            return self.planner.reason(
+                problems,
+                sample=True,
+                sigma=None if self.sigma == "learned" else self.sigma,
+                sample_stop=s.learn_stop,
+                temperature=s.temperature,
+                group_size=s.group_size,
+                generator=self.generator,
+            )
 
     def _grpo(self, trace: Trace, advantages: Tensor, measure_kl: bool) -> dict[str, float]:
         s = self.settings
@@ -271,7 +313,7 @@ class _Run:
         sigma = trace.sigma if self.sigma == "learned" else torch.full_like(trace.mu, self.sigma)
         several = s.epochs * s.mini_batches > 1
         if several:  # the policy will have moved by the second update: write down where it was
-            with torch.no_grad():
+            with torch.no_grad(), self.accelerator.autocast():
                 before = policy_log_probs(self.model.replay(trace), trace, sigma, s.temperature, **kinds).values
         totals: dict[str, float] = {}
         n_groups = len(trace) // s.group_size
@@ -282,7 +324,8 @@ class _Run:
             for chosen in order.chunk(s.mini_batches):
                 part = trace.questions(chosen) if several else trace
                 rows = (chosen[:, None] * s.group_size + torch.arange(s.group_size)).flatten()
-                replay = self.model.replay(part)
+                with self.accelerator.autocast():
+                    replay = self.model.replay(part)
                 new = policy_log_probs(replay, part, sigma[rows], s.temperature, **kinds)
                 old = before[rows] if several else new.values.detach()
                 n_latents = trace.latents.shape[1]
@@ -290,26 +333,31 @@ class _Run:
                     new, old, advantages[rows], s.clip, s.log_ratio_limit, s.latent_weight, n_latents
                 )
                 if s.kl_weight > 0 or measure_kl:
-                    with torch.no_grad():
+                    with torch.no_grad(), self.accelerator.autocast():
                         start = self.start.replay(part)
                     kl = kl_to_start(replay, start, part, sigma[rows])
                     stats["kl"] = kl.item()
                     loss = loss + s.kl_weight * kl
-                stats |= {"loss": loss.item(), "grad_norm": self._update(loss)}
+                # every process has as many trajectories, so its mean has this share in the mean over all of them
+                stats |= self._update(loss / self.accelerator.num_processes)
                 for name, value in stats.items():
                     totals[name] = totals.get(name, 0.0) + value / (s.epochs * s.mini_batches)
         return totals
 
     def _rejection(self, trace: Trace, iteration: int) -> dict[str, float]:
         kept = verified_chains(trace, random.Random(f"{self.settings.seed}-kept-{iteration}"))
-        kept = [problem for problem in kept if self._can_be_read(problem)]
+        kept = gather_object([problem for problem in kept if self._can_be_read(problem)])  # of all processes
         metrics = {"kept": len(kept) / self.settings.questions}
         if not kept:
             return metrics
-        batch = self.planner.collate(kept, stage=max(len(p.steps) for p in kept)).to(self.model.device)
-        losses = self.model.sft_losses(batch, generator=self.generator)
-        loss = losses.total(self.settings.kl_factor / self.model.config.hidden_size)
-        return metrics | {"loss": loss.item(), "grad_norm": self._update(loss)}
+        stage, beta = max(len(p.steps) for p in kept), self.settings.kl_factor / self.model.config.hidden_size
+        rows, world = self.planner.collate.encode(kept), self.accelerator.num_processes
+        if len(rows) >= world:  # otherwise every process takes all of them, for its share
+            rows = rows[self.accelerator.process_index :: world]
+        with self.accelerator.autocast():
+            terms = METHODS["atp"].losses(self.planner, rows, stage, True, self.generator)
+        terms = own_share(self.accelerator, terms, partial(term_counts, self.planner.collate, rows, stage))
+        return metrics | self._update(METHODS["atp"].total(terms, beta))
 
     def _can_be_read(self, problem: Problem) -> bool:
         """Decoded digits can stand side by side and make a number that is no token: such a chain is no label."""
@@ -319,22 +367,27 @@ class _Run:
             return False
 
     def _answer_ce(self, problems: list[Problem]) -> dict[str, float]:
-        loss, trace = answer_cross_entropy(self.planner, problems, sample=True, generator=self.generator)
+        with self.accelerator.autocast():
+            loss, trace = answer_cross_entropy(self.planner, problems, sample=True, generator=self.generator)
         answers = self.planner.collate.encode(problems)
+        tokens = partial(term_counts, self.planner.collate, [replace(row, steps=()) for row in answers], stage=0)
+        loss = own_share(self.accelerator, {"enc": loss}, tokens)["enc"]
         self.tokens = int(trace.question_mask.sum() + trace.latent_mask.sum()) + sum(len(a.answer) + 1 for a in answers)
-        return {"loss": loss.item(), "grad_norm": self._update(loss)}
+        return self._update(loss)
 
     def _shuffled(self, n: int) -> Tensor:
         """0 .. n - 1 in an order drawn from the run's generator, which lives where the model does."""
         return torch.randperm(n, generator=self.generator, device=self.generator.device).cpu()
 
-    def _update(self, loss: Tensor) -> float:
+    def _update(self, loss: Tensor) -> dict[str, float]:
+        """Step along the sum of the processes' losses; that sum, and the norm of its gradient."""
         self.optimizer.zero_grad()
-        loss.backward()
-        norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.settings.grad_clip)
+        self.accelerator.backward(loss)
+        add_gradients(self.accelerator, self.model.parameters())
+        norm = self.accelerator.clip_grad_norm_(self.model.parameters(), self.settings.grad_clip)
         self.optimizer.step()
         self.average.update_parameters(self.model)
-        return float(norm)
+        return summed(self.accelerator, {"loss": loss.item()}) | {"grad_norm": float(norm)}
 
 
 def rollout_metrics(trace: Trace) -> dict[str, float]:

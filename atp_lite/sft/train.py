@@ -6,6 +6,7 @@ import math
 import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -13,6 +14,7 @@ import torch
 from tqdm.auto import tqdm
 
 from atp_lite.baselines import METHODS
+from atp_lite.baselines.method import term_counts
 from atp_lite.checkpoint import (
     HeldInterrupt,
     MetricLog,
@@ -22,6 +24,7 @@ from atp_lite.checkpoint import (
     replace_folder,
     save_state,
 )
+from atp_lite.distributed import add_gradients, anywhere, own_noise, own_part, own_share, start_together, summed
 from atp_lite.evaluate import EvalSettings, evaluate
 from atp_lite.planner import Planner
 from atp_lite.problems import Problem
@@ -40,7 +43,7 @@ class SFTSettings:
     stage_steps: tuple[int, ...] = (300, 300, 300, 2400)
     """Optimizer steps of each stage, from the first on."""
     batch_size: int = 64
-    """Problems per optimizer step (paper: 32)."""
+    """Problems per optimizer step, over all processes together (paper: 32)."""
     lr: float = 3e-3
     """Peak learning rate of AdamW (paper, LLaMA-1B: 1e-4)."""
     warmup_steps: int = 100
@@ -113,37 +116,50 @@ def train_sft(
     Writes to `folder`: `metrics.jsonl` and TensorBoard logs, `state/` (to resume), `best/` (highest validation accuracy
     within the last stage, as a checkpoint), `last/`, `settings.json`.
 
+    Started by `accelerate launch`, every process takes its part of each batch and of the validation set, and the main
+    process alone writes. The step is that of one process (atp_lite/distributed.py says why), but for the noise of
+    sampled latents, which every process draws for itself.
+
     Raises:
-        ValueError: a validation question is also trained on, or there is nothing to train on.
+        ValueError: a validation question is also trained on, there is nothing to train on, or the processes cannot
+            share a batch evenly.
         KeyboardInterrupt: passed on after the state was saved.
     """
     shared = {p.question for p in train} & {p.question for p in validation}
     if shared:
         raise ValueError(f"{len(shared)} questions are in train and in validation, such as {min(shared)}: remove them")
     folder = Path(folder)
-    keep_settings(folder, asdict(settings), resume)
+    accelerator = start_together(planner.model)
+    main = accelerator.is_main_process
+    own_part(accelerator, range(settings.batch_size), "batch_size")
+    if main:
+        keep_settings(folder, asdict(settings), resume)
     model, curriculum, method = planner.model, settings.curriculum, METHODS[settings.method]
     longest = max((len(problem.steps) for problem in train), default=0)
     method.check(planner, curriculum.first_stage, curriculum.last_stage, longest)
     plan = BatchPlan(planner.collate.encode(train), settings.batch_size, settings.seed)
-    optimizer = torch.optim.AdamW(
-        model.parameters(), settings.lr, settings.betas, weight_decay=settings.weight_decay, fused=True
+    optimizer = accelerator.prepare_optimizer(
+        torch.optim.AdamW(
+            model.parameters(), settings.lr, settings.betas, weight_decay=settings.weight_decay, fused=True
+        )
     )
     generator = torch.Generator(model.device).manual_seed(settings.seed)
     progress = {"step": 0, "best": -1.0, "tokens": 0}
     if resume:
-        progress = load_state(folder / "state", {"model": model}, optimizer, generator)
-    log = MetricLog(folder, progress["step"])
+        with accelerator.main_process_first():
+            progress = load_state(folder / "state", {"model": model}, optimizer, generator)
+    log = MetricLog(folder, progress["step"], silent=not main)
     stage = curriculum.stage(progress["step"])
     if curriculum.last_stage == 0:
         model.config.max_latents = 0  # a model that reasons in words thinks no latents
 
     def save() -> None:
-        save_state(folder / "state", {"model": model}, optimizer, generator, progress)
+        if main:
+            save_state(folder / "state", {"model": model}, optimizer, generator, progress)
 
-    bar = tqdm(total=curriculum.total_steps, initial=progress["step"], desc="sft")
+    bar = tqdm(total=curriculum.total_steps, initial=progress["step"], desc="sft", disable=not main)
     watch = Stopwatch(progress)
-    interrupt = HeldInterrupt()
+    interrupt = HeldInterrupt(partial(anywhere, accelerator))
     try:
         while progress["step"] < curriculum.total_steps:
             step = progress["step"]
@@ -163,24 +179,29 @@ def train_sft(
             beta = beta_at(step, settings, model.config.hidden_size)
 
             model.train()
-            rows = plan.batch(step)
-            terms = method.losses(planner, rows, stage, settings.sample, generator)
+            batch = plan.batch(step)
+            rows = own_part(accelerator, batch, "batch_size")
+            own_noise(accelerator, generator, settings.seed, step)
+            with accelerator.autocast():
+                terms = method.losses(planner, rows, stage, settings.sample, generator)
+            terms = own_share(accelerator, terms, partial(term_counts, planner.collate, rows, stage))
             loss = method.total(terms, beta)
             optimizer.zero_grad()
-            loss.backward()
-            norm = torch.nn.utils.clip_grad_norm_(model.parameters(), settings.clip)
+            accelerator.backward(loss)
+            add_gradients(accelerator, model.parameters())
+            norm = accelerator.clip_grad_norm_(model.parameters(), settings.clip)
             optimizer.step()
 
             progress["step"] = step + 1
-            progress["tokens"] += planner.collate.count(rows, stage)
+            progress["tokens"] += planner.collate.count(batch, stage)
             times = watch.read()
             bar.update()
             if (step + 1) % 50 == 0 or step + 1 == curriculum.total_steps:
+                parts = {"loss": loss.item()} | {f"loss_{name}": value.item() for name, value in terms.items()}
                 log.write(
                     step + 1,
                     stage=stage,
-                    loss=loss.item(),
-                    **{f"loss_{name}": value.item() for name, value in terms.items()},
+                    **summed(accelerator, parts),
                     beta=beta,
                     lr=optimizer.param_groups[0]["lr"],
                     grad_norm=norm.item(),
@@ -196,11 +217,13 @@ def train_sft(
                 log.write(step + 1, sigma=result.sigma, **{f"validation_{n}": v for n, v in metrics.items()})
                 bar.set_postfix(stage=stage, accuracy=f"{accuracy:.3f}", sigma=f"{result.sigma:.2f}")
                 if step + 1 > curriculum.last_stage_start and accuracy > progress["best"]:
-                    replace_folder(folder / "best", planner.save_pretrained)
+                    if main:
+                        replace_folder(folder / "best", planner.save_pretrained)
                     progress["best"] = accuracy
                 save()
             interrupt.check()
-        planner.save_pretrained(folder / "last")
+        if main:
+            planner.save_pretrained(folder / "last")
     except KeyboardInterrupt:
         save()
         raise
@@ -208,4 +231,5 @@ def train_sft(
         interrupt.release()
         bar.close()
         log.close()
+    accelerator.wait_for_everyone()
     return Planner.from_pretrained(folder / "best")
