@@ -1,0 +1,153 @@
+"""One run on several processes: each works out its part of a step, and the parts add up to the step of one process.
+
+Every process holds the whole model and knows the global batch; it takes an equal part of the rows. A term of a loss is
+a mean over tokens, latents or rows, N_j of them in the global batch and n_rj in the part of process r. So
+
+    L = sum_r L_r,    L_r = sum_j w_j (n_rj / N_j) (the mean of term j over the rows of r),    dL = sum_r dL_r
+
+and gradients are added up. The average of the processes' own losses would be another loss wherever rows differ in
+length.
+
+The model is not wrapped in `DistributedDataParallel`. Its hooks belong to one call of `forward` a step, and a reasoner
+is called by its methods (`think`, `replay`, `language_loss`), several times a step. One sum of one flat buffer after
+`backward` is exact for every loss, and a parameter that only some processes used needs no special care.
+
+Everything here is a no-op in one process, to the last bit.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import warnings
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TypeVar
+
+import torch
+from accelerate import Accelerator
+from accelerate.utils import broadcast, gather
+from torch import Tensor, nn
+
+Row = TypeVar("Row")
+
+
+def start_together(model: nn.Module) -> Accelerator:
+    """Put the model on the device of this process, with the weights of the main process.
+
+    Raises:
+        ValueError: a launcher started several processes that do not see each other.
+    """
+    accelerator = Accelerator()
+    launched = int(os.environ.get("WORLD_SIZE", 1))
+    if launched > 1 and accelerator.num_processes == 1:
+        raise ValueError(
+            f"{launched} processes were launched and found no GPU to meet on: set ACCELERATE_USE_CPU=true to let them "
+            "meet on the CPU (gloo)"
+        )
+    asked = "ACCELERATE_USE_CPU" in os.environ and "MASTER_PORT" in os.environ  # by --num_processes above 1
+    if asked and accelerator.num_processes == 1:
+        warnings.warn(
+            "`accelerate launch` starts one process on the CPU, whatever --num_processes says: for several, set "
+            "ACCELERATE_USE_CPU=true and launch with --multi_gpu (docs/scale.md)",
+            stacklevel=3,
+        )
+    model.to(accelerator.device)
+    if accelerator.num_processes > 1:
+        with torch.no_grad():
+            for value in model.state_dict().values():
+                broadcast(value)
+    return accelerator
+
+
+def own_part(accelerator: Accelerator, rows: Sequence[Row], name: str) -> Sequence[Row]:
+    """The rows of this process: neighbours, as many as every other process has.
+
+    Raises:
+        ValueError: the rows do not split evenly; the message names the setting `name`.
+    """
+    world = accelerator.num_processes
+    if len(rows) % world:
+        raise ValueError(
+            f"{name} is {len(rows)}, which {world} processes cannot share evenly: take a multiple of {world}, or "
+            "another number of processes"
+        )
+    size = len(rows) // world
+    return rows[accelerator.process_index * size : (accelerator.process_index + 1) * size]
+
+
+def own_noise(accelerator: Accelerator, generator: torch.Generator, *key: int) -> None:
+    """Give the processes beside the main one noise of their own, drawn from `key`, such as (seed, step).
+
+    The main process goes on along the one stream that a single process has and saves. The others begin anew at every
+    step, so they have nothing to save, and a resumed run draws what it would have drawn.
+    """
+    if accelerator.process_index:
+        parts = "-".join(map(str, (accelerator.process_index, *key)))
+        generator.manual_seed(random.Random(parts).getrandbits(63))
+
+
+def own_share(
+    accelerator: Accelerator, terms: Mapping[str, Tensor], counts: Callable[[], Mapping[str, int]]
+) -> dict[str, Tensor]:
+    """n_rj / N_j times every term: what this process's rows add to the mean over the global batch.
+
+    Args:
+        terms: means over the rows of this process.
+        counts: over how many tokens, latents or rows each of them is a mean here; called where there are several
+            processes. All of its names are counted together, so they must be the same in every process.
+
+    Raises:
+        ValueError: a term is not counted.
+    """
+    if accelerator.num_processes == 1:
+        return dict(terms)
+    own = counts()
+    unknown = sorted(set(terms) - set(own))
+    if unknown:
+        raise ValueError(
+            f"the terms {unknown} of the loss have no count, so several processes cannot add up their parts: say what "
+            "they are means over in atp_lite.baselines.method.term_counts"
+        )
+    everywhere = summed(accelerator, own)
+    return {  # a mean over nothing may be NaN: it is left out, not multiplied by 0
+        name: term * (own[name] / everywhere[name]) if own[name] else torch.zeros_like(term)
+        for name, term in terms.items()
+    }
+
+
+def add_gradients(accelerator: Accelerator, parameters: Iterable[nn.Parameter]) -> None:
+    """Add up the gradients of all processes: dL = sum_r dL_r. A gradient that nobody has stays None."""
+    if accelerator.num_processes == 1:
+        return
+    learning = [p for p in parameters if p.requires_grad]
+    grads = [torch.zeros_like(p) if p.grad is None else p.grad for p in learning]
+    held = grads[0].new_tensor([p.grad is not None for p in learning])  # travels with them
+    flat = accelerator.reduce(torch.cat([held, *(grad.flatten() for grad in grads)]), "sum")
+    held, *parts = flat.split([len(learning), *(p.numel() for p in learning)])
+    for parameter, part, holders in zip(learning, parts, held.tolist(), strict=True):
+        parameter.grad = part.view_as(parameter).to(parameter.dtype) if holders else None
+
+
+def summed(accelerator: Accelerator, values: Mapping[str, float]) -> dict[str, float]:
+    """Each value, added up over the processes. All of them must call this, with the same names in the same order."""
+    if accelerator.num_processes == 1:
+        return dict(values)
+    own = torch.tensor(list(values.values()), dtype=torch.float64, device=accelerator.device)
+    return dict(zip(values, accelerator.reduce(own, "sum").tolist(), strict=True))
+
+
+def averaged(accelerator: Accelerator, values: Mapping[str, float]) -> dict[str, float]:
+    """Each value's mean over the processes. All of them must call this, with the same names in the same order."""
+    if accelerator.num_processes == 1:
+        return dict(values)
+    return {name: total / accelerator.num_processes for name, total in summed(accelerator, values).items()}
+
+
+def anywhere(accelerator: Accelerator, flag: bool) -> bool:
+    """Whether the flag is raised in any process; all of them must ask."""
+    return bool(summed(accelerator, {"flag": float(flag)})["flag"])
+
+
+def every_row(values: Tensor, dim: int = 0) -> Tensor:
+    """The rows of all processes along `dim`, for a statistic of the global batch; carries no gradient."""
+    return gather(values.detach().transpose(0, dim)).transpose(0, dim)
