@@ -13,6 +13,7 @@ from typing import Annotated
 
 import transformers
 import tyro
+from accelerate import Accelerator
 
 from atp_lite.baselines import METHODS
 from atp_lite.config import read_config
@@ -94,7 +95,8 @@ class SFT:
                 self.out,
                 self.resume,
             )
-        print(f"best on validation: {self.out / 'best'}; look closer with: atp-lite eval {self.out / 'best'}")
+        best = self.out / "best"
+        Accelerator().print(f"best on validation: {best}; look closer with: atp-lite eval {best}")
         return 0
 
 
@@ -126,7 +128,8 @@ class RL:
                 self.out,
                 self.resume,
             )
-        print(f"best on validation: {self.out / 'best'}; look closer with: atp-lite eval {self.out / 'best'}")
+        best = self.out / "best"
+        Accelerator().print(f"best on validation: {best}; look closer with: atp-lite eval {best}")
         return 0
 
 
@@ -147,6 +150,8 @@ class Eval:
     def run(self) -> int:
         planner = Planner.from_pretrained(self.checkpoint)
         result = evaluate(planner, _problems(self.test, self.problems, "test"), self.settings, progress=True)
+        if not Accelerator().is_main_process:
+            return 0
         print(result.to_markdown())
         print("\n95 % intervals over problems (Wilson for shares of problems, normal for means).")
         if self.out:

@@ -85,9 +85,24 @@ def test_a_group_without_spread_gives_zero_and_not_nan(rewards, size):
     assert loss.item() == 0.0 and (values.grad == 0).all()
 
 
-@pytest.mark.skip(reason="training in several processes is not offered")
-def test_gradients_are_the_same_in_every_process():
-    raise NotImplementedError
+@pytest.mark.parametrize("objective", ["grpo", "answer-ce"])
+def test_gradients_of_rl_are_added_up_before_every_step(tmp_path, monkeypatch, objective):
+    """What the sum comes to in two processes is tested in test_distributed.py; here, that no step goes without it."""
+    seen = []
+
+    def add(accelerator, parameters):
+        parameters = list(parameters)
+        seen.append([p.detach().clone() for p in parameters])
+        assert any(p.grad is not None and p.grad.abs().max() > 0 for p in parameters)  # after backward
+        for p in parameters:
+            p.grad = None  # as if the sum were 0: then nothing may move
+
+    monkeypatch.setattr("atp_lite.rl.train.add_gradients", add)
+    settings = RLSettings(objective=objective, iterations=2, questions=2, group_size=2, epochs=2, rewards={"length": 1})
+    planner = lively_planner()
+    train_rl(planner, PROBLEMS[:4], PROBLEMS[4:], settings, tmp_path)
+    assert len(seen) == (4 if objective == "grpo" else 2)
+    assert all(torch.equal(first, last) for first, last in zip(seen[0], planner.model.parameters(), strict=True))
 
 
 def test_validation_is_not_what_is_trained_or_tested_on(tmp_path):

@@ -1,0 +1,262 @@
+"""Two processes take the step of one: launched with accelerate, on the CPU, and compared with this process."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+
+import distributed_worker as worker
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from small import PROBLEMS, lively_planner
+
+from atp_lite.baselines import METHODS, codi
+from atp_lite.baselines.method import term_counts
+from atp_lite.checkpoint import read_metrics
+from atp_lite.evaluate import evaluate
+
+HERE = Path(__file__).resolve().parent
+TOLERANCE = 1e-5
+LIMIT = 300
+"""Seconds that two processes may take."""
+EXACT = (*worker.SFT_METHODS, "grpo", "answer-ce", "rejection")
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+def launch(*command: str) -> subprocess.CompletedProcess:
+    """Run a Python command in two processes that meet on the CPU."""
+    arguments = ["--multi_gpu", "--num_processes", "2", "--num_machines", "1", "--mixed_precision", "no"]
+    arguments += ["--dynamo_backend", "no", "--main_process_port", str(free_port())]
+    places = os.pathsep.join([str(HERE), str(HERE.parent), os.environ.get("PYTHONPATH", "")])
+    environment = os.environ | {
+        "ACCELERATE_USE_CPU": "true",
+        "CUDA_VISIBLE_DEVICES": "",
+        "OMP_NUM_THREADS": "1",
+        "PYTHONPATH": places,
+        "TOKENIZERS_PARALLELISM": "false",
+    }
+    return subprocess.run(
+        [sys.executable, "-m", "accelerate.commands.launch", *arguments, *command],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=LIMIT,
+    )
+
+
+def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], str]) -> Path:
+    """A folder that `make` fills once, also where the tests are dealt out to several workers. `make` says what failed.
+
+    The workers of one run of pytest-xdist have neighbouring folders: the first to come fills it, the others wait.
+    """
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        folder = factory.mktemp(name)
+        failed = make(folder)
+    else:
+        folder = factory.getbasetemp().parent / name
+        note = folder / "failed.txt"
+        try:
+            folder.mkdir()
+        except FileExistsError:
+            end = time.monotonic() + LIMIT
+            while not note.exists() and time.monotonic() < end:
+                time.sleep(0.2)
+            failed = note.read_text() if note.exists() else f"nothing came within {LIMIT} s"
+        else:
+            failed = make(folder)
+            (folder / "failed.new").write_text(failed)
+            (folder / "failed.new").rename(note)
+    assert not failed, failed
+    return folder
+
+
+def run_two(folder: Path) -> str:
+    try:
+        done = launch(str(HERE / "distributed_worker.py"), str(folder))
+    except subprocess.TimeoutExpired as error:
+        return str(error)
+    return done.stderr[-4000:] or "no word on why" if done.returncode else ""
+
+
+def run_one(folder: Path) -> str:
+    for name, values in worker.runs(folder).items():
+        save_file({key: value.contiguous().clone() for key, value in values.items()}, folder / f"{name}.safetensors")
+    return ""
+
+
+@pytest.fixture(scope="module")
+def two(tmp_path_factory) -> Path:
+    """The folder in which two processes have left what they ended with."""
+    return made_once(tmp_path_factory, "two", run_two)
+
+
+@pytest.fixture(scope="module")
+def one_folder(tmp_path_factory) -> Path:
+    return made_once(tmp_path_factory, "one", run_one)
+
+
+@pytest.fixture(scope="module")
+def one(one_folder) -> dict[str, dict[str, torch.Tensor]]:
+    """The same runs in this process alone."""
+    return {name: load_file(one_folder / f"{name}.safetensors") for name in EXACT}
+
+
+def distance(first: dict, second: dict) -> float:
+    assert first.keys() == second.keys()
+    return max((first[key] - second[key]).abs().max().item() for key in first)
+
+
+# --- in one process: the parts of a loss ---
+
+
+@pytest.mark.parametrize("method", METHODS.values(), ids=METHODS)
+def test_parts_of_a_ragged_batch_add_up_to_its_loss_and_gradient(method, monkeypatch):
+    """Each half's terms, at its share of the counts: the arithmetic of several processes, without any."""
+    last = 0 if method.stages == "words" else 3
+    stage = last if method.stages != "curriculum" else 2
+    planner = method.start(lively_planner(), last, 8, seed=0)
+    rows = sorted(planner.collate.encode(PROBLEMS[:6]), key=lambda row: len(row.steps))
+    kept = []  # CODI's one statistic of the whole batch, which processes gather
+    monkeypatch.setattr(codi, "every_row", lambda values, dim: kept.append(values) or kept[0])
+
+    def gradients(parts):
+        planner.model.zero_grad()
+        whole, loss = term_counts(planner.collate, rows, stage), 0.0
+        for part in parts:
+            own = term_counts(planner.collate, part, stage)
+            terms = method.losses(planner, part, stage, False, torch.Generator())
+            assert set(terms) <= set(own)
+            terms = {name: term * own[name] / whole[name] if own[name] else 0 * term for name, term in terms.items()}
+            loss = loss + method.total(terms, 0.1)
+        loss.backward()
+        found = {name: p.grad.clone() for name, p in planner.model.named_parameters() if p.grad is not None}
+        return loss.item(), found
+
+    together, expected = gradients([rows])
+    apart, found = gradients([rows[:2], rows[2:]])
+    assert apart == pytest.approx(together, rel=1e-5)
+    assert found.keys() == expected.keys()
+    for name, grad in expected.items():
+        torch.testing.assert_close(found[name], grad, atol=2e-6, rtol=1e-4)
+
+
+# --- in two processes ---
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", EXACT)
+def test_two_processes_end_with_the_parameters_of_one(one, two, name):
+    assert distance(one[name], load_file(two / f"{name}-0.safetensors")) < TOLERANCE
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [*EXACT, "noisy", "resumed", "begin-apart"])
+def test_both_processes_end_with_the_same_parameters(two, name):
+    first, second = (load_file(two / f"{name}-{rank}.safetensors") for rank in (0, 1))
+    assert distance(first, second) == 0.0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["atp", "grpo"])
+def test_without_the_sum_of_gradients_they_would_differ(one, two, name):
+    """So the tests above can fail: each process alone goes somewhere else."""
+    first, second = (load_file(two / f"{name}-apart-{rank}.safetensors") for rank in (0, 1))
+    assert distance(first, second) > 100 * TOLERANCE
+    assert distance(one[name], first) > 100 * TOLERANCE
+
+
+@pytest.mark.slow
+def test_the_runs_went_somewhere(one):
+    start = dict(lively_planner().model.state_dict())
+    for name in ("atp", "grpo", "answer-ce", "rejection"):
+        ended = {key: value for key, value in one[name].items() if key in start}
+        assert distance(start, ended) > 100 * TOLERANCE, name
+
+
+@pytest.mark.slow
+def test_processes_draw_noise_of_their_own(two):
+    """With sampled latents nothing says that two processes equal one, only that they are in step."""
+    quiet, noisy = (load_file(two / f"{name}-0.safetensors") for name in ("atp", "noisy"))
+    assert distance(quiet, noisy) > 100 * TOLERANCE
+    noise = json.loads((two / "noise-0.json").read_text()), json.loads((two / "noise-1.json").read_text())
+    main, other = noise
+    assert main["steps"][0] == torch.rand(3, generator=torch.Generator().manual_seed(0)).tolist()
+    assert len({tuple(draw) for draw in main["steps"] + other["steps"]}) == 4
+    assert main["again"] != main["steps"][1] and other["again"] == other["steps"][1]
+
+
+@pytest.mark.slow
+def test_a_resumed_run_of_two_processes_equals_an_uninterrupted_one(two):
+    """To the last bit, noise of both processes included, though Ctrl-C reached only one of them."""
+    for rank in (0, 1):
+        whole, resumed = (load_file(two / f"{name}-{rank}.safetensors") for name in ("noisy", "resumed"))
+        assert distance(whole, resumed) == 0.0
+    whole, resumed = (load_file(two / name / "state/state.safetensors") for name in ("noisy", "resumed"))
+    assert distance(whole, resumed) == 0.0
+
+
+@pytest.mark.slow
+def test_the_commands_can_be_launched(two):
+    """`accelerate launch -m atp_lite.cli sft`, then `rl` from its checkpoint, then `eval`: all speak once."""
+    said = [(two / f"said-{rank}.txt").read_text() for rank in (0, 1)]
+    assert said[0].count("best on validation") == 2 and said[0].count("| accuracy, %") == 1
+    assert said[1] == ""
+    assert [line["step"] for line in read_metrics(two / "command-sft/metrics.jsonl")] == [2, 2]
+    assert [line["step"] for line in read_metrics(two / "command-rl/metrics.jsonl")] == [0, 1, 1]
+    assert len((two / "command-eval/outcomes.jsonl").read_text().splitlines()) == len(worker.VALIDATION)
+
+
+@pytest.mark.slow
+def test_every_problem_is_evaluated_once(two):
+    alone = evaluate(lively_planner(), worker.QUESTIONS)
+    for rank in (0, 1):
+        found = json.loads((two / f"eval-{rank}.json").read_text())
+        expected = json.loads(json.dumps([asdict(outcome) for outcome in alone.outcomes]))
+        assert [o["question"] for o in found["outcomes"]] == [o["question"] for o in expected]
+        assert found["outcomes"] == expected
+        assert found["sigma"] == pytest.approx(alone.sigma, rel=1e-5)
+        assert len(found["sampled"]) == len(worker.QUESTIONS)
+
+
+@pytest.mark.slow
+def test_what_cannot_be_shared_evenly_is_refused(two):
+    for rank in (0, 1):
+        refused = json.loads((two / f"refused-{rank}.json").read_text())
+        assert "batch_size is 5, which 2 processes cannot share evenly" in refused["batch"]
+        assert "questions is 5, which 2 processes cannot share evenly" in refused["questions"]
+        assert "4 questions over 2 processes do not split into 4 equal mini-batches" in refused["mini-batches"]
+        assert "terms ['new'] of the loss have no count" in refused["term"]
+
+
+@pytest.mark.slow
+def test_only_the_main_process_writes(two):
+    """Logs have each step once, with the loss of the whole batch, and the runs left whole checkpoints."""
+    lines = read_metrics(two / "grpo/metrics.jsonl")
+    assert [line["step"] for line in lines] == [0, 1, 2, 3, 3]
+    assert len(list((two / "grpo/tensorboard").iterdir())) == 1
+    for name in ("state/state.safetensors", "best/model.safetensors", "last/model.safetensors", "settings.json"):
+        assert (two / "grpo" / name).is_file(), name
+
+
+@pytest.mark.slow
+def test_losses_logged_are_those_of_the_whole_batch(one_folder, one, two):
+    for name in ("atp", "codi", "grpo", "rejection"):
+        alone, together = (read_metrics(folder / name / "metrics.jsonl") for folder in (one_folder, two))
+        for key in {key for line in alone for key in line if key.startswith("loss")}:
+            ours = [line[key] for line in alone if key in line]
+            assert [line[key] for line in together if key in line] == pytest.approx(ours, rel=1e-4, abs=1e-6), key
+        assert (
+            json.loads((two / name / "state/progress.json").read_text())["tokens"]
+            == (json.loads((one_folder / name / "state/progress.json").read_text())["tokens"])
+        )
