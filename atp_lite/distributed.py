@@ -38,7 +38,7 @@ def start_together(model: nn.Module) -> Accelerator:
         ValueError: a launcher started several processes that do not see each other.
     """
     accelerator = Accelerator()
-    launched = int(os.environ.get("WORLD_SIZE", 1))
+    launched = int(os.environ.get("WORLD_SIZE", 1)) if "LOCAL_RANK" in os.environ else 1
     if launched > 1 and accelerator.num_processes == 1:
         raise ValueError(
             f"{launched} processes were launched and found no GPU to meet on: set ACCELERATE_USE_CPU=true to let them "

@@ -124,7 +124,7 @@ def runs(folder: Path) -> dict[str, dict[str, torch.Tensor]]:
         patch.object(rl_train, "verified_chains", lambda trace, rng: trace.problems[:: trace.group_size]),
     ):  # without noise, and with the labels as verified chains
         for control in ("answer-ce", "rejection"):
-            made[control] = rl_run(folder / control, replace(RL, objective=control))
+            made[control] = rl_run(folder / control, replace(RL, objective=control, lr=3e-4))
     return made
 
 

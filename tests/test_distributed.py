@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
+from types import SimpleNamespace
 
 import distributed_worker as worker
 import pytest
@@ -16,6 +17,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from small import PROBLEMS, lively_planner
 
+from atp_lite import distributed
 from atp_lite.baselines import METHODS, codi
 from atp_lite.baselines.method import term_counts
 from atp_lite.checkpoint import read_metrics
@@ -151,6 +153,34 @@ def test_parts_of_a_ragged_batch_add_up_to_its_loss_and_gradient(method, monkeyp
         torch.testing.assert_close(found[name], grad, atol=2e-6, rtol=1e-4)
 
 
+def test_processes_that_cannot_see_each_other_are_refused(monkeypatch):
+    for name, value in {"WORLD_SIZE": "2", "LOCAL_RANK": "0"}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(distributed, "Accelerator", lambda: SimpleNamespace(num_processes=1))
+    with pytest.raises(ValueError, match="2 processes were launched.*set ACCELERATE_USE_CPU=true"):
+        distributed.start_together(torch.nn.Linear(1, 1))
+
+
+def test_one_process_in_the_place_of_several_is_told(monkeypatch):
+    """What `accelerate launch --cpu --num_processes 2` leaves in the environment of the one process it starts."""
+    for name, value in {"ACCELERATE_USE_CPU": "True", "MASTER_PORT": "29500"}.items():
+        monkeypatch.setenv(name, value)
+    with pytest.warns(UserWarning, match="starts one process.*--multi_gpu"):
+        distributed.start_together(torch.nn.Linear(1, 1))
+
+
+def test_gradients_are_added_and_none_stays_none():
+    """Beside a process that holds 10, 20, 30 for the first parameter, a gradient for the third, and none otherwise."""
+    first, second, third, frozen = (torch.nn.Parameter(torch.zeros(n)) for n in (3, 2, 1, 1))
+    frozen.requires_grad_(False)
+    first.grad = torch.tensor([1.0, 2.0, 3.0])
+    other = torch.tensor([1.0, 0.0, 1.0, 10.0, 20.0, 30.0, 0.0, 0.0, 4.0])  # who holds one, then the gradients
+    fake = SimpleNamespace(num_processes=2, reduce=lambda flat, how: flat + other)
+    distributed.add_gradients(fake, [first, second, third, frozen])
+    assert first.grad.tolist() == [11.0, 22.0, 33.0] and third.grad.tolist() == [4.0]
+    assert second.grad is None and frozen.grad is None
+
+
 # --- in two processes ---
 
 
@@ -181,7 +211,7 @@ def test_the_runs_went_somewhere(one):
     start = dict(lively_planner().model.state_dict())
     for name in ("atp", "grpo", "answer-ce", "rejection"):
         ended = {key: value for key, value in one[name].items() if key in start}
-        assert distance(start, ended) > 100 * TOLERANCE, name
+        assert distance(start, ended) > 50 * TOLERANCE, name
 
 
 @pytest.mark.slow
