@@ -72,10 +72,13 @@ def read(
     The context that was passed in must not be used again: its cache grows in place.
     """
     full_mask = mask if context is None else torch.cat([context.mask, mask], dim=1)  # (B, S + n)
-    positions = (full_mask.cumsum(1) - 1).clamp(min=0)[:, -mask.shape[1] :]  # (B, n)
+    if whole := bool(full_mask.all()):  # no holes anywhere: nothing to count, and no mask to build
+        positions = torch.arange(full_mask.shape[1], device=mask.device)[None, -mask.shape[1] :]  # (1, n)
+    else:
+        positions = (full_mask.cumsum(1) - 1).clamp(min=0)[:, -mask.shape[1] :]  # (B, n)
     output = lm.base_model(
         inputs_embeds=embeds,
-        attention_mask=full_mask,
+        attention_mask=None if whole else full_mask,
         position_ids=positions,
         past_key_values=DynamicCache() if context is None else context.cache,
         use_cache=True,

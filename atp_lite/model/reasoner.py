@@ -186,7 +186,7 @@ class LatentReasoner(PreTrainedModel):
                     latent = reparameterise(mu, spread, generator)
                 if edits is not None and t in edits:
                     latent = edits[t].to(mu).expand(n_rows, size)[rows]
-                stop_logit = self.stop_head(hidden)  # (b,)
+                stop_logit = self.stop_head(hidden) if lengths is None else mu.new_zeros(len(rows))  # (b,)
                 decides = lengths is None and not fixed and t % self.config.latents_per_step == 0 and t < limit
                 flag = torch.ones_like(rows, dtype=torch.bool)
                 for name, value in zip(
@@ -212,16 +212,19 @@ class LatentReasoner(PreTrainedModel):
         last_hidden = sum(_widen(part, part_rows, n_rows) for part_rows, _, part in parked)
         empty = {"stop_logits": hidden.new_zeros(n_rows, 0), "latent_mask": rows.new_zeros(n_rows, 0).bool()}
         empty["stop_decided"] = empty["latent_mask"]
+        thought = {
+            name: torch.stack(values, 1) if values else empty.get(name, hidden.new_zeros(n_rows, 0, size))
+            for name, values in columns.items()
+        }
+        if lengths is not None:  # the stop head had no say on the way: ask it about all latents at once
+            thought["stop_logits"] = self.stop_head(thought["hidden"]) * thought["latent_mask"]
         return Trace(
             question=question,
             question_mask=question_mask,
             group_size=group_size,
             context=Context.merge([(part_rows, part) for part_rows, part, _ in parked], n_rows),
             last_hidden=last_hidden,
-            **{
-                name: torch.stack(values, 1) if values else empty.get(name, hidden.new_zeros(n_rows, 0, size))
-                for name, values in columns.items()
-            },
+            **thought,
         )
 
     # ----------------------------------------------------------------- answer

@@ -11,13 +11,13 @@ product over all steps. `one_weight_gradient` computes that; the gradients of th
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
-from torch.overrides import TorchFunctionMode
 
 SMALLEST = 2**15
 """Matrices with fewer numbers are left to autograd: collecting their steps costs more than it saves."""
@@ -26,35 +26,43 @@ Steps = list[tuple[Tensor, Tensor]]
 """(x_t, g_t) of every step whose gradient has arrived."""
 
 
-def one_weight_gradient(model: nn.Module) -> AbstractContextManager:
+@contextmanager
+def one_weight_gradient(model: nn.Module) -> Iterator[None]:
     """Inside, every large linear layer of `model` keeps its weight gradient back until all steps have theirs.
 
-    Nothing changes but the time it takes and the order of a sum. Under `torch.no_grad` or autocast, and for weights
-    that do not learn, it does nothing. Gradients of gradients are refused by autograd.
+    Nothing changes but the time it takes and the order of a sum. Under `torch.no_grad` or autocast, for weights that
+    do not learn and for layers that are not plainly `nn.Linear`, it does nothing. Autograd refuses gradients of these
+    gradients.
     """
-    if not torch.is_grad_enabled() or torch.is_autocast_enabled("cpu") or torch.is_autocast_enabled("cuda"):
-        return nullcontext()
-    weights = [p for p in model.parameters() if p.requires_grad and p.ndim == 2 and p.numel() >= SMALLEST]
-    return _Loop(weights) if weights else nullcontext()
+    layers = [layer for layer in model.modules() if _can_wait(layer)] if torch.is_grad_enabled() else []
+    for layer in layers:
+        layer.forward = _Loop(layer)
+    try:
+        yield
+    finally:
+        for layer in layers:
+            del layer.forward  # the instance's; the class has its own
 
 
-class _Loop(TorchFunctionMode):
-    """Sends `linear` with one of `weights` through `_Product`; every other function as it is."""
+def _can_wait(layer: nn.Module) -> bool:
+    if getattr(type(layer), "forward", None) is not nn.Linear.forward or "forward" in vars(layer):
+        return False
+    weight = layer.weight
+    cast = torch.is_autocast_enabled(weight.device.type)  # then x and W are of different types
+    return weight.requires_grad and weight.numel() >= SMALLEST and not cast
 
-    def __init__(self, weights: list[Tensor]) -> None:
-        super().__init__()
-        self.weights = set(weights)
-        self.shared: dict[Tensor, tuple[Tensor, Steps]] = {}
 
-    def __torch_function__(self, function, types, args=(), kwargs=None):
-        if function is not F.linear or kwargs or args[1] not in self.weights:
-            return function(*args, **(kwargs or {}))
-        x, weight, *bias = args
-        if weight not in self.shared:
-            steps: Steps = []
-            self.shared[weight] = _Sum.apply(weight, steps), steps
-        y = _Product.apply(x, *self.shared[weight])
-        return y + bias[0] if bias and bias[0] is not None else y
+class _Loop:
+    """What a linear layer does in the loop: y = x W' + b."""
+
+    def __init__(self, layer: nn.Linear) -> None:
+        self.steps: Steps = []
+        self.weight = _Sum.apply(layer.weight, self.steps)
+        self.bias = layer.bias
+
+    def __call__(self, x: Tensor) -> Tensor:
+        y = _Product.apply(x, self.weight, self.steps)
+        return y if self.bias is None else y + self.bias
 
 
 class _Product(torch.autograd.Function):
@@ -71,7 +79,7 @@ class _Product(torch.autograd.Function):
     def backward(ctx, grad: Tensor):
         x, weight = ctx.saved_tensors
         if ctx.needs_input_grad[1]:
-            ctx.steps.append((x.flatten(0, -2), grad.flatten(0, -2)))
+            ctx.steps.append((x, grad))
         return grad @ weight if ctx.needs_input_grad[0] else None, None, None
 
 
@@ -89,4 +97,4 @@ class _Sum(torch.autograd.Function):
     def backward(ctx, _):
         xs, grads = zip(*ctx.steps, strict=True)
         ctx.steps.clear()
-        return torch.cat(grads).T @ torch.cat(xs), None
+        return torch.cat(grads).flatten(0, -2).T @ torch.cat(xs).flatten(0, -2), None
