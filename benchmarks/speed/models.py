@@ -1,0 +1,104 @@
+"""The model that is timed and the problems it is given: LLaMA, hidden size 256, 4 layers, vocabulary 4096."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+
+import torch
+from transformers import LlamaConfig, LlamaForCausalLM
+
+from atp_lite.baselines import METHODS
+from atp_lite.model import LatentReasoner, ReasonerConfig
+from atp_lite.planner import Planner
+from atp_lite.problems import Problem
+from atp_lite.tokens import Collator, arithmetic_tokenizer
+
+QUESTION, ANSWER = 32, 16
+"""Tokens of a question with its `<|start-latent|>`, and of an answer with its `<eos>`."""
+LARGEST = 4082
+"""Numbers up to it are one token each; with signs and special tokens that is a vocabulary of 4096."""
+LLAMA = dict(
+    model_type="llama",
+    vocab_size=4096,
+    hidden_size=256,
+    intermediate_size=688,
+    num_attention_heads=4,
+    num_key_value_heads=4,
+    max_position_embeddings=512,
+    pad_token_id=0,
+    bos_token_id=None,
+    eos_token_id=1,
+)
+LAYERS = 4
+
+
+def problems(rows: int, steps: int, question: int = QUESTION) -> list[Problem]:
+    """Random sums: `question` - 1 tokens, `steps` steps of five tokens, an answer of 15."""
+    draw = random.Random(0)
+
+    def numbers(tokens: int, sign: str) -> str:
+        return "".join(str(draw.randint(0, LARGEST)) if i % 2 == 0 else sign for i in range(tokens))
+
+    return [
+        Problem(
+            numbers(question - 1, "+"),
+            tuple(f"{numbers(3, '+')}={numbers(1, '')}" for _ in range(steps)),
+            numbers(ANSWER - 1, "-"),
+        )
+        for _ in range(rows)
+    ]
+
+
+def planner(method: str, latents: int, decoder_layers: int = 1) -> Planner:
+    """A fresh planner for one of `METHODS`; a fixed layout, or a limit, of `latents`."""
+    tokenizer = arithmetic_tokenizer(LARGEST)
+    ids = Collator(tokenizer)
+    config = ReasonerConfig(
+        backbone=dict(LLAMA, num_hidden_layers=LAYERS),
+        decoder=dict(LLAMA, num_hidden_layers=decoder_layers),
+        max_latents=latents,
+        max_answer_tokens=ANSWER,
+        start_id=ids.start_id,
+        end_id=ids.end_id,
+        eos_id=tokenizer.eos_token_id,
+        pad_id=tokenizer.pad_token_id,
+    )
+    torch.manual_seed(0)
+    return METHODS[method].start(Planner(LatentReasoner(config), tokenizer), latents, latents)
+
+
+def plain_lm() -> LlamaForCausalLM:
+    torch.manual_seed(0)
+    return LlamaForCausalLM(LlamaConfig(**LLAMA, num_hidden_layers=LAYERS))
+
+
+def plain_step(rows: int, positions: int) -> Callable[[], None]:
+    """Forward and backward of the plain model over rows of `positions` tokens, the loss on the answer."""
+    lm = plain_lm()
+    words = torch.randint(4, LLAMA["vocab_size"], (rows, positions), generator=torch.Generator().manual_seed(0))
+    labels = words.clone()
+    labels[:, :-ANSWER] = -100
+
+    def step() -> None:
+        lm.zero_grad()
+        lm(input_ids=words, labels=labels).loss.backward()
+
+    return step
+
+
+def sft_step(method: str, rows: int, latents: int, question: int = QUESTION) -> tuple[Callable[[], None], float]:
+    """A step of supervised training by `method` (all its losses, forward and backward), and positions read per row."""
+    how, model = METHODS[method], planner(method, latents)
+    encoded = model.collate.encode(problems(rows, latents, question))
+    stage = 0 if how.stages == "words" else latents
+    read = model.collate.count(encoded, stage) / rows
+    if method == "codi":  # the teacher reads the whole chain in words
+        read += model.collate.count(encoded, 0) / rows
+    generator = torch.Generator().manual_seed(0)
+
+    def step() -> None:
+        model.model.zero_grad()
+        how.total(how.losses(model, encoded, stage, True, generator), 1e-3).backward()
+
+    return step, read
