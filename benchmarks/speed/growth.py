@@ -1,7 +1,7 @@
 """How the cost grows with latents, rows, question length and group size, and how it should by counting operations.
 
-Floating point operations of reading n positions after S others (2 for every multiply-add), d hidden size, f width of the
-feed-forward layers, L layers:
+Floating point operations of reading n positions after S others (2 for every multiply-add), d hidden size, f width of
+the feed-forward layers, L layers:
 
     read(n, S) = n L (2 (4 d^2 + 3 d f) + 4 d (S + (n + 1) / 2))     matrices; attention to S + 1 .. S + n positions
     heads      = 10 d^2 a latent (five d x d matrices, stop head included)
@@ -96,7 +96,8 @@ def grow(axis: str, rounds: int = 9) -> list[Point]:
     """Every value of an axis, in turns with the plain step that is the unit."""
     positions = QUESTION + LATENTS + 1 + ANSWER
     found = {value: at(axis, value) for value in AXES[axis][1]}
-    times = take_turns({"unit": plain_step(ROWS, positions)} | {value: run for value, (run, _) in found.items()}, rounds)
+    runs = {"unit": plain_step(ROWS, positions)} | {value: run for value, (run, _) in found.items()}
+    times = take_turns(runs, rounds)
     unit, operations = times["unit"], 3 * ROWS * plain_operations(positions)
     points = []
     for value, (_, theory) in found.items():
