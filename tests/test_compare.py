@@ -6,11 +6,13 @@ from dataclasses import replace
 import pytest
 
 from atp_lite.compare import Cell, Grid, Job, jobs, main_table, paired, read_rows, resolve, run_grid, run_job
+from atp_lite.compare.measure import between_curve, partners
 from atp_lite.compare.run import find_start, folder_of, grid_data, held, next_job, pending
 from atp_lite.compare.tables import OverSeeds, metric, over_seeds
 from atp_lite.config import read_config
 from atp_lite.planner import ModelSettings, Planner
-from atp_lite.recipes import LATENT, PARENTS, SETTINGS
+from atp_lite.problems import read_expression
+from atp_lite.recipes import CHECKPOINTS, LATENT, PARENTS, SETTINGS
 
 TINY = ModelSettings(hidden_size=16, layers=1, heads=2, intermediate_size=32)
 
@@ -111,6 +113,7 @@ def test_a_grid_runs_once_and_in_the_order_that_its_starts_allow(grid):
         hits = bin(int(row["correct"], 16)).count("1")
         assert hits == round(n * row["evaluation"]["metrics"]["accuracy"]["mean"])
         assert (row["noise"] == {}) == (row["arm"] == "cot"), "words have no latents to disturb"
+        assert set(row["between"]) == (set() if row["arm"] == "cot" else {"0.25", "0.5"})
     assert next_job(grid, run) is None
     same = run_job(grid, Job("sim-cot", "clean", 0))
     assert same["evaluation"] == rows["sim-cot"]["evaluation"], "measured again, nothing trained"
@@ -154,6 +157,20 @@ def test_rows_that_are_broken_are_named(tmp_path):
     assert read_rows(tmp_path / "none.jsonl") == []
 
 
+def test_thoughts_half_way_to_another_problem():
+    """Partners need as many latents; between a problem and itself nothing moves, half way to another one much does."""
+    planner = Planner.from_pretrained(CHECKPOINTS / "atp-sft")
+    texts = ["(3+4)*(9-2)", "8-3", "(5*2)-(6-1)", "(9-4)+(2*3)", "(8+1)-6"]
+    problems = [read_expression(text) for text in texts]
+    assert partners(planner.think(problems)).tolist() == [2, 1, 3, 0, 4]
+    assert planner.reason(problems[:1]).answers == ["49"]
+    same = between_curve(planner, problems[:1] * 2)
+    assert same == {share: {"accuracy": 1.0, "valid": 1.0} for share in ("0.25", "0.5")}
+    moved = between_curve(planner, [problems[0], problems[2], problems[3]])
+    assert moved["0.5"]["accuracy"] < 1.0
+    assert between_curve(Planner.from_pretrained(CHECKPOINTS / "cot"), problems) == {}, "words cannot be mixed"
+
+
 def row(arm: str, seed: int, accuracy: float, **more) -> dict:
     metrics = {"accuracy": {"mean": accuracy}, "latents": {"mean": 3.0}, "answer_tokens": {"mean": 2.0}}
     return {"arm": arm, "regime": "clean", "seed": seed, "cpu_seconds": 60, "evaluation": {"metrics": metrics}} | more
@@ -169,6 +186,8 @@ def test_tables_by_hand():
     assert OverSeeds(-1.0, 2.0, 3).signed() == "-1.0 ± 2.0"
     assert metric(ours[0], "tokens") == 5.0
     assert metric(ours[0], "noise 0.5") == 25.0
+    mixed = row("a", 0, 0.5, between={"0.5": {"accuracy": 0.5, "valid": 0.75}})
+    assert (metric(mixed, "between 0.5 valid"), metric(mixed, "between 0.25 valid")) == (75.0, None)
     assert over_seeds(base, "noise 0.5") is None and paired(ours, base, "noise 0.5") is None
     text = main_table([*ours.values(), *base.values()], "clean", ["a", "missing", "b"], {"a": "ours"})
     assert [line.split(" | ")[0] for line in text.splitlines()[2:]] == ["| ours", "| b"]

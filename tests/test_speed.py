@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from benchmarks.speed import generation_ratio, sft_ratio
+from benchmarks.speed.ratios import generation_ratio, sft_ratio
 
 
 @pytest.fixture(autouse=True)
@@ -14,9 +14,11 @@ def one_thread():
     torch.set_num_threads(before)
 
 
-@pytest.mark.parametrize("decoder_layers", [0, 1])
-def test_sft_step_costs_at_most_half_more_than_plain_training(decoder_layers):
-    assert sft_ratio(16, 6, decoder_layers, rounds=9).median <= 1.5
+@pytest.mark.parametrize("method", ["atp-no-decoder", "atp"])
+def test_sft_step_costs_at_most_half_more_than_plain_training(method):
+    ratio, positions = sft_ratio(16, 6, method, rounds=9)
+    assert positions == 32 + 6 + 1 + 16, "the plain model reads as many: question, latents, <|end-latent|>, answer"
+    assert ratio.median <= 1.5
 
 
 def test_batched_generation_costs_at_most_a_third_more_than_generate():

@@ -26,16 +26,13 @@ from tqdm.auto import tqdm
 
 from atp_lite.baselines import METHODS
 from atp_lite.compare.grid import Grid, Job, jobs, resolve
+from atp_lite.compare.measure import measure
 from atp_lite.compare.rows import code_version, read_rows, write_row
-from atp_lite.evaluate import EvalSettings, Evaluation, evaluate
 from atp_lite.planner import ModelSettings, Planner
 from atp_lite.problems import Problem, data_hash, generate, label_errors
 from atp_lite.recipes import REGIMES
 from atp_lite.rl import train_rl
 from atp_lite.sft import SFTSettings, train_sft
-
-NOISE = (0.25, 0.5, 0.75, 1.0)
-"""Standard deviations of the noise that thoughts are tried with, as shares of the latents' own root mean square."""
 
 
 @lru_cache(maxsize=2)
@@ -110,51 +107,6 @@ def run_job(grid: Grid, job: Job) -> dict:
         "wrong_labels": round(wrong / labels, 4),
         "settings": asdict(settings),
     } | measure(planner, data["test"], data["longer"], grid.samples)
-
-
-def measure(planner: Planner, test: list[Problem], longer: list[Problem], samples: int) -> dict:
-    """Greedy metrics and which problems were right; sampled ones; one step longer; accuracy of noisy thoughts."""
-    greedy = evaluate(planner, test)
-    drawn = evaluate(planner, test, EvalSettings(samples=samples, temperature=1.0, diversity=True, greedy=False))
-    config = planner.model.config
-    limit = None
-    if config.layout == "fixed":  # one step more gets one step's latents more
-        limit = config.max_latents + config.latents_per_step
-    report = greedy.to_json()
-    report["metrics"] |= drawn.to_json()["metrics"]
-    if config.max_latents:
-        thoughts = EvalSettings(samples=4, greedy=False)
-        sampled = evaluate(planner, test, thoughts).to_json()["metrics"]
-        report["metrics"]["sampled_accuracy"] = sampled["sampled_accuracy"]
-    return {
-        "evaluation": report,
-        "longer": evaluate(planner, longer, EvalSettings(max_latents=limit)).to_json()["metrics"],
-        "noise": noise_curve(planner, test),
-        "correct": correct_bits(greedy, test),
-    }
-
-
-def noise_curve(planner: Planner, test: list[Problem]) -> dict[str, float]:
-    """Share of right answers when every latent is moved by Gaussian noise, by its relative size; empty without latents.
-
-    Relative to the root mean square of the latents' own entries: absolute noise would favour the method with the
-    larger latents.
-    """
-    if not planner.model.config.max_latents:
-        return {}
-    trace = planner.think(test[:256])
-    size = trace.latents[trace.latent_mask].square().mean().sqrt().item()
-    curve = {}
-    for share in NOISE:
-        result = evaluate(planner, test, EvalSettings(samples=1, sigma=share * size, greedy=False))
-        curve[str(share)] = round(result.to_json()["metrics"]["sampled_accuracy"]["mean"], 6)
-    return curve
-
-
-def correct_bits(result: Evaluation, test: list[Problem]) -> str:
-    """Which problems were right, in the order of `test`, one bit each, as hexadecimal digits."""
-    right = {o.id: o.correct for o in result.outcomes}
-    return f"{int(''.join('1' if right[p.id] else '0' for p in test), 2):x}"
 
 
 # -------------------------------------------------------------------- workers

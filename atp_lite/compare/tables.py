@@ -39,12 +39,17 @@ def metric(row: dict, name: str) -> float | None:
     """A figure of one line: a share in percent, a count as it is; None where the line does not have it.
 
     `longer` before a name (`longer accuracy`) takes it from the questions that need one step more than trained, `noise
-    0.5` is the accuracy under that noise, `tokens` are latents and answer tokens together.
+    0.5` is the accuracy under that noise, `between 0.5 valid` that figure of thoughts moved so far towards another
+    problem's, `tokens` are latents and answer tokens together.
     """
     if name == "tokens":
         return metric(row, "latents") + metric(row, "answer_tokens")
     if name.startswith("noise "):
         value = row.get("noise", {}).get(name.removeprefix("noise "))
+        return None if value is None else 100 * value
+    if name.startswith("between "):
+        _, share, what = name.split()
+        value = row.get("between", {}).get(share, {}).get(what)
         return None if value is None else 100 * value
     found = row.get("longer", {}) if name.startswith("longer ") else row["evaluation"]["metrics"]
     estimate = found.get(name.removeprefix("longer "))
