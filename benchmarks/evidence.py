@@ -31,15 +31,16 @@ METRICS = {
     "latents": "latents per problem",
     "answer_tokens": "answer tokens per problem",
 }
-RIVALS = (
-    "cot", "no-cot", "pause", "icot", "coconut", "codi", "colar", "colar-grpo", "sim-cot", "sim-cot-grpo", "atp-sft",
-    "grpo",
-)  # fmt: skip
-ABLATIONS = (
+RIVALS = ("cot", "no-cot", "coconut", "sim-cot", "sim-cot-grpo", "atp-sft", "grpo")
+SHORT = ("cot", "no-cot", "pause", "icot", "coconut", "codi", "colar", "colar-grpo", "sim-cot", "atp-sft")
+FIRST_STAGE = (
     "atp-sft", "atp-point", "atp-fixed", "atp-no-decoder", "atp-no-curriculum", "atp-beta-0.001", "atp-beta-0.3",
-    "atp-beta-1", "grpo", "grpo-sigma-0.1", "grpo-sigma-0.2", "grpo-sigma-0.8", "grpo-group-2", "grpo-group-4",
-    "grpo-group-16", "atp-point-grpo",
+    "atp-beta-1",
 )  # fmt: skip
+SECOND_STAGE = (
+    "grpo", "grpo-sigma-0.1", "grpo-sigma-0.2", "grpo-sigma-0.8", "grpo-group-2", "grpo-group-4", "grpo-group-16",
+)  # fmt: skip
+"""Of the short cells, whose names begin with `short-`."""
 NAMES = {
     "cot": "CoT-SFT",
     "no-cot": "No-CoT-SFT",
@@ -55,6 +56,23 @@ NAMES = {
     "grpo": "ATP-Latent, with RL",
 }
 """How a reader knows a cell."""
+ABLATED = {
+    "atp-sft": "ATP-Latent, first stage (final beta d = 0.1)",
+    "atp-point": "without the VAE (points)",
+    "atp-fixed": "without the stop head (4 latents)",
+    "atp-no-decoder": "without the decoder's loss",
+    "atp-no-curriculum": "without the curriculum",
+    "atp-beta-0.001": "final beta d = 0.001, the paper's",
+    "atp-beta-0.3": "final beta d = 0.3",
+    "atp-beta-1": "final beta d = 1",
+    "grpo": "GRPO (sigma about 0.42, G = 8)",
+    "grpo-sigma-0.1": "sigma 0.1",
+    "grpo-sigma-0.2": "sigma 0.2",
+    "grpo-sigma-0.8": "sigma 0.8",
+    "grpo-group-2": "G = 2, 256 questions",
+    "grpo-group-4": "G = 4, 128 questions",
+    "grpo-group-16": "G = 16, 32 questions",
+}
 
 
 def cell(rows: dict[int, dict], name: str) -> str:
@@ -108,9 +126,44 @@ def tables(rows: list[dict]) -> dict[str, str]:
             f"{regime}-supervised": supervised_table(rows, regime),
             f"{regime}-arms": arms_table(rows, regime),
             f"{regime}-rivals": main_table(rows, regime, RIVALS, NAMES),
-            f"{regime}-ablations": main_table(rows, regime, ABLATIONS),
         }
-    return made
+    return made | {
+        "short-rivals": short_table(rows, "clean", SHORT, NAMES, same_time=True),
+        "short-first-stage": short_table(rows, "clean", FIRST_STAGE, ABLATED),
+        "short-second-stage": short_table(rows, "noisy", SECOND_STAGE, ABLATED),
+        "smooth": smooth_table(rows),
+    }
+
+
+def short_table(
+    rows: list[dict], regime: str, arms: Sequence[str], names: dict[str, str], same_time: bool = False
+) -> str:
+    """The short cells; with `same_time`, beside each the accuracy of a run with as much CPU time as ATP-Latent's."""
+    beside = {f"short-{arm}": f"even-{arm}" for arm in arms}
+    beside["short-atp-sft"] = "short-atp-sft"  # the measure of the others
+    named = {f"short-{arm}": names[arm] for arm in arms}
+    return main_table(rows, regime, list(named), named, beside if same_time else None)
+
+
+SMOOTH = {
+    "accuracy": "greedy accuracy, %",
+    **{f"noise {share}": f"noise {share}, %" for share in ("0.25", "0.5", "0.75", "1.0")},
+    "between 0.25 accuracy": "a quarter of the way, %",
+    "between 0.5 accuracy": "half way, %",
+    "between 0.5 valid": "half way, valid arithmetic, %",
+}
+
+
+def smooth_table(rows: list[dict]) -> str:
+    """Accuracy of thoughts that were moved: by noise, and towards those of another problem."""
+    lines = []
+    for arm in ("short-coconut", "short-sim-cot", "short-atp-point", "short-atp-sft"):
+        found = by_seed(rows, "clean", arm)
+        name = arm.removeprefix("short-")
+        if found:
+            label = NAMES.get(name) or f"ATP-Latent, {ABLATED[name]}"
+            lines.append([label, *(cell(found, metric) for metric in SMOOTH), str(len(found))])
+    return markdown(["", *SMOOTH.values(), "seeds"], lines)
 
 
 def fill(text: str, made: dict[str, str]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from scipy.stats import t
@@ -94,10 +94,20 @@ COLUMNS = {
 }
 
 
-def main_table(rows: Sequence[dict], regime: str, arms: Sequence[str], names: dict[str, str] | None = None) -> str:
+def main_table(
+    rows: Sequence[dict],
+    regime: str,
+    arms: Sequence[str],
+    names: Mapping[str, str] | None = None,
+    same_time: Mapping[str, str] | None = None,
+) -> str:
     """One line a cell, every metric over its seeds, and what it cost.
 
-    arms: cells in order; those without a line are left out. names: what a reader should see in a cell's place.
+    Args:
+        arms: cells in order; those without a line are left out.
+        names: what a reader should see in a cell's place.
+        same_time: for each cell the one that was given equal time instead of equal steps; its accuracy and its minutes
+            make two columns more.
     """
     lines = []
     for arm in arms:
@@ -110,9 +120,21 @@ def main_table(rows: Sequence[dict], regime: str, arms: Sequence[str], names: di
             [
                 (names or {}).get(arm, arm),
                 *("" if cell is None else str(cell) for cell in cells),
-                f"{statistics.fmean(row['cpu_seconds'] / 60 for row in found.values()):.1f}",
+                minutes(found),
                 f"{statistics.fmean(tokens):.1f}" if tokens else "",
                 str(len(found)),
             ]
         )
-    return markdown(["", *COLUMNS.values(), "CPU minutes", "training tokens, millions", "seeds"], lines)
+        if same_time is not None:
+            other = by_seed(rows, regime, same_time.get(arm, ""))
+            lines[-1] += [str(over_seeds(other, "accuracy") or ""), minutes(other)]
+    header = ["", *COLUMNS.values(), "CPU minutes", "training tokens, millions", "seeds"]
+    if same_time is not None:
+        header += ["accuracy at equal time, %", "its CPU minutes"]
+    return markdown(header, lines)
+
+
+def minutes(found: Mapping[int, dict]) -> str:
+    """Mean CPU minutes of a cell's own training; empty where it has no line."""
+    times = [row["cpu_seconds"] / 60 for row in found.values()]
+    return f"{statistics.fmean(times):.1f}" if times else ""
