@@ -34,7 +34,8 @@ $(STAMP): requirements.lock pyproject.toml
 	@touch $@
 
 lab: $(STAMP)  ## open JupyterLab at the first notebook, on this computer only
-	$(BIN)/jupyter lab --ServerApp.ip=127.0.0.1 --ServerApp.root_dir="$(CURDIR)" $(ARGS) notebooks/00_tour.ipynb
+	$(BIN)/jupyter lab --ServerApp.ip=127.0.0.1 --ServerApp.root_dir="$(CURDIR)" \
+		--LabApp.default_url=/lab/tree/notebooks/00_tour.ipynb $(ARGS)
 
 tour: $(STAMP)  ## the same tour in the terminal
 	$(BIN)/atp-lite tour $(ARGS)
