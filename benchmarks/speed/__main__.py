@@ -8,13 +8,14 @@ from dataclasses import asdict
 import torch
 
 import benchmarks.speed
-from benchmarks.speed import growth, page, ratios, rl
+from benchmarks.speed import growth, page, profile, ratios, rl
 from benchmarks.speed.clock import machine
 
 
 def measure(rounds: int) -> dict:
     """All numbers of the page."""
     other = [
+        *(ratios.frugal_ratio(rows, latents, rounds) for rows, latents in ratios.PROMISED),
         ratios.generation_ratio(32, 6, rounds),
         ratios.generation_ratio(16, 20, rounds),
         ratios.group_ratio(4, 8, 6, rounds),
@@ -30,6 +31,7 @@ def measure(rounds: int) -> dict:
             for rows, latents in ratios.PROMISED
         },
         "other": [asdict(ratio) for ratio in other],
+        "profile": [asdict(one) for one in profile.profiles()],
         "rl": [asdict(part) for part in rl.splits(max(3, rounds // 3))],
         "growth": [asdict(point) for axis in growth.AXES for point in growth.grow(axis, max(3, rounds // 2))],
     }

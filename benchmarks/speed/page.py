@@ -31,6 +31,14 @@ def tables(numbers: dict) -> dict[str, str]:
         rows = [[*ratio_line(line["ratio"]), f"{line['positions']:.0f}"] for line in lines]
         made[f"speed-sft-{name}"] = markdown([f"training step, {name}", *spread, "positions a row"], rows)
     made["speed-other"] = markdown(["ours / the other way", *spread], [ratio_line(r) for r in numbers["other"]])
+    kinds = list(numbers["profile"][0]["kinds"])
+    made["speed-profile"] = markdown(
+        ["milliseconds a step, B=16, T=6", "all", *kinds],
+        [
+            [one["name"], f"{one['milliseconds']:.0f}", *(f"{one['kinds'][kind]:.1f}" for kind in kinds)]
+            for one in numbers["profile"]
+        ],
+    )
     parts = ("rollout", "decode", "reward", "update", "rest")
     made["speed-rl"] = markdown(
         ["one step", "seconds", *(f"{part}, %" for part in parts), "decode + reward, %", "promised, %"],

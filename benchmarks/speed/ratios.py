@@ -25,6 +25,13 @@ def sft_ratio(rows: int, latents: int, method: str = "atp-no-decoder", rounds: i
     return compare(method, ours, plain_step(rows, round(positions)), rounds, limit), positions
 
 
+def frugal_ratio(rows: int, latents: int, rounds: int = 15) -> Ratio:
+    """The same against a plain model that computes logits of the answer only, as ours does."""
+    ours, positions = sft_step("atp-no-decoder", rows, latents)
+    name = f"training step / plain step with logits of the answer only, B={rows}, T={latents}"
+    return compare(name, ours, plain_step(rows, round(positions), frugal=True), rounds)
+
+
 def rival_ratios(rows: int, latents: int, rounds: int = 15) -> list[tuple[Ratio, float]]:
     """Every method by itself; ATP-Latent without its decoder first."""
     names = ["atp-no-decoder", *(name for name in METHODS if name != "atp-no-decoder")]
