@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 from atp_lite.problems import Equation, EquationError, parse_equation, parse_number
 
@@ -43,12 +43,12 @@ class Coherence:
 
     steps: tuple[StepUse, ...]
 
-    @property
+    @cached_property
     def score(self) -> float:
         """R_coh = coherent steps / steps, in [0, 1]; 0 where there is no step."""
         return sum(step.is_coherent for step in self.steps) / len(self.steps) if self.steps else 0.0
 
-    @property
+    @cached_property
     def right(self) -> float:
         """Share of the steps that are valid arithmetic, in [0, 1]; 0 where there is no step."""
         return sum(step.is_right for step in self.steps) / len(self.steps) if self.steps else 0.0
@@ -79,7 +79,14 @@ def coherence(steps: Sequence[str], answer: str) -> Coherence:
     1.0
     >>> coherence(["1+3=4", "14+1=15"], "15").score
     0.5
+
+    Rewards and metrics ask for the same chains again and again, so the last ones are remembered.
     """
+    return _coherence(tuple(steps), answer)
+
+
+@lru_cache(maxsize=10_000)
+def _coherence(steps: tuple[str, ...], answer: str) -> Coherence:
     equations = [read_equation(step) for step in steps]
     final = read_answer(answer)
     uses = []

@@ -20,6 +20,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import torch
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers
@@ -167,6 +168,7 @@ class Collator:
         self.tokens_per_latent = tokens_per_latent
         self.start_id, self.latent_id, self.end_id = ids
         self.step_end = tuple(self._ids([STEP_END])[0])
+        self._text = lru_cache(maxsize=10_000)(self._read)
 
     def _ids(self, texts: Sequence[str]) -> list[list[int]]:
         rows = self.tokenizer(list(texts), add_special_tokens=False)["input_ids"]
@@ -243,8 +245,11 @@ class Collator:
 
     def text(self, ids: Tensor) -> list[str]:
         """Rows of token ids as text. Padding and end tokens are left out; any other special token stays visible."""
-        silent = {self.tokenizer.pad_token_id, self.tokenizer.eos_token_id}
-        return self.tokenizer.batch_decode([[i for i in row if i not in silent] for row in ids.tolist()])
+        return [self._text(tuple(row)) for row in ids.tolist()]  # thoughts repeat: most texts are remembered
+
+    def _read(self, row: tuple[int, ...]) -> str:
+        silent = (self.tokenizer.pad_token_id, self.tokenizer.eos_token_id)
+        return self.tokenizer.decode([i for i in row if i not in silent])
 
 
 def split_language(text: str) -> tuple[list[str], str]:

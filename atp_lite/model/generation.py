@@ -116,13 +116,15 @@ def write(
     rows = torch.arange(n_rows, device=hidden.device)  # the rows still in the batch
     alive = torch.ones_like(rows, dtype=torch.bool)  # of those, the ones still writing
     for i in range(max_tokens):
-        scores = torch.log_softmax(to_logits(hidden).float() / (temperature or 1.0), dim=-1)  # (b, V)
+        logits = to_logits(hidden).float()  # (b, V)
         if temperature is None:
-            token = scores.argmax(-1)
+            token = logits.argmax(-1)
         else:
-            token = torch.multinomial(scores.exp(), 1, generator=generator)[:, 0]
+            logits = logits / temperature
+            token = torch.multinomial(logits.softmax(-1), 1, generator=generator)[:, 0]
+        score = logits.gather(1, token[:, None])[:, 0] - logits.logsumexp(-1)  # (b,)
         tokens[rows[alive], i] = token[alive]
-        log_probs[rows[alive], i] = scores.gather(1, token[:, None])[alive, 0].to(log_probs.dtype)
+        log_probs[rows[alive], i] = score[alive].to(log_probs.dtype)
         alive = alive & (token != eos_id)
         n_alive = int(alive.sum())
         if n_alive == 0 or i + 1 == max_tokens:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 
 from atp_lite.problems.syntax import NUMBER, EquationError, Token, postfix, shorten
 
@@ -46,6 +47,7 @@ def _plain_number(text: str, whole: str, position: int) -> Fraction:
     return value * Fraction(10) ** power if power else value
 
 
+@lru_cache(maxsize=10_000)
 def parse_number(text: str) -> Fraction:
     """The exact value of one written number.
 
@@ -186,7 +188,7 @@ def same_number(a: str | Fraction, b: str | Fraction, tolerance: Fraction | floa
         second = parse_number(b) if isinstance(b, str) else Fraction(b)
     except (ValueError, TypeError, OverflowError):
         return False
-    return abs(first - second) <= tolerance
+    return first == second or abs(first - second) <= tolerance
 
 
 @dataclass(frozen=True)

@@ -46,8 +46,11 @@ def broken(numbers: dict) -> list[str]:
         for r in [*found, *numbers["other"]]
         if r["limit"] is not None and r["median"] > r["limit"]
     ]
-    shares = [(s["name"], s["decode"] + s["reward"]) for s in numbers["rl"]]
-    return late + [f"{name}: decode + reward {share:.0%}" for name, share in shares if share > rl.COHERENCE]
+    return late + [
+        f"{s['name']}: decode + reward {s['decode'] + s['reward']:.1%}, promised {s['limit']:.0%}"
+        for s in numbers["rl"]
+        if s["limit"] is not None and s["decode"] + s["reward"] > s["limit"]
+    ]
 
 
 def main() -> int:

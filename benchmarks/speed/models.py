@@ -16,6 +16,8 @@ from atp_lite.tokens import Collator, arithmetic_tokenizer
 
 QUESTION, ANSWER = 32, 16
 """Tokens of a question with its `<|start-latent|>`, and of an answer with its `<eos>`."""
+STEP = 6
+"""Tokens of a step with its `<eos>`; the decoder of a model that has learned nothing writes to this limit."""
 LARGEST = 4082
 """Numbers up to it are one token each; with signs and special tokens that is a vocabulary of 4096."""
 LLAMA = dict(
@@ -59,6 +61,7 @@ def planner(method: str, latents: int, decoder_layers: int = 1) -> Planner:
         decoder=dict(LLAMA, num_hidden_layers=decoder_layers),
         max_latents=latents,
         max_answer_tokens=ANSWER,
+        max_step_tokens=STEP,
         start_id=ids.start_id,
         end_id=ids.end_id,
         eos_id=tokenizer.eos_token_id,

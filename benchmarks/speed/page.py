@@ -44,7 +44,7 @@ def tables(numbers: dict) -> dict[str, str]:
         ["one step", "seconds", *(f"{part}, %" for part in parts), "decode + reward, %", "promised, %"],
         [
             [s["name"], f"{s['seconds']:.2f}", *(f"{100 * s[part]:.1f}" for part in parts)]
-            + [f"{100 * (s['decode'] + s['reward']):.1f}", "15"]
+            + [f"{100 * (s['decode'] + s['reward']):.1f}", "" if s["limit"] is None else f"{100 * s['limit']:.0f}"]
             for s in numbers["rl"]
         ],
     )

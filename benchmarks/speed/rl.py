@@ -33,6 +33,8 @@ class Split:
     reward: float
     update: float
     rest: float
+    limit: float | None = None
+    """What decoding and rewards should not exceed, where something is promised."""
 
     @property
     def coherence(self) -> float:
@@ -71,7 +73,9 @@ def watched() -> Iterator[dict[str, float]]:
     spent["rollout"] -= spent["decode"]
 
 
-def split(name: str, start: Planner, questions: list[Problem], settings: RLSettings, rounds: int) -> Split:
+def split(
+    name: str, start: Planner, questions: list[Problem], settings: RLSettings, rounds: int, limit: float | None = None
+) -> Split:
     """Shares of `rounds` steps after one to warm up."""
     run = train._Run(start, settings, train.mean_sigma(start, questions))
     shares: dict[str, list[float]] = {part: [] for part in (*PLACES, "rest", "seconds")}
@@ -86,7 +90,7 @@ def split(name: str, start: Planner, questions: list[Problem], settings: RLSetti
                 shares[part].append(seconds / whole)
             shares["rest"].append(1 - sum(spent.values()) / whole)
             shares["seconds"].append(whole)
-    return Split(name, **{part: statistics.median(values) for part, values in shares.items()})
+    return Split(name, **{part: statistics.median(values) for part, values in shares.items()}, limit=limit)
 
 
 def splits(rounds: int = 5) -> list[Split]:
@@ -96,7 +100,7 @@ def splits(rounds: int = 5) -> list[Split]:
         large.model.stop_head.layers[2].bias.fill_(-100.0)  # everyone thinks to the limit
     settings = RLSettings(questions=16, group_size=8)
     asked = [replace(problem, answer="7") for problem in problems(settings.questions * (rounds + 1), 6)]
-    found = [split("hidden 256, 16 questions x 8, T=6", large, asked, settings, rounds)]
+    found = [split("hidden 256, 16 questions x 8, T=6", large, asked, settings, rounds, COHERENCE)]
     bundled = Planner.from_pretrained(CHECKPOINTS / "atp-sft")
     questions = generate(REGIMES["clean"], "test")[: GRPO.questions * (rounds + 1)]
     name = f"bundled toy, {GRPO.questions} questions x {GRPO.group_size}"
