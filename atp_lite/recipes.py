@@ -15,8 +15,10 @@ from atp_lite.sft import SFTSettings
 REGIMES = {
     "clean": ArithmeticSettings(),
     "noisy": ArithmeticSettings(label_noise=0.6),
+    "hidden": ArithmeticSettings(hidden_length=True),
 }
-"""Training labels: all right, or imperfect demonstrations (a swapped last operation, see ArithmeticSettings)."""
+"""Training labels: all right, or imperfect demonstrations (a swapped last operation), or questions of one length whose
+number of steps cannot be seen (see ArithmeticSettings)."""
 
 COT = SFTSettings(first_stage=0, stage_steps=(2500,))
 """Chain of thought in words, from random weights."""

@@ -69,6 +69,9 @@ CLAIMS = (
     Claim("the decoder's loss raises accuracy", "ablation", "clean", "short-atp-sft", "short-atp-no-decoder"),
     Claim("the curriculum raises accuracy", "ablation", "clean", "short-atp-sft", "short-atp-no-curriculum"),
     Claim("the stop head beats a fixed number of latents", "ablation", "clean", "short-atp-sft", "short-atp-fixed"),
+    Claim("the stop head beats a fixed number of latents", "ablation", "hidden", "hidden-atp-sft", "hidden-atp-fixed"),
+    Claim("the stop head saves latents", "ablation", "hidden", "hidden-atp-sft", "hidden-atp-fixed", "latents",
+          fewer=True),
     Claim("the stop head saves latents", "ablation", "clean", "short-atp-sft", "short-atp-fixed", "latents",
           fewer=True),
     Claim("more diverse paths: pass@8 above SIM-CoT's", "pass@k curves", "clean", "atp-sft", "sim-cot", "pass@8"),
@@ -101,5 +104,5 @@ def claims_table(rows: list[dict]) -> str:
         cells = f"{claim.ours} - {claim.base}, {claim.metric}"
         says = verdict(difference, claim.fewer, claim.margin)
         lines.append([claim.text, claim.regime, claim.paper, cells, shown, seeds, says])
-    header = ["claim", "labels", "paper", "cells compared", "here", "seeds", "verdict"]
+    header = ["claim", "regime", "paper", "cells compared", "here", "seeds", "verdict"]
     return markdown(header, lines)

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from atp_lite.compare.rows import read_rows
-from atp_lite.compare.tables import OverSeeds, by_seed, main_table, markdown, over_seeds, paired
+from atp_lite.compare.tables import OverSeeds, by_seed, main_table, markdown, minutes, over_seeds, paired
 from atp_lite.recipes import ARMS
 from benchmarks.claims import claims_table
 
@@ -131,7 +131,8 @@ def tables(rows: list[dict]) -> dict[str, str]:
         "short-rivals": short_table(rows, "clean", SHORT, NAMES, same_time=True),
         "short-first-stage": short_table(rows, "clean", FIRST_STAGE, ABLATED),
         "short-second-stage": short_table(rows, "noisy", SECOND_STAGE, ABLATED),
-        "smooth": smooth_table(rows),
+        "smooth": metric_table(rows, "clean", SMOOTH_ARMS, SMOOTH),
+        "hidden": metric_table(rows, "hidden", HIDDEN_ARMS, HIDDEN),
     }
 
 
@@ -145,6 +146,18 @@ def short_table(
     return main_table(rows, regime, list(named), named, beside if same_time else None)
 
 
+SMOOTH_ARMS = {
+    "short-coconut": "Coconut",
+    "short-sim-cot": "SIM-CoT",
+    "short-atp-point": "ATP-Latent without the VAE (points)",
+    "short-atp-sft": "ATP-Latent, first stage",
+}
+HIDDEN_ARMS = {
+    "hidden-cot": "CoT-SFT",
+    "hidden-sim-cot": "SIM-CoT (4 latents)",
+    "hidden-atp-fixed": "ATP-Latent without the stop head (4 latents)",
+    "hidden-atp-sft": "ATP-Latent, first stage",
+}
 SMOOTH = {
     "accuracy": "greedy accuracy, %",
     **{f"noise {share}": f"noise {share}, %" for share in ("0.25", "0.5", "0.75", "1.0")},
@@ -154,16 +167,25 @@ SMOOTH = {
 }
 
 
-def smooth_table(rows: list[dict]) -> str:
-    """Accuracy of thoughts that were moved: by noise, and towards those of another problem."""
+HIDDEN = {
+    "accuracy": "greedy accuracy, %",
+    "stop": "right number of steps, %",
+    "longer accuracy": "one step longer, %",
+    "pass@8": "pass@8, %",
+    "coherence": "coherence, %",
+    "latents": "latents",
+}
+
+
+def metric_table(
+    rows: list[dict], regime: str, arms: dict[str, str], metrics: dict[str, str]
+) -> str:
+    """One line a cell, some metrics over its seeds. arms: cell -> what a reader should see in its place."""
     lines = []
-    for arm in ("short-coconut", "short-sim-cot", "short-atp-point", "short-atp-sft"):
-        found = by_seed(rows, "clean", arm)
-        name = arm.removeprefix("short-")
-        if found:
-            label = NAMES.get(name) or f"ATP-Latent, {ABLATED[name]}"
-            lines.append([label, *(cell(found, metric) for metric in SMOOTH), str(len(found))])
-    return markdown(["", *SMOOTH.values(), "seeds"], lines)
+    for arm, name in arms.items():
+        if found := by_seed(rows, regime, arm):
+            lines.append([name, *(cell(found, metric) for metric in metrics), minutes(found), str(len(found))])
+    return markdown(["", *metrics.values(), "CPU minutes", "seeds"], lines)
 
 
 def fill(text: str, made: dict[str, str]) -> str:
