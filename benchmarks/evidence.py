@@ -2,12 +2,14 @@
 
     atp-lite compare --config configs/compare-toy.yaml     adds lines
     python -m benchmarks.evidence                          writes README.md, docs/results.md and docs/claims.md
+    python -m benchmarks.evidence --draw                   and their pictures (needs chromium)
 """
 
 from __future__ import annotations
 
 import re
 import statistics
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,6 +17,7 @@ from atp_lite.compare.rows import read_rows
 from atp_lite.compare.tables import OverSeeds, by_seed, main_table, markdown, minutes, over_seeds, paired
 from atp_lite.recipes import ARMS
 from benchmarks.claims import claims_table
+from benchmarks.pictures import draw
 
 ROWS = Path("data/evidence/toy.jsonl")
 PAGES = (Path("README.md"), Path("docs/results.md"), Path("docs/claims.md"))
@@ -205,3 +208,6 @@ def write_pages(pages: Sequence[Path] = PAGES, rows: Path = ROWS) -> None:
 if __name__ == "__main__":
     write_pages()
     print("written: " + ", ".join(map(str, PAGES)))
+    if "--draw" in sys.argv[1:]:
+        draw(read_rows(ROWS))
+        print("drawn: docs/img/pass-at-k.png, docs/img/noise.png")

@@ -1,0 +1,81 @@
+"""Pictures of the evidence: pass@k, and accuracy under noise. Means over training seeds, bars are 95 % t-intervals."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import plotly.graph_objects as go
+from plotly.subplots import make_subplots
+
+from atp_lite.compare.tables import by_seed, over_seeds
+from atp_lite.views.palette import COLOURS, DASHES, SYMBOLS, TEMPLATE
+from tools.pictures import screenshot
+
+PASS_AT = (1, 2, 4, 8, 16)
+SAMPLED = {
+    "cot": "CoT-SFT",
+    "coconut": "Coconut",
+    "sim-cot": "SIM-CoT",
+    "atp-sft": "ATP-Latent, first stage",
+    "grpo": "ATP-Latent, with RL",
+}
+MOVED = {
+    "short-coconut": "Coconut",
+    "short-sim-cot": "SIM-CoT",
+    "short-atp-point": "ATP-Latent, points",
+    "short-atp-sft": "ATP-Latent, first stage",
+}
+TITLES = {"noisy": "a third of the labels wrong", "clean": "right labels"}
+
+
+def pass_at_k(rows: Sequence[dict]) -> go.Figure:
+    """pass@k of the main rows, one panel a regime."""
+    figure = make_subplots(rows=1, cols=2, subplot_titles=list(TITLES.values()), horizontal_spacing=0.08)
+    for column, regime in enumerate(TITLES, start=1):
+        for i, (arm, name) in enumerate(SAMPLED.items()):
+            points = {k: over_seeds(by_seed(rows, regime, arm), f"pass@{k}") for k in PASS_AT}
+            points = {k: found for k, found in points.items() if found is not None}
+            figure.add_trace(line(name, i, list(points), list(points.values()), column == 1), row=1, col=column)
+        figure.update_xaxes(type="log", tickvals=PASS_AT, title="k, answers tried", row=1, col=column)
+    figure.update_yaxes(title="pass@k, %", row=1, col=1)
+    return figure.update_layout(template=TEMPLATE, width=1000, height=430, margin={"t": 90}, legend_y=1.12)
+
+
+def under_noise(rows: Sequence[dict]) -> go.Figure:
+    """Accuracy when every latent is moved by Gaussian noise, by its size."""
+    figure = go.Figure()
+    for i, (arm, name) in enumerate(MOVED.items()):
+        found = by_seed(rows, "clean", arm)
+        points = {0.0: over_seeds(found, "accuracy")}
+        points |= {share: over_seeds(found, f"noise {share}") for share in (0.25, 0.5, 0.75, 1.0)}
+        points = {share: value for share, value in points.items() if value is not None}
+        figure.add_trace(line(name, i, list(points), list(points.values()), True))
+    figure.update_xaxes(title="noise, in root mean squares of the latents").update_yaxes(title="accuracy, %")
+    return figure.update_layout(template=TEMPLATE, width=760, height=430)
+
+
+def line(name: str, i: int, x: Sequence[float], found: Sequence, legend: bool) -> go.Scatter:
+    return go.Scatter(
+        x=x,
+        y=[one.mean for one in found],
+        error_y={"array": [one.half for one in found], "thickness": 1},
+        name=name,
+        mode="lines+markers",
+        line={"color": COLOURS[i], "dash": DASHES[i]},
+        marker={"symbol": SYMBOLS[i], "size": 8},
+        showlegend=legend,
+        legendgroup=name,
+    )
+
+
+def draw(rows: Sequence[dict], folder: Path = Path("docs/img")) -> None:
+    """Both pictures as PNG (needs chromium)."""
+    for name, figure in {"pass-at-k": pass_at_k(rows), "noise": under_noise(rows)}.items():
+        figure.update_layout(paper_bgcolor="white", plot_bgcolor="white")
+        with tempfile.TemporaryDirectory() as place:
+            page = Path(place) / "picture.html"
+            figure.write_html(page, include_plotlyjs=True, config={"displayModeBar": False})
+            picture = (folder / f"{name}.png").resolve()
+            screenshot(page, picture, figure.layout.width + 20, figure.layout.height + 20)
