@@ -123,13 +123,17 @@ def pass_at_k(n: int, right: int, k: int) -> float:
     return 1.0 - math.comb(n - right, k) / math.comb(n, k)
 
 
-def outcomes(trace: Trace, latents_per_step: int = 1) -> list[Outcome]:
-    """One `Outcome` a row of a trace that was answered (and decoded, if the step metrics are to mean anything)."""
+def outcomes(trace: Trace, latents_per_step: int = 1, spare: bool = False) -> list[Outcome]:
+    """One `Outcome` a row of a trace that was answered (and decoded, if the step metrics are to mean anything).
+
+    spare: every row was given the same number of latents, so those that read as nothing count as no step.
+    """
     result = []
     counts, tokens = trace.n_latents.tolist(), trace.n_answer_tokens.tolist()
     for i, problem in enumerate(trace.problems):
         steps, found = trace.steps[i], coherence(trace.steps[i], trace.answers[i])
-        words = max(0, len(steps) - counts[i] // latents_per_step)
+        latent = counts[i] // latents_per_step
+        taken = len(steps) if spare else max(latent, len(steps))  # those written in words come on top
         shared = Counter(steps) & Counter(problem.steps)
         result.append(
             Outcome(
@@ -141,7 +145,7 @@ def outcomes(trace: Trace, latents_per_step: int = 1) -> list[Outcome]:
                 n_latents=counts[i],
                 n_answer_tokens=tokens[i],
                 steps=tuple(steps),
-                stop_right=counts[i] // latents_per_step + words == len(problem.steps),
+                stop_right=taken == len(problem.steps),
                 coherence=found.score,
                 right_steps=found.right,
                 matched_steps=shared.total() / len(steps) if steps else 0.0,
@@ -290,7 +294,7 @@ def evaluate(
         chunk = problems[start : start + settings.batch_size]
         if settings.greedy:
             trace = planner.reason(chunk, max_latents=settings.max_latents, decode=settings.decode)
-            results += outcomes(trace, c)
+            results += outcomes(trace, c, spare=config.layout == "fixed" and settings.decode)
             latents += int(trace.latent_mask.sum())
             sigmas += float((trace.sigma.mean(-1) * trace.latent_mask).sum())
         right = [0] * len(chunk)

@@ -10,7 +10,7 @@ from torch.distributions import Normal
 from atp_lite.baselines import METHODS
 from atp_lite.baselines.codi import losses as codi_losses
 from atp_lite.baselines.colar import compressed_embeddings
-from atp_lite.evaluate import EvalSettings, evaluate
+from atp_lite.evaluate import EvalSettings, evaluate, outcomes
 from atp_lite.model import LatentReasoner
 from atp_lite.planner import Planner
 from atp_lite.sft import SFTSettings, train_sft
@@ -157,7 +157,7 @@ def test_codi_distils_the_state_before_the_answer():
             ):
                 output = model.backbone.base_model(inputs_embeds=inputs, output_hidden_states=True)
                 states.append(torch.stack([layer[0, -1] for layer in output.hidden_states]))
-    own, taught = torch.stack(student, 1), torch.stack(teacher, 1)  # (L + 1, 2, d)
+    own, taught = torch.stack(student, 1)[1:], torch.stack(teacher, 1)[1:]  # (L, 2, d), without the embeddings
     expected = ((own - taught).abs() / taught.std(dim=(1, 2), keepdim=True)).mean()
     assert found["distil"].item() == pytest.approx(expected.item(), rel=1e-4)
 
@@ -269,6 +269,18 @@ def test_edited_thought_is_read_and_the_rest_follows():
     assert (moved.latents[longer, 1] == 1).all()
     torch.testing.assert_close(moved.mu[longer, 1], plain.mu[longer, 1])
     assert not torch.allclose(moved.mu[longer, 2], plain.mu[longer, 2], atol=1e-4)
+
+
+def test_spare_latents_of_a_fixed_number_are_no_steps_too_many():
+    """Three latents for a problem of two steps: right where the decoder has nothing to read in the third."""
+    planner = started("sim-cot")
+    trace = planner.reason(EXAMPLES[1:2])
+    assert int(trace.n_latents[0]) == LONGEST and len(EXAMPLES[1].steps) == 2
+    for texts, right in ((["1+1=2", "2+1=3"], True), (["1+1=2", "2+1=3", "3+1=4"], False), (["1+1=2"], False)):
+        trace.steps = [texts]
+        (outcome,) = outcomes(trace, spare=True)
+        assert outcome.stop_right is right
+        assert not outcomes(trace)[0].stop_right, "where a stop head decides, three latents are three steps"
 
 
 def test_a_method_starts_from_what_words_have_taught():

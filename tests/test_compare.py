@@ -4,12 +4,14 @@ import json
 from dataclasses import replace
 
 import pytest
+import torch
 
 from atp_lite.compare import Cell, Grid, Job, jobs, main_table, paired, read_rows, resolve, run_grid, run_job
-from atp_lite.compare.measure import between_curve, partners
+from atp_lite.compare.measure import between_curve, noise_curve, partners
 from atp_lite.compare.run import find_start, folder_of, grid_data, held, next_job, pending
 from atp_lite.compare.tables import OverSeeds, metric, over_seeds
 from atp_lite.config import read_config
+from atp_lite.evaluate import evaluate
 from atp_lite.planner import ModelSettings, Planner
 from atp_lite.problems import read_expression
 from atp_lite.recipes import CHECKPOINTS, LATENT, PARENTS, SETTINGS
@@ -157,12 +159,32 @@ def test_rows_that_are_broken_are_named(tmp_path):
     assert read_rows(tmp_path / "none.jsonl") == []
 
 
+def test_noise_is_measured_by_the_size_of_the_latents(monkeypatch):
+    planner = Planner.from_pretrained(CHECKPOINTS / "atp-sft")
+    problems = [read_expression(text) for text in ("(3+4)*(9-2)", "(5*2)-(6-1)")]
+    latents = torch.cat([planner.think([problem]).latents[0] for problem in problems])
+    asked = []
+
+    def seen(planner, problems, settings):
+        asked.append(settings.sigma)
+        return evaluate(planner, problems, settings)
+
+    monkeypatch.setattr("atp_lite.compare.measure.evaluate", seen)
+    curve = noise_curve(planner, problems)
+    assert list(curve) == ["0.25", "0.5", "0.75", "1.0"] and all(0 <= value <= 1 for value in curve.values())
+    size = latents.square().mean().sqrt().item()
+    assert asked == pytest.approx([0.25 * size, 0.5 * size, 0.75 * size, size], rel=1e-5)
+    assert noise_curve(Planner.from_pretrained(CHECKPOINTS / "cot"), problems) == {}
+
+
 def test_thoughts_half_way_to_another_problem():
     """Partners need as many latents; between a problem and itself nothing moves, half way to another one much does."""
     planner = Planner.from_pretrained(CHECKPOINTS / "atp-sft")
     texts = ["(3+4)*(9-2)", "8-3", "(5*2)-(6-1)", "(9-4)+(2*3)", "(8+1)-6"]
     problems = [read_expression(text) for text in texts]
     assert partners(planner.think(problems)).tolist() == [2, 1, 3, 0, 4]
+    as_many = planner.think(problems, lengths=torch.full((5,), 3))
+    assert partners(as_many).tolist() == [2, 1, 3, 0, 4], "the needed steps count, not the latents alone"
     assert planner.reason(problems[:1]).answers == ["49"]
     same = between_curve(planner, problems[:1] * 2)
     assert same == {share: {"accuracy": 1.0, "valid": 1.0} for share in ("0.25", "0.5")}

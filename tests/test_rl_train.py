@@ -128,8 +128,9 @@ def test_a_question_trained_on_may_not_validate(tmp_path):
     [
         (dict(questions=5), "5 questions do not split into 2"),
         (dict(group_size=1), "group_size is 1.*2 or more"),
-        (dict(sigma=0.0), "sigma 0.0"),
-        (dict(temperature=0.0), "temperature 0.0"),
+        (dict(sigma=0.0), "sigma is 0.0.*positive one to explore"),
+        (dict(sigma=-0.1, learn_latents=False), "sigma is -0.1"),
+        (dict(temperature=0.0), "temperature is 0.0"),
         (dict(learn_latents=False, learn_answer=False, learn_stop=False), "nothing would learn"),
     ],
 )
@@ -149,6 +150,22 @@ def test_a_planner_without_a_decoder_can_still_learn(tmp_path):
 
 
 # --- one iteration ---
+
+
+def test_with_sigma_0_only_answers_are_drawn_and_learn(tmp_path, monkeypatch):
+    """The way to give a method whose latents are points the same second stage."""
+    settings = replace(SETTINGS, sigma=0.0, learn_latents=False, learn_stop=False, kl_weight=0.1)
+    rollout, seen = _Run.rollout, []
+    monkeypatch.setattr(_Run, "rollout", lambda self, problems: seen.append(rollout(self, problems)) or seen[-1])
+    planner = lively_planner()
+    before = {name: value.clone() for name, value in planner.model.state_dict().items()}
+    trained(tmp_path, settings, planner=planner)
+    assert all(torch.equal(trace.latents, trace.mu) for trace in seen)
+    assert any(len(set(trace.answers)) > 1 for trace in seen), "answers are still drawn"
+    after = planner.model.state_dict()
+    assert all(value.isfinite().all() for value in after.values())
+    assert not torch.equal(after["backbone.lm_head.weight"], before["backbone.lm_head.weight"])
+    assert all(line["kl"] >= 0 for line in read_metrics(tmp_path / "metrics.jsonl") if "kl" in line)
 
 
 def test_mean_sigma_is_the_mean_over_latents_and_dimensions():

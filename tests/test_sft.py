@@ -338,6 +338,16 @@ def test_moments_are_forgotten_at_a_new_stage_if_asked(tmp_path):
     assert {int(value) for key, value in state.items() if key.endswith("/step")} == {7}
 
 
+def test_a_reset_that_was_due_when_the_run_was_cut_is_made_on_resume(tmp_path):
+    settings = replace(SETTINGS, reset_optimizer=True)
+    trained(tmp_path / "whole", settings)
+    with pytest.raises(KeyboardInterrupt):
+        trained(tmp_path / "cut", settings, interrupt=ctrl_c_at(6, "before"))
+    assert json.loads((tmp_path / "cut/state/progress.json").read_text())["step"] == 5, "the first stage is over"
+    trained(tmp_path / "cut", settings, resume=True)
+    assert_same_run(tmp_path / "whole", tmp_path / "cut")
+
+
 def test_a_question_trained_on_may_not_validate(tmp_path):
     with pytest.raises(ValueError, match=r"1 questions are in train and in validation.*9-2.*remove"):
         train_sft(tiny_planner(), [*TRAIN, VALIDATION[0]], VALIDATION, SETTINGS, tmp_path)

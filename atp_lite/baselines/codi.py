@@ -8,7 +8,8 @@ Shen et al. 2025, arXiv 2502.21074.
     L = L_S + L_T + gamma L_D
 
 h is the state that writes the first token of the answer: after `<|end-latent|>` for the student, after the last step
-for the teacher; sg stops the gradient. A single stage, T the same for every question. Simplified: gamma = 1 (the paper:
+for the teacher; sg stops the gradient. The embeddings below the first layer are left out: the two read different
+tokens there. A single stage, T the same for every question. Simplified: gamma = 1 (the paper:
 1 for GPT-2, 20 for LLaMA), and the L1 distance is a mean over the d dimensions.
 """
 
@@ -40,8 +41,8 @@ def losses(
     student, student_states = _read_language(planner, batch, thought.context)
     teacher, teacher_states = _read_language(planner, words, asked.context)
     place = [len(row.answer) for row in rows]  # the answer and <eos> end the language
-    own = _before_answer(student_states, batch, place)  # (L + 1, B, d)
-    taught = _before_answer(teacher_states, words, place).detach()
+    own = _before_answer(student_states, batch, place)[1:]  # (L, B, d): below the layers stand different tokens
+    taught = _before_answer(teacher_states, words, place)[1:].detach()
     spread = every_row(taught, dim=1).std(dim=(1, 2), keepdim=True).clamp(min=1e-6)  # of the global batch
     return {"enc": student, "teacher": teacher, "distil": ((own - taught).abs() / spread).mean()}
 

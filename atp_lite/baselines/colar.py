@@ -9,8 +9,9 @@ Tan et al. 2025, arXiv 2505.16552.
 The targets are known, so training is one parallel pass with them as inputs; at test time the head's own mean (or a
 draw) is fed back by the shared loop. Its second stage is GRPO with the head's own sigma: `RLSettings(sigma="learned",
 rewards={"correct": 1})`. Simplified: r is fixed (the paper draws it anew for every batch), the end of thinking is told
-by the stop head (the paper: by a token), the auxiliary prediction of the compressed tokens is left out, and the
-embeddings learn from question and answer only, not through the compressed inputs.
+by the stop head (the paper: by a token), targets are not divided by the embeddings' standard deviation, the auxiliary
+prediction of the compressed tokens is left out, and the embeddings learn from question and answer only, not through the
+compressed inputs.
 """
 
 from __future__ import annotations

@@ -28,9 +28,10 @@ def measure(planner: Planner, test: list[Problem], longer: list[Problem], sample
     greedy = evaluate(planner, test)
     drawn = evaluate(planner, test, EvalSettings(samples=samples, temperature=1.0, diversity=True, greedy=False))
     config = planner.model.config
-    limit = None
-    if config.layout == "fixed":  # one step more gets one step's latents more
-        limit = config.max_latents + config.latents_per_step
+    # one step more gets the latents that its layout has for it
+    last = max(len(problem.steps) for problem in longer)
+    wanted = int(planner.collate(planner.collate.encode(longer), last).n_latents.max())
+    limit = max(config.max_latents, wanted) if config.max_latents else None
     report = greedy.to_json()
     report["metrics"] |= drawn.to_json()["metrics"]
     if config.max_latents:
@@ -67,8 +68,8 @@ def noise_curve(planner: Planner, test: list[Problem]) -> dict[str, float]:
 def between_curve(planner: Planner, test: list[Problem], batch_size: int = 500) -> dict[str, dict[str, float]]:
     """What is left of a problem when all its thoughts are moved towards those of another one; empty without latents.
 
-    l_t becomes (1 - a) l_t + a l'_t, with l' the latents of another problem that needs as many. By a: `accuracy`, the
-    share of answers that are still the problem's own, and where there is a decoder `valid`, the share of the mixed
+    l_t becomes (1 - a) l_t + a l'_t, with l' the latents of another problem that needs as many steps. By a: `accuracy`,
+    the share of answers that are still the problem's own, and where there is a decoder `valid`, the share of the mixed
     thoughts that read as valid arithmetic.
     """
     if not planner.model.config.max_latents:
@@ -93,12 +94,18 @@ def between_curve(planner: Planner, test: list[Problem], batch_size: int = 500) 
 
 
 def partners(trace: Trace) -> Tensor:
-    """(B,) for every row the next row with as many latents, round about; a row without company is its own partner."""
-    other = torch.arange(len(trace), device=trace.n_latents.device)
-    for count in trace.n_latents.unique():
-        rows = (trace.n_latents == count).nonzero()[:, 0]
-        other[rows] = rows.roll(-1)
-    return other
+    """(B,) for every row the next row, round about, that needs as many steps and was given as many latents.
+
+    A row without company is its own partner. The needed steps count too: where every problem gets the same number of
+    latents, step would otherwise be mixed with latents that have nothing left to say.
+    """
+    kinds: dict[tuple[int, int], list[int]] = {}
+    for row, (problem, count) in enumerate(zip(trace.problems, trace.n_latents.tolist(), strict=True)):
+        kinds.setdefault((len(problem.steps), count), []).append(row)
+    other = torch.arange(len(trace))
+    for rows in kinds.values():
+        other[rows] = torch.tensor(rows).roll(-1)
+    return other.to(trace.n_latents.device)
 
 
 def correct_bits(result: Evaluation, test: list[Problem]) -> str:

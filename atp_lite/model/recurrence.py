@@ -22,8 +22,8 @@ from torch.nn import functional as F
 SMALLEST = 2**15
 """Matrices with fewer numbers are left to autograd: collecting their steps costs more than it saves."""
 
-Steps = list[tuple[Tensor, Tensor]]
-"""(x_t, g_t) of every step whose gradient has arrived."""
+Steps = dict[int, tuple[Tensor, Tensor]]
+"""t -> (x_t, g_t) of every step whose gradient has arrived; a second backward pass overwrites the first one's."""
 
 
 @contextmanager
@@ -56,12 +56,14 @@ class _Loop:
     """What a linear layer does in the loop: y = x W' + b."""
 
     def __init__(self, layer: nn.Linear) -> None:
-        self.steps: Steps = []
+        self.steps: Steps = {}
+        self.t = 0
         self.weight = _Sum.apply(layer.weight, self.steps)
         self.bias = layer.bias
 
     def __call__(self, x: Tensor) -> Tensor:
-        y = _Product.apply(x, self.weight, self.steps)
+        y = _Product.apply(x, self.weight, self.steps, self.t)
+        self.t += 1
         return y if self.bias is None else y + self.bias
 
 
@@ -69,9 +71,9 @@ class _Product(torch.autograd.Function):
     """y = x W'. Backward gives x its gradient and writes (x, g) down for W."""
 
     @staticmethod
-    def forward(ctx, x: Tensor, weight: Tensor, steps: Steps) -> Tensor:
+    def forward(ctx, x: Tensor, weight: Tensor, steps: Steps, t: int) -> Tensor:
         ctx.save_for_backward(x, weight)
-        ctx.steps = steps
+        ctx.steps, ctx.t = steps, t
         return F.linear(x, weight)
 
     @staticmethod
@@ -79,8 +81,8 @@ class _Product(torch.autograd.Function):
     def backward(ctx, grad: Tensor):
         x, weight = ctx.saved_tensors
         if ctx.needs_input_grad[1]:
-            ctx.steps.append((x, grad))
-        return grad @ weight if ctx.needs_input_grad[0] else None, None, None
+            ctx.steps[ctx.t] = (x, grad)
+        return grad @ weight if ctx.needs_input_grad[0] else None, None, None, None
 
 
 class _Sum(torch.autograd.Function):
@@ -95,6 +97,6 @@ class _Sum(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx, _):
-        xs, grads = zip(*ctx.steps, strict=True)
+        xs, grads = zip(*(ctx.steps[t] for t in sorted(ctx.steps)), strict=True)
         ctx.steps.clear()
         return torch.cat(grads).flatten(0, -2).T @ torch.cat(xs).flatten(0, -2), None

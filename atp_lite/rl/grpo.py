@@ -64,7 +64,9 @@ def policy_log_probs(
         temperature: the one the answers were drawn with.
         latents, stop, answer: which kinds of action count.
     """
-    thought = gaussian_log_prob(trace.latents, replay.mu, sigma) * float(latents)  # (B, T)
+    thought = replay.mu.new_zeros(trace.latent_mask.shape)  # (B, T)
+    if latents:
+        thought = gaussian_log_prob(trace.latents, replay.mu, sigma)
     thought_mask = trace.latent_mask & latents
     if stop:
         decision = stop_log_prob(replay.stop_logits, trace.stopped)
@@ -121,10 +123,12 @@ def clipped_surrogate(
 def kl_to_start(now: Replay, start: Replay, trace: Trace, sigma: float | Tensor) -> Tensor:
     """KL(policy now || policy at the start) along sampled trajectories, in nats per trajectory (a scalar mean).
 
-    Latents: ||mu - mu_0||^2 / (2 sigma^2), both Gaussians having the same sigma. Answer tokens: sum p log(p / p_0).
+    Latents: ||mu - mu_0||^2 / (2 sigma^2), both Gaussians having the same sigma; nothing where sigma is 0, since points
+    are no distributions. Answer tokens: sum p log(p / p_0).
     """
     sigma = torch.as_tensor(sigma, dtype=now.mu.dtype, device=now.mu.device)
-    thought = (((now.mu - start.mu) / sigma).square().sum(-1) * 0.5) * trace.latent_mask  # (B, T)
+    drawn = torch.where(sigma > 0, sigma, torch.inf)  # x / inf = 0
+    thought = (((now.mu - start.mu) / drawn).square().sum(-1) * 0.5) * trace.latent_mask  # (B, T)
     log_p = torch.log_softmax(now.answer_logits.float(), -1)
     log_p0 = torch.log_softmax(start.answer_logits.float(), -1)
     written = (log_p.exp() * (log_p - log_p0)).sum(-1) * trace.answer_mask  # (B, A)

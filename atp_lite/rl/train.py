@@ -94,7 +94,8 @@ class RLSettings:
     weight_decay: float = 0.0
     """Of AdamW."""
     sigma: float | Literal["mean", "learned"] = "mean"
-    """Exploration: a number; the mean of the checkpoint's own sigma, the same in all directions; or the head's own."""
+    """Exploration: a number; the mean of the checkpoint's own sigma, the same in all directions; or the head's own. 0
+    leaves the latents at their means, so that only answers (and stops) are drawn."""
     temperature: float = 1.0
     """Of the sampled answers (authors' code: 1)."""
     learn_latents: bool = True
@@ -122,8 +123,12 @@ class RLSettings:
             check_weights(self.latent_rewards)
         if self.questions % self.mini_batches:
             raise ValueError(f"{self.questions} questions do not split into {self.mini_batches} equal mini-batches")
-        if not isinstance(self.sigma, str) and self.sigma <= 0 or self.temperature <= 0:
-            raise ValueError(f"sigma {self.sigma}, temperature {self.temperature}: both must be positive to explore")
+        if not isinstance(self.sigma, str) and (self.sigma < 0 or self.learn_latents and not self.sigma):
+            raise ValueError(
+                f"sigma is {self.sigma}: latents need a positive one to explore; 0 only goes with learn_latents off"
+            )
+        if self.temperature <= 0:
+            raise ValueError(f"temperature is {self.temperature}: it must be positive to explore")
         if self.objective == "grpo" and self.group_size < 2:
             raise ValueError(
                 f"group_size is {self.group_size}: GRPO compares trajectories of a question, take 2 or more"
@@ -180,7 +185,7 @@ def train_rl(
     if main:
         keep_settings(folder, asdict(settings), resume)
     run = _Run(planner, settings, mean_sigma(planner, list(questions)[:256]))
-    if run.sigma != "learned" and not run.sigma > 0:
+    if settings.learn_latents and run.sigma != "learned" and not run.sigma > 0:
         raise ValueError(
             "this checkpoint's latents are points (its head has no spread), so there is no sigma to explore with: give "
             "one, for example --settings.sigma 0.3"
@@ -299,7 +304,7 @@ class _Run:
         with self.accelerator.autocast():
             return self.planner.reason(
                 problems,
-                sample=True,
+                sample=self.sigma == "learned" or self.sigma > 0,
                 sigma=None if self.sigma == "learned" else self.sigma,
                 sample_stop=s.learn_stop,
                 temperature=s.temperature,

@@ -149,7 +149,7 @@ def train_sft(
         with accelerator.main_process_first():
             progress = load_state(folder / "state", {"model": model}, optimizer, generator)
     log = MetricLog(folder, progress["step"], silent=not main)
-    stage = curriculum.stage(progress["step"])
+    stage = curriculum.stage(max(0, progress["step"] - 1))  # that of the last step taken: a reset may be due
     if curriculum.last_stage == 0:
         model.config.max_latents = 0  # a model that reasons in words thinks no latents
 
