@@ -8,7 +8,7 @@ import torch
 
 from atp_lite.compare import Cell, Grid, Job, jobs, main_table, paired, read_rows, resolve, run_grid, run_job
 from atp_lite.compare.measure import between_curve, noise_curve, partners
-from atp_lite.compare.run import find_start, folder_of, grid_data, held, next_job, pending
+from atp_lite.compare.run import find_start, folder_of, grid_data, held, next_job, pending, wanted
 from atp_lite.compare.tables import OverSeeds, metric, over_seeds
 from atp_lite.config import read_config
 from atp_lite.evaluate import evaluate
@@ -123,21 +123,24 @@ def test_a_grid_runs_once_and_in_the_order_that_its_starts_allow(grid):
 
 
 @pytest.mark.slow
-def test_workers_share_a_grid_and_a_lost_start_is_named(grid):
+def test_workers_share_a_grid_and_a_lost_start_is_trained_anew(grid):
     small = replace(grid, cells={"cot": Cell(), "no-cot": Cell(), "icot": Cell()})
     run_grid(small, workers=2, progress=False, only=("cot",))
     assert [row["arm"] for row in read_rows(small.rows)] == ["cot"]
     start = folder_of(small, Job("cot", "clean", 0)) / "last"
-    start.rename(start.with_name("elsewhere"))
-    with pytest.raises(FileNotFoundError, match="cot, clean, seed 0: its weights"):
-        run_grid(small, workers=2, progress=False)
     kept = replace(small, starts=small.runs.parent / "starts")
     place = kept.starts / "clean-0" / "cot"
     place.parent.mkdir(parents=True)
-    start.with_name("elsewhere").rename(place)
+    start.rename(place)
     assert find_start(kept, Job("cot", "clean", 0)) == place
-    run_grid(kept, workers=2, progress=False)
-    assert sorted(row["arm"] for row in read_rows(kept.rows)) == ["cot", "icot", "no-cot"]
+    with pytest.raises(FileNotFoundError, match="icot starts from cot, clean, seed 0: run it first"):
+        run_job(small, Job("icot", "clean", 0))
+    assert wanted(small) == [Job("no-cot", "clean", 0), Job("icot", "clean", 0), Job("cot", "clean", 0)]
+    assert Job("cot", "clean", 0) not in wanted(kept)
+    run_grid(small, workers=2, progress=False)
+    assert sorted(row["arm"] for row in read_rows(small.rows)) == ["cot", "icot", "no-cot"], "one line each"
+    assert (start / "config.json").is_file()
+    assert wanted(small) == []
 
 
 def test_a_job_that_another_holds_is_left_alone(grid):

@@ -131,9 +131,20 @@ def pending(grid: Grid, only: Sequence[str] = ()) -> list[Job]:
     return [job for job in jobs(grid) if tuple(job) not in done and (not only or job.cell in only)]
 
 
+def wanted(grid: Grid, only: Sequence[str] = ()) -> list[Job]:
+    """The pending jobs, and behind them what they start from where its weights are gone: that is trained anew."""
+    todo = pending(grid, only)
+    for job in todo:  # grows while it is read
+        start = grid.start(job.cell)
+        parent = None if start is None else job._replace(cell=start)
+        if parent is not None and parent not in todo and find_start(grid, parent) is None:
+            todo.append(parent)
+    return todo
+
+
 def next_job(grid: Grid, run: Callable[[Job], None], only: Sequence[str] = ()) -> bool | None:
-    """Run the first job that is ready and free. False: some are pending but none can be taken now. None: all done."""
-    waiting = pending(grid, only)
+    """Run the first job that is ready and free. False: some are wanted but none can be taken now. None: all done."""
+    waiting = wanted(grid, only)
     if not waiting:
         return None
     for job in waiting:
@@ -142,7 +153,7 @@ def next_job(grid: Grid, run: Callable[[Job], None], only: Sequence[str] = ()) -
             continue
         folder = folder_of(grid, job)
         with held(folder.parent / f"{job.cell}.lock") as free:
-            if free and job in pending(grid):  # another may have finished it since
+            if free and job in wanted(grid, only):  # another may have finished it since
                 run(job)
                 return True
     return False
@@ -151,24 +162,25 @@ def next_job(grid: Grid, run: Callable[[Job], None], only: Sequence[str] = ()) -
 def work(grid: Grid, only: Sequence[str] = ()) -> None:
     """Take jobs until none is left."""
     torch.set_num_threads(1)
-    while (found := next_job(grid, lambda job: write_row(grid.rows, run_job(grid, job)), only)) is not None:
+
+    def run(job: Job) -> None:
+        row = run_job(grid, job)
+        if job in pending(grid):  # a start that was trained anew has its line already
+            write_row(grid.rows, row)
+
+    while (found := next_job(grid, run, only)) is not None:
         if not found:
             time.sleep(1 + random.random())
-
-
-def missing_starts(grid: Grid, only: Sequence[str] = ()) -> set[Job]:
-    """What pending jobs start from and will not get: its line stands, or it is left out, and its weights are gone."""
-    waiting = set(pending(grid, only))
-    parents = {job._replace(cell=start) for job in waiting if (start := grid.start(job.cell)) is not None}
-    return {parent for parent in parents - waiting if find_start(grid, parent) is None}
 
 
 def run_grid(grid: Grid, workers: int = 1, progress: bool = True, only: Sequence[str] = ()) -> None:
     """Run every job that has no line yet (of the cells `only`), in `workers` processes of one thread each.
 
+    Where the weights that a job starts from are in neither `grid.runs` nor `grid.starts`, they are trained anew first;
+    a line that stands is not written twice.
+
     Raises:
         ValueError: a cell named in `only` is not in the grid.
-        FileNotFoundError: the weights that a job starts from are gone.
         RuntimeError: a worker failed; what it had not finished is taken up by the next call.
     """
     if workers < 1:
@@ -176,11 +188,6 @@ def run_grid(grid: Grid, workers: int = 1, progress: bool = True, only: Sequence
     unknown = sorted(set(only) - set(grid.cells))
     if unknown:
         raise ValueError(f"no cell {unknown[0]!r} in the grid; there are {', '.join(grid.cells)}")
-    for job in sorted(missing_starts(grid, only)):
-        raise FileNotFoundError(
-            f"{job.cell}, {job.regime}, seed {job.seed}: its weights, which other cells start from, are in neither "
-            f"{grid.runs} nor {grid.starts}; put them there, or remove its line from {grid.rows} and train it anew"
-        )
     total = len(pending(grid, only))
     if not total:
         return

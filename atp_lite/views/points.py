@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import plotly.graph_objects as go
@@ -12,12 +13,21 @@ from atp_lite.coherence import read_equation
 from atp_lite.views.palette import COLOURS, DASHES, GREY, INK, SCALE, SYMBOLS, faint, finish, percent, plain
 
 Colouring = Literal["step", "operator", "result", "correct", "stop"]
+Kind = Literal["principal", "random", "t-SNE"]
 
 OPERATORS = {"+": "+ (add)", "-": "− (subtract)", "*": "× (multiply)", "/": "÷ (divide)"}
 OPERATORS |= {"×": OPERATORS["*"], "÷": OPERATORS["/"]}
 
 
-def trajectory_figure(data: Mapping, colour: Colouring = "step", dims: Literal[2, 3] = 2, paths: int = 3) -> go.Figure:
+def trajectory_figure(
+    data: Mapping,
+    colour: Colouring = "step",
+    dims: Literal[2, 3] = 2,
+    paths: int | Sequence[int] = 3,
+    upto: int | None = None,
+    ellipses: bool = False,
+    kind: Kind = "principal",
+) -> go.Figure:
     """The latents of many problems as points on the first principal axes, and the paths of some.
 
     Args:
@@ -25,7 +35,11 @@ def trajectory_figure(data: Mapping, colour: Colouring = "step", dims: Literal[2
         colour: what the colour says: number of the step, its operator, its result, whether the answer was right,
             or the probability of stopping.
         dims: axes to draw.
-        paths: so many problems, the first ones, have their latents joined by a line.
+        paths: so many problems, the first ones, have their latents joined by a line; or which ones, by number.
+        upto: only latents of the first so many steps; None takes all.
+        ellipses: draw the posterior of the latents on the paths, one standard deviation wide (two axes only).
+        kind: what the coordinates are: `principal` axes, `random` directions (a control), or a map of neighbours
+            (`t-SNE`).
 
     Raises:
         ValueError: no row has a latent, there are not so many axes, or `colour` is none of the above.
@@ -37,6 +51,9 @@ def trajectory_figure(data: Mapping, colour: Colouring = "step", dims: Literal[2
     rows = [row for row in data["rows"] if row["latents"]]
     if not rows:
         raise ValueError("no row has a latent (a model that reasons in words has none): nothing to draw")
+    chosen = rows[:paths] if isinstance(paths, int) else [data["rows"][i] for i in paths]
+    if upto is not None:
+        rows, chosen = _until(rows, upto), _until(chosen, upto)
     axes = "xyz"[:dims]
     scatter = go.Scatter3d if dims == 3 else go.Scatter
     fig = go.Figure()
@@ -52,7 +69,9 @@ def trajectory_figure(data: Mapping, colour: Colouring = "step", dims: Literal[2
                 hovertemplate="%{text}<extra></extra>",
             )
         )
-    for i, row in enumerate(rows[:paths]):  # over the points
+    if ellipses and dims == 2:
+        _add_ellipses(fig, chosen)
+    for i, row in enumerate(chosen):  # over the points
         fig.add_trace(
             scatter(
                 **{axis: [latent["x"][k] for latent in row["latents"]] for k, axis in enumerate(axes)},
@@ -61,32 +80,54 @@ def trajectory_figure(data: Mapping, colour: Colouring = "step", dims: Literal[2
                 text=[f"<b>{latent['number']}</b>" for latent in row["latents"]],
                 textposition="top center",
                 textfont={"size": 14, "color": INK},
-                name=f"paths of {_count(len(rows[:paths]), 'problem')}",
+                name=f"paths of {_count(len(chosen), 'problem')}",
                 showlegend=i == 0,
                 hoverinfo="skip",
             )
         )
     shares = data["explained"][:dims]
     unit = "" if dims == 3 else " in latent units"  # a title of a 3-D axis must be short
-    titles = {
-        f"{axis}axis": {"title": {"text": f"axis {k + 1}{unit} ({100 * shares[k]:.0f} % of variance)"}}
-        for k, axis in enumerate(axes)
-    }
+    titles = {}
+    for k, axis in enumerate(axes):
+        text = f"{AXIS[kind]} {k + 1}{unit} ({100 * shares[k]:.0f} % of variance)"
+        titles[f"{axis}axis"] = {"title": {"text": f"{AXIS[kind]} {k + 1} (no unit)" if kind == "t-SNE" else text}}
     scene = {"aspectmode": "cube", "camera": {"eye": {"x": 1.5, "y": 1.5, "z": 0.9}, "center": {"z": -0.12}}}
     fig.update_layout(**({"scene": titles | scene} if dims == 3 else titles))
     fig.update_layout(legend={"itemsizing": "constant"})
+    read = f"Each point is one latent; hover to read it. Lines join those of {_count(len(chosen), 'problem')}, "
+    read += "numbered in order."
     return finish(
         fig,
-        f"Latents on {dims} principal axes, coloured by {_NAMES[colour]}",
-        f"Each point is one latent; hover to read it. Lines join those of {_count(len(rows[:paths]), 'problem')}, "
-        f"numbered in order. The {dims} axes hold {_share(shares)} of the variance of {data['n_reference']} latents; "
-        f"{dims} random directions hold {_share(data['random'][:dims])}, and the same analysis of shuffled latents "
-        f"finds {_share(data['shuffled'][:dims])}. What is close here may be far apart in the dimensions not drawn.",
+        f"Latents on {TITLE[kind].format(dims=dims)}, coloured by {_NAMES[colour]}",
+        f"{read} {_says(data, dims, kind)}",
         height=620 if dims == 3 else 500,
     )
 
 
+def _says(data: Mapping, dims: int, kind: Kind) -> str:
+    """How much of the latents a picture of this kind shows."""
+    if kind == "t-SNE":
+        return (
+            "t-SNE puts neighbours next to each other; distances between groups, their sizes and the axes mean "
+            "nothing."
+        )
+    shares = data["explained"][:dims]
+    if kind == "random":
+        return (
+            f"A control: {dims} directions picked at random hold {_share(shares)} of the variance. Order that shows "
+            "here too is no finding of the principal axes."
+        )
+    return (
+        f"The {dims} axes hold {_share(shares)} of the variance of {data['n_reference']} latents; "
+        f"{dims} random directions hold {_share(data['random'][:dims])}, and the same analysis of shuffled latents "
+        f"finds {_share(data['shuffled'][:dims])}. What is close here may be far apart in the dimensions not drawn."
+    )
+
+
 # ------------------------------------------------------------------ parts of the figure
+
+AXIS = {"principal": "axis", "random": "random direction", "t-SNE": "t-SNE"}
+TITLE = {"principal": "{dims} principal axes", "random": "{dims} random directions", "t-SNE": "a map of neighbours"}
 
 _NAMES = {
     "step": "step",
@@ -149,6 +190,26 @@ def _coloured(points: list, colour: str, small: bool):
         yield "no equation", size | {"color": GREY, "symbol": "x"}, unknown
 
 
+def _until(rows: Sequence[Mapping], upto: int) -> list[Mapping]:
+    """The rows with the latents of their first steps only."""
+    return [row | {"latents": [latent for latent in row["latents"] if latent["step"] <= upto]} for row in rows]
+
+
+def _add_ellipses(fig: go.Figure, rows: Sequence[Mapping]) -> None:
+    """Where one standard deviation of each posterior lies: mu + L (cos a, sin a), L L' its covariance on the axes."""
+    xs, ys = [], []
+    for latent in (latent for row in rows for latent in row["latents"] if latent["cover"] is not None):
+        xx, xy, yy = latent["cover"]
+        a = math.sqrt(xx)
+        b = xy / a if a else 0.0
+        c = math.sqrt(max(0.0, yy - b * b))
+        turns = [2 * math.pi * k / 32 for k in range(33)]
+        xs += [round(latent["x"][0] + a * math.cos(turn), 3) for turn in turns] + [None]
+        ys += [round(latent["x"][1] + b * math.cos(turn) + c * math.sin(turn), 3) for turn in turns] + [None]
+    line = {"color": faint(GREY, 0.8), "width": 1}
+    fig.add_scatter(x=xs, y=ys, mode="lines", line=line, name="1 sigma of the posterior", hoverinfo="skip")
+
+
 def _result(text: str) -> float | None:
     equation = read_equation(text)
     return None if equation is None else round(float(equation.rhs), 4)
@@ -159,9 +220,14 @@ def _about(row: Mapping, latent: Mapping) -> str:
     verdict = {True: "right", False: f"wrong, it is {row['reference']}"}.get(row["correct"], "not checked")
     return (
         f"{plain(row['question'])}<br>latent {latent['number']}, step {latent['step']}: "
-        f"<b>{plain(latent['text'])}</b><br>stop {percent(latent['stop'])} %, sigma {latent['sigma']}"
+        f"<b>{plain(latent['text'])}</b>{_sure(latent)}<br>stop {percent(latent['stop'])} %, sigma {latent['sigma']}"
         f"<br>answer {plain(row['answer'])} ({plain(verdict)})"
     )
+
+
+def _sure(latent: Mapping) -> str:
+    chance = latent.get("probability")
+    return "" if chance is None else f" (read with {percent(chance)} %)"
 
 
 def _count(number: int, noun: str) -> str:

@@ -20,7 +20,7 @@ def coherence_figure(graph: Mapping) -> go.Figure:
     fig = go.Figure()
     reach = 0.3
     for edge in edges:
-        x, y = _arc(edge["source"], edge["target"])
+        x, y = arc(edge["source"], edge["target"])
         reach = max(reach, *y)
         fig.add_scatter(
             x=x,
@@ -39,7 +39,7 @@ def coherence_figure(graph: Mapping) -> go.Figure:
             hoverinfo="text",
             hovertext=f"{plain(edge['value'])} is used here",
         )
-    for label, symbol, colour, test in _KINDS:
+    for label, symbol, colour, test in KINDS:
         group = [node for node in nodes if test(node)]
         if group:
             fig.add_scatter(
@@ -132,7 +132,7 @@ def thought_figure(table: Mapping) -> go.Figure:
 
 # ------------------------------------------------------------------ parts of figures
 
-_KINDS = (
+KINDS = (
     # label, symbol, colour, which nodes
     ("right and used", "circle", BLUE, lambda n: n["kind"] == "step" and n["right"] and n["coherent"]),
     (
@@ -160,7 +160,7 @@ def _note(node: Mapping) -> str:
     return "<br>".join([f"<b>{text}</b>", *notes])
 
 
-def _arc(start: int, end: int, points: int = 17) -> tuple[list[float], list[float]]:
+def arc(start: int, end: int, points: int = 17) -> tuple[list[float], list[float]]:
     """A half ellipse from one node to another, higher the further it goes; a straight line to the next."""
     height = 0.0 if end - start == 1 else 0.35 * (end - start)
     shares = [i / (points - 1) for i in range(points)]
