@@ -7,13 +7,10 @@ import shutil
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from atp_lite.baselines import METHODS
 from atp_lite.evaluate import EvalSettings, Evaluation, evaluate
-from atp_lite.planner import ModelSettings, Planner
-from atp_lite.problems import Problem, data_hash, generate, label_errors
-from atp_lite.recipes import PARENTS, REGIMES, SETTINGS
-from atp_lite.rl import train_rl
-from atp_lite.sft import SFTSettings, train_sft
+from atp_lite.planner import Planner
+from atp_lite.problems import Problem, data_hash, label_errors
+from atp_lite.recipes import PARENTS, SETTINGS, regime_data, train
 
 BUNDLED = {
     "cot": ("clean", "cot"),
@@ -25,32 +22,18 @@ BUNDLED = {
 """Name of the checkpoint -> the regime of its labels and the recipe that ends in it."""
 
 
-def regime_data(regime: str) -> dict[str, list[Problem]]:
-    """The four splits of a regime; only the training labels can be wrong."""
-    return {split: generate(REGIMES[regime], split) for split in ("train", "rl", "validation", "test")}
-
-
 def train_recipe(recipe: str, seed: int, data: dict[str, list[Problem]], runs: Path) -> Path:
-    """Train one recipe (and what it starts from) unless `runs` holds it; return the folder of its last weights.
+    """Train one recipe and what it starts from; return the folder of its last weights.
 
-    A run that was cut off is resumed. `runs` holds one folder a recipe, each of one regime and one seed.
+    `runs` holds one folder a recipe, each of one regime and one seed; what is finished there is not trained again.
     """
-    folder = runs / recipe
-    if (folder / "last").is_dir():
-        return folder / "last"
-    parent, settings = PARENTS[recipe], replace(SETTINGS[recipe], seed=seed)
-    if parent is None:
-        planner = Planner.toy(seed=seed)
-    else:
-        planner = Planner.from_pretrained(train_recipe(parent, seed, data, runs))
-    resume = (folder / "state").is_dir()
-    if isinstance(settings, SFTSettings):
-        stages = settings.curriculum
-        planner = METHODS[settings.method].start(planner, stages.last_stage, ModelSettings().max_latents, seed)
-        train_sft(planner, data["train"], data["validation"], settings, folder, resume)
-    else:
-        train_rl(planner, data["rl"], data["validation"], settings, folder, resume)
-    return folder / "last"
+    if (runs / recipe / "last").is_dir():
+        return runs / recipe / "last"
+    parent = PARENTS[recipe]
+    start = Planner.toy(seed=seed)
+    if parent is not None:
+        start = Planner.from_pretrained(train_recipe(parent, seed, data, runs))
+    return train(start, replace(SETTINGS[recipe], seed=seed), data, runs / recipe)
 
 
 def measure(planner: Planner, test: list[Problem], draws: bool = True) -> tuple[dict, Evaluation]:

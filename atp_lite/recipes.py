@@ -5,12 +5,15 @@ The tour, the bundled checkpoints and the evidence runs all read them here, so w
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from atp_lite.problems import ArithmeticSettings
-from atp_lite.rl import RLSettings
-from atp_lite.sft import SFTSettings
+from atp_lite.baselines import METHODS
+from atp_lite.planner import ModelSettings, Planner
+from atp_lite.problems import SPLITS, ArithmeticSettings, Problem, generate
+from atp_lite.rl import RLSettings, train_rl
+from atp_lite.sft import SFTSettings, train_sft
 
 REGIMES = {
     "clean": ArithmeticSettings(),
@@ -73,6 +76,32 @@ TOUR_LATENT = replace(LATENT, stage_steps=(200, 200, 200, 2400))
 
 TOUR_RL = replace(GRPO, iterations=60, eval_every=20)
 """The tour's reinforcement learning."""
+
+
+def regime_data(regime: str, counts: Mapping[int, int] | None = None) -> dict[str, list[Problem]]:
+    """The four splits of a regime (`counts` problems of each number of steps); only training labels can be wrong."""
+    return {split: generate(REGIMES[regime], split, counts) for split in SPLITS}
+
+
+def train(
+    start: Planner, settings: SFTSettings | RLSettings, data: Mapping[str, Sequence[Problem]], folder: Path
+) -> Path:
+    """One run of a recipe from `start`, resumed where it was cut off; returns the folder of its last weights.
+
+    data: what `regime_data` gives. Nothing is trained where `folder` holds the last weights already.
+    """
+    last = folder / "last"
+    if last.is_dir():
+        return last
+    resume = (folder / "state").is_dir()
+    if isinstance(settings, SFTSettings):
+        stages = settings.curriculum
+        planner = METHODS[settings.method].start(start, stages.last_stage, ModelSettings().max_latents, settings.seed)
+        train_sft(planner, data["train"], data["validation"], settings, folder, resume)
+    else:
+        train_rl(start, data["rl"], data["validation"], settings, folder, resume)
+    return last
+
 
 CHECKPOINTS = Path(__file__).parents[1] / "data" / "checkpoints"
 """The bundled checkpoints."""

@@ -87,7 +87,7 @@ def supervised_table(rows: list[dict], regime: str) -> str:
     arms = {"CoT-SFT": by_seed(rows, regime, "cot"), "ATP-Latent SFT": by_seed(rows, regime, "atp-sft")}
     lines = []
     for name, label in METRICS.items():
-        shown = arms | ({"CoT-SFT": {}} if name in ("sampled_accuracy", "pass@8") else {})  # CoT has no latents to draw
+        shown = arms | ({"CoT-SFT": {}} if name == "sampled_accuracy" else {})  # CoT has no latents to draw
         lines.append([label, *(cell(found, name) for found in shown.values())])
     sigmas = [row["evaluation"]["sigma"] for row in arms["ATP-Latent SFT"].values()]
     lines.append(["mean sigma of the latents", "", f"{statistics.fmean(sigmas):.2f}" if sigmas else ""])
@@ -173,7 +173,6 @@ SMOOTH = {
 HIDDEN = {
     "accuracy": "greedy accuracy, %",
     "stop": "right number of steps, %",
-    "longer accuracy": "one step longer, %",
     "pass@8": "pass@8, %",
     "coherence": "coherence, %",
     "latents": "latents",

@@ -208,6 +208,7 @@ def test_tables_by_hand():
     difference = paired(ours, base)
     assert (round(difference.mean, 9), round(difference.half, 3), difference.n) == (12.0, 4.968, 3)
     assert difference.signed() == "+12.0 ± 5.0"
+    assert paired(ours, base, relative=True).mean == pytest.approx(24.0), "12 points of 50"
     assert OverSeeds(-1.0, 2.0, 3).signed() == "-1.0 ± 2.0"
     assert metric(ours[0], "tokens") == 5.0
     assert metric(ours[0], "noise 0.5") == 25.0

@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import pytest
-import torch
 
 from benchmarks.evidence import fill
 from benchmarks.speed import page
@@ -12,14 +11,7 @@ from benchmarks.speed.growth import plain_operations, think_operations
 from benchmarks.speed.ratios import generation_ratio, sft_ratio
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["atp-no-decoder", "atp"])
 def test_sft_step_costs_at_most_half_more_than_plain_training(method):
     ratio, positions = sft_ratio(16, 6, method, rounds=9)
@@ -27,6 +19,7 @@ def test_sft_step_costs_at_most_half_more_than_plain_training(method):
     assert ratio.median <= 1.5
 
 
+@pytest.mark.slow
 def test_batched_generation_costs_at_most_a_third_more_than_generate():
     assert generation_ratio(32, 6, rounds=9).median <= 1.3
 

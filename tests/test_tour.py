@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from atp_lite import bundle, tour
+from atp_lite import bundle, recipes, tour
 from atp_lite.planner import ModelSettings, Planner
 from atp_lite.problems import generate
 from atp_lite.recipes import COT, GRPO, LATENT
@@ -13,7 +13,7 @@ from atp_lite.recipes import COT, GRPO, LATENT
 TINY = ModelSettings(hidden_size=16, layers=1, heads=2, intermediate_size=32)
 
 
-def few(settings, split):
+def few(settings, split, counts=None):
     return generate(settings, split, {2: 12, 3: 12})
 
 
@@ -25,7 +25,7 @@ def tiny(monkeypatch):
     rl = replace(GRPO, iterations=2, questions=4, group_size=2, eval_every=2, warmup_iterations=1)
     toy = Planner.toy
     monkeypatch.setattr(Planner, "toy", classmethod(lambda cls, seed=0: toy(TINY, seed)))
-    for module in (tour, bundle):
+    for module in (tour, recipes):
         monkeypatch.setattr(module, "generate", few)
     monkeypatch.setattr(tour, "TOUR_COT", cot)
     monkeypatch.setattr(tour, "TOUR_LATENT", latent)
@@ -62,5 +62,5 @@ def test_finished_recipes_are_not_trained_again(tiny, tmp_path, monkeypatch):
     data = bundle.regime_data("clean")
     first = bundle.train_recipe("atp-sft", 0, data, tmp_path)
     assert (tmp_path / "cot" / "last").is_dir(), "what it starts from was trained too"
-    monkeypatch.setattr(bundle, "train_sft", lambda *a: pytest.fail("trained again"))
+    monkeypatch.setattr(recipes, "train_sft", lambda *a: pytest.fail("trained again"))
     assert bundle.train_recipe("atp-sft", 0, data, tmp_path) == first

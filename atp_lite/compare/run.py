@@ -24,15 +24,12 @@ from pathlib import Path
 import torch
 from tqdm.auto import tqdm
 
-from atp_lite.baselines import METHODS
 from atp_lite.compare.grid import Grid, Job, jobs, resolve
 from atp_lite.compare.measure import measure
 from atp_lite.compare.rows import code_version, read_rows, write_row
-from atp_lite.planner import ModelSettings, Planner
+from atp_lite.planner import Planner
 from atp_lite.problems import Problem, data_hash, generate, label_errors
-from atp_lite.recipes import REGIMES
-from atp_lite.rl import train_rl
-from atp_lite.sft import SFTSettings, train_sft
+from atp_lite.recipes import REGIMES, regime_data, train
 
 
 @lru_cache(maxsize=2)
@@ -43,7 +40,7 @@ def grid_data(regime: str, limit: int | None) -> dict[str, list[Problem]]:
     if limit is not None:
         lengths = range(settings.min_ops, settings.max_ops + 1)
         counts = {n: -(-limit // len(lengths)) for n in lengths}
-    data = {split: generate(settings, split, counts) for split in ("train", "rl", "validation", "test")}
+    data = regime_data(regime, counts)
     one_more = settings.max_ops + 1
     longer = replace(settings, min_ops=one_more, max_ops=one_more)
     data["longer"] = generate(longer, "test", {one_more: 1000 if limit is None else limit})
@@ -81,15 +78,7 @@ def run_job(grid: Grid, job: Job) -> dict:
             raise FileNotFoundError(f"{job.cell} starts from {start_cell}, {job.regime}, seed {job.seed}: run it first")
         planner = Planner.from_pretrained(start)
     folder = folder_of(grid, job)
-    if not (folder / "last").is_dir():
-        resume = (folder / "state").is_dir()
-        if isinstance(settings, SFTSettings):
-            last_stage = settings.curriculum.last_stage
-            planner = METHODS[settings.method].start(planner, last_stage, ModelSettings().max_latents, job.seed)
-            train_sft(planner, data["train"], data["validation"], settings, folder, resume)
-        else:
-            train_rl(planner, data["rl"], data["validation"], settings, folder, resume)
-    planner = Planner.from_pretrained(folder / "last")
+    planner = Planner.from_pretrained(train(planner, settings, data, folder))
     progress = json.loads((folder / "state" / "progress.json").read_text())
     wrong, labels = map(sum, zip(*label_errors(data["train"]).values(), strict=True))
     return {

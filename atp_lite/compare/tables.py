@@ -69,12 +69,15 @@ def over_seeds(found: dict[int, dict], name: str) -> OverSeeds | None:
     return OverSeeds.of(values) if values and None not in values else None
 
 
-def paired(found: dict[int, dict], base: dict[int, dict], name: str = "accuracy") -> OverSeeds | None:
-    """The difference to another cell, paired by seed; None without a common seed."""
+def paired(
+    found: dict[int, dict], base: dict[int, dict], name: str = "accuracy", relative: bool = False
+) -> OverSeeds | None:
+    """The difference to another cell, paired by seed (`relative`: in percent of the other); None without a common seed.
+    """
     pairs = [(metric(found[seed], name), metric(base[seed], name)) for seed in sorted(set(found) & set(base))]
     if not pairs or any(None in pair for pair in pairs):
         return None
-    return OverSeeds.of([a - b for a, b in pairs])
+    return OverSeeds.of([100 * (a - b) / b if relative else a - b for a, b in pairs])
 
 
 def markdown(header: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
