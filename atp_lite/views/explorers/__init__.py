@@ -1,0 +1,7 @@
+"""Explorers: ipywidgets around the figures. Callbacks compute through `measure` and `moves` only."""
+
+from atp_lite.views.explorers.coherence import CoherenceExplorer
+from atp_lite.views.explorers.debugger import LatentDebugger
+from atp_lite.views.explorers.trajectory import TrajectoryExplorer
+
+__all__ = ["CoherenceExplorer", "LatentDebugger", "TrajectoryExplorer"]

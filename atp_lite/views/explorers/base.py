@@ -1,0 +1,126 @@
+"""What all explorers share: figures that change in place, messages in the place of tracebacks, typed problems."""
+
+from __future__ import annotations
+
+import functools
+import html
+import time
+from collections.abc import Callable, Sequence
+
+import ipywidgets as widgets
+import plotly.graph_objects as go
+
+from atp_lite.planner import Planner
+from atp_lite.problems import Problem, read_expression
+
+SLOW = 0.3
+"""Seconds after which an update is announced."""
+
+
+def live(figure: go.Figure) -> go.FigureWidget:
+    """A figure as a widget that follows the width of the page and that `redraw` can change in place."""
+    shown = go.FigureWidget(figure)
+    shown.layout.autosize = True
+    shown._config = (shown._config or {}) | {"responsive": True, "displaylogo": False}
+    return shown
+
+
+def redraw(shown: go.FigureWidget, figure: go.Figure) -> None:
+    """Give a shown figure the content of another one: traces are changed, not replaced, where they fit.
+
+    The view does not jump, and one message goes to the browser however much has changed.
+    """
+    same = [trace.type for trace in shown.data] == [trace.type for trace in figure.data]
+    with shown.batch_update():
+        if same:
+            for old, new in zip(shown.data, figure.data, strict=True):
+                old.update(new.to_plotly_json(), overwrite=True)
+        shown.layout.update(figure.layout.to_plotly_json(), overwrite=True)
+        shown.layout.autosize = True
+    if not same:
+        shown.data = []
+        shown.add_traces(list(figure.data))
+
+
+def heading(text: str, caption: str = "") -> widgets.HTML:
+    """A title with a line that says what to look at. Both are taken as plain text."""
+    note = f"<div style='opacity:.75;max-width:60em;line-height:1.4'>{html.escape(caption)}</div>" if caption else ""
+    return widgets.HTML(f"<h3 style='margin:.3em 0'>{html.escape(text)}</h3>{note}")
+
+
+class Message(widgets.HTML):
+    """A line that says what happened, in words that a screen reader reads out. Text is escaped."""
+
+    def say(self, text: str = "", kind: str = "note") -> None:
+        """kind: note, or error. No text hides the line."""
+        colour = {"note": "#0072b2", "error": "#d55e00"}[kind]
+        mark = {"note": "", "error": "⚠ "}[kind]
+        self.value = (
+            f"<div role='status' style='border-left:4px solid {colour};padding:.2em .7em;line-height:1.4'>"
+            f"{mark}{html.escape(text)}</div>"
+            if text
+            else ""
+        )
+
+
+def guarded(method: Callable) -> Callable:
+    """A callback of an explorer: whatever the input was, the person sees a sentence, never a traceback.
+
+    The explorer has a `message` (`Message`) and a `busy` label. Mistakes in the input (ValueError, IndexError) are told
+    as they are; the label shows that something is going on.
+    """
+
+    @functools.wraps(method)
+    def call(self, *arguments, **named):
+        start = time.perf_counter()
+        self.busy.value = "working …"
+        try:
+            self.message.say()
+            return method(self, *arguments, **named)
+        except (ValueError, IndexError, OSError) as error:
+            self.message.say(str(error), "error")
+        finally:
+            seconds = time.perf_counter() - start
+            self.busy.value = f"{seconds:.1f} s" if seconds > SLOW else ""
+
+    return call
+
+
+def typed_problem(planner: Planner, text: str) -> Problem:
+    """A problem that somebody typed, checked against what this planner can read.
+
+    Raises:
+        ValueError: it is empty, no toy expression, or has a number that is no token; the message says what to do.
+    """
+    if not text.strip():
+        raise ValueError("Type an expression first, such as (3+4)*(9-2).")
+    problem = read_expression(text)
+    if not problem.steps:
+        raise ValueError(f"{text.strip()} needs no step: type at least one operation, such as 3+4.")
+    planner.collate.encode([problem])  # refuses what is outside the vocabulary
+    return problem
+
+
+def picker(problems: Sequence[Problem], description: str = "problem") -> widgets.Combobox:
+    """A field to type a problem in, or to take one from a list."""
+    return widgets.Combobox(
+        value=problems[0].question if problems else "",
+        options=[problem.question for problem in problems],
+        description=description,
+        placeholder="such as (3+4)*(9-2)",
+        continuous_update=False,
+        ensure_option=False,
+        layout=widgets.Layout(width="min(100%, 420px)"),
+    )
+
+
+def row(*children: widgets.Widget) -> widgets.Box:
+    """Widgets side by side, in lines as the width allows."""
+    return widgets.Box(list(children), layout=widgets.Layout(flex_flow="row wrap", align_items="center", width="100%"))
+
+
+def halves(left: widgets.Widget, right: widgets.Widget) -> widgets.Box:
+    """Two widgets side by side on a wide page, one below the other on a narrow one."""
+    half = {"flex": "1 1 380px", "min_width": "0"}  # around each child: a figure's own layout is plotly's
+    boxes = [widgets.VBox([child], layout=widgets.Layout(**half)) for child in (left, right)]
+    return widgets.Box(boxes, layout=widgets.Layout(flex_flow="row wrap", width="100%"))

@@ -1,0 +1,79 @@
+"""The G trajectories of one question as small multiples: which of them are coherent, and what that earns them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import plotly.graph_objects as go
+from plotly.subplots import make_subplots
+
+from atp_lite.views.palette import BLUE, GREY, INK, finish, plain
+from atp_lite.views.thoughts import KINDS, arc
+
+COLUMNS = 4
+
+
+def group_figure(group: Mapping, chosen: int = 0) -> go.Figure:
+    """One small graph a trajectory, with its reward and its advantage; the chosen one has a frame.
+
+    Args:
+        group: what `measure_group` returns.
+        chosen: index of a trajectory.
+    """
+    rows = group["rows"]
+    n_lines = math.ceil(len(rows) / COLUMNS)
+    titles = [
+        f"{i + 1}: reward {row['reward']['total']:.2f}, advantage {row['advantage']:+.2f}"
+        for i, row in enumerate(rows)
+    ]
+    gap = 0.3 / n_lines
+    fig = make_subplots(n_lines, COLUMNS, subplot_titles=titles, vertical_spacing=gap, horizontal_spacing=0.03)
+    fig.update_annotations(font={"size": 12})
+    shown = set()
+    for i, row in enumerate(rows):
+        place = {"row": i // COLUMNS + 1, "col": i % COLUMNS + 1}
+        _small_graph(fig, row["graph"], place, shown)
+        if i == chosen:
+            frame = {"line": {"color": BLUE, "width": 3}, "fillcolor": "rgba(0,0,0,0)"}
+            fig.add_shape(type="rect", xref="x domain", yref="y domain", x0=0, x1=1, y0=0, y1=1, **frame, **place)
+    fig.update_xaxes(visible=False).update_yaxes(visible=False)
+    flat = "" if group["used"] else " Here all rewards are equal: every advantage is 0, and the group teaches nothing."
+    made = finish(
+        fig,
+        f"{len(rows)} trajectories of {plain(group['question'])}",
+        "Dots are decoded steps from left to right, the last one is the answer; arcs lead to where a result is used. "
+        f"The advantage is the reward minus the group's mean, in standard deviations.{flat}",
+        height=90 + 150 * n_lines,
+        bottom=20,
+    )
+    return made.update_layout(showlegend=True, legend={"y": 1.0 + 0.16 / n_lines})
+
+
+def _small_graph(fig: go.Figure, graph: Mapping, place: Mapping, shown: set[str]) -> None:
+    reach = 0.4
+    for edge in graph["edges"]:
+        x, y = arc(edge["source"], edge["target"])
+        reach = max(reach, *y)
+        line = {"color": GREY, "width": 1.5}
+        fig.add_scatter(x=x, y=y, mode="lines", line=line, showlegend=False, hoverinfo="skip", **place)
+    for label, symbol, colour, test in KINDS:
+        nodes = [node for node in graph["nodes"] if test(node)]
+        if nodes:
+            fig.add_scatter(
+                x=[node["id"] for node in nodes],
+                y=[0] * len(nodes),
+                mode="markers+text",
+                text=[plain(node["text"] or "(nothing)") for node in nodes],
+                textposition=["bottom center" if node["id"] % 2 else "top center" for node in nodes],
+                textfont={"size": 10, "color": INK},
+                marker={"symbol": symbol, "color": colour, "size": 11},
+                name=label,
+                legendgroup=label,
+                showlegend=label not in shown,
+                hovertemplate="%{text}<extra></extra>",
+                **place,
+            )
+            shown.add(label)
+    axis = {"range": [-0.8, len(graph["nodes"]) - 0.2]}
+    fig.update_xaxes(**axis, **place).update_yaxes(range=[-0.6, reach + 0.5], **place)

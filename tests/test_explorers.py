@@ -1,0 +1,288 @@
+"""Explorers without a browser: controls are set, buttons and points clicked, and what is shown is read back."""
+
+import pytest
+import torch
+from plotly.callbacks import Points
+
+from atp_lite.planner import ModelSettings, Planner
+from atp_lite.problems import generate, read_expression
+from atp_lite.recipes import CHECKPOINTS, REGIMES
+from atp_lite.views import fit_projection
+from atp_lite.views.explorers import CoherenceExplorer, LatentDebugger, TrajectoryExplorer
+from atp_lite.views.moves import (
+    Move,
+    Thought,
+    answer_chances,
+    compare_thoughts,
+    draw,
+    measure_group,
+    noise_of_norm,
+    rethink,
+    reward_terms,
+    rewrite,
+    sample_group,
+)
+
+NASTY = "<script>alert(1)</script>"
+FORTY_NINE = "(3+4)*(9-2)"
+
+
+@pytest.fixture(scope="module")
+def planner() -> Planner:
+    return Planner.from_pretrained(CHECKPOINTS / "atp-rl")
+
+
+@pytest.fixture(scope="module")
+def problems():
+    return [read_expression(FORTY_NINE), *generate(REGIMES["clean"], "test", {2: 4, 3: 4, 4: 4})]
+
+
+# --- moves ---
+
+
+def test_the_parts_of_a_move_add_up(planner, problems):
+    projection = fit_projection(planner.reason(problems), 2)
+    latent, other = torch.zeros(64), torch.full((64,), 2.0)
+    assert torch.equal(Move()(latent), latent)
+    assert torch.equal(Move(toward=other, share=0.25)(latent), torch.full((64,), 0.5))
+    assert torch.equal(Move(swap=other, noise=other)(latent), torch.full((64,), 4.0))
+    moved = Move(along=(1.0, -2.0))(latent, projection)
+    on_axes = torch.as_tensor(projection.axes, dtype=torch.float32) @ moved
+    expected = torch.tensor([projection.spread[0], -2 * projection.spread[1]])
+    torch.testing.assert_close(on_axes, expected, atol=1e-5, rtol=1e-5)
+    with pytest.raises(ValueError, match="3 steps along 2 axes"):
+        Move(along=(0.0, 0.0, 1.0))(latent, projection)
+
+
+def test_noise_is_as_long_as_asked_and_draws_come_from_their_source(planner, problems):
+    generator = torch.Generator().manual_seed(0)
+    assert noise_of_norm(64, 3.5, generator).norm().item() == pytest.approx(3.5, rel=1e-5)
+    with pytest.raises(ValueError, match="norm -1"):
+        noise_of_norm(64, -1.0, generator)
+    trace = rethink(planner, problems[0])
+    draws = torch.stack([draw(trace, 0, 2, "posterior", generator) for _ in range(2000)])
+    torch.testing.assert_close(draws.mean(0), trace.mu[0, 1], atol=0.08, rtol=0)
+    torch.testing.assert_close(draws.std(0), trace.sigma[0, 1], atol=0.05, rtol=0)
+    prior = torch.stack([draw(trace, 0, 2, "prior", generator) for _ in range(2000)])
+    assert abs(prior.mean().item()) < 0.02 and prior.std().item() == pytest.approx(1.0, abs=0.02)
+    with pytest.raises(ValueError, match="choose posterior or prior"):
+        draw(trace, 0, 1, "past", generator)
+
+
+def test_thinking_again_with_its_own_latents_changes_nothing_and_with_others_all_that_follows(planner, problems):
+    plain = rethink(planner, problems[0])
+    same = rethink(planner, problems[0], {2: plain.latents[0, 1]})
+    torch.testing.assert_close(same.latents, plain.latents)
+    assert same.steps == plain.steps and same.answers == plain.answers == ["49"]
+    moved = rethink(planner, problems[0], {2: torch.full((64,), 3.0)})
+    torch.testing.assert_close(moved.latents[0, 0], plain.latents[0, 0])
+    assert torch.equal(moved.latents[0, 1], torch.full((64,), 3.0))
+    assert not torch.allclose(moved.latents[0, 2], plain.latents[0, 2])
+    with pytest.raises(ValueError, match="no latent 9: this planner thinks 1 to 8"):
+        rethink(planner, problems[0], {9: torch.zeros(64)})
+
+
+def test_chances_of_answers_are_those_of_the_model(planner, problems):
+    trace = rethink(planner, problems[0])
+    chances = answer_chances(planner, trace, top=61)
+    assert chances[0]["text"] == "49"
+    assert chances[0]["probability"] == pytest.approx(trace.answer_log_probs[0, 0].exp().item(), abs=1e-3)
+    assert sum(entry["probability"] for entry in chances) == pytest.approx(1.0, abs=1e-3)
+
+
+def test_rewards_of_rewritten_steps_by_hand(planner, problems):
+    trace = rethink(planner, problems[0])
+    assert reward_terms(rewrite(trace, 0, ["3+4=7", "9-2=7", "7*7=49"], "49"))["total"] == 2.5
+    dangling = reward_terms(rewrite(trace, 0, ["3+4=7", "1+1=2", "7*7=49", " "], "49"))
+    assert [term["value"] for term in dangling["terms"]] == [1.0, rounded_two_thirds(), 1.0]
+    assert dangling["total"] == pytest.approx(1 + 2 / 3 + 0.5, abs=1e-3)
+    wrong = reward_terms(rewrite(trace, 0, ["3+4=7"], "7"))
+    assert [term["product"] for term in wrong["terms"]] == [0.0, 0.0, 0.5]
+    assert trace.answers == ["49"], "the trace itself is not touched"
+
+
+def rounded_two_thirds() -> float:
+    return 0.6667
+
+
+def test_a_group_is_compared_as_grpo_does(planner, problems):
+    generator = torch.Generator().manual_seed(0)
+    trace = sample_group(planner, problems[0], 4, 0.5, generator)
+    trace.steps = [["3+4=7", "7*7=49"]] * 4
+    trace.answers = ["49", "49", "7", "7"]
+    group = measure_group(trace)
+    assert [row["reward"]["total"] for row in group["rows"]] == [2.5, 2.5, 0.5, 0.5]
+    assert [row["advantage"] for row in group["rows"]] == [1.0, 1.0, -1.0, -1.0]
+    assert group["used"] and group["reference"] == "49"
+    with pytest.raises(ValueError, match="nobody to be compared with"):
+        sample_group(planner, problems[0], 1, 0.5, generator)
+
+
+def test_what_an_edit_changed_in_words():
+    def thought(texts, answer, total):
+        table = {"steps": [{"text": text} for text in texts], "answer": answer}
+        return Thought(table, {}, [], {"terms": [], "total": total})
+
+    before = thought(["1+2=3", "3*2=6"], "6", 2.5)
+    assert compare_thoughts(before, before)["summary"] == "Nothing that can be read has changed."
+    found = compare_thoughts(before, thought(["1+2=3", "3+2=5", "5+1=6"], "5", 0.5))
+    assert [step["changed"] for step in found["steps"]] == [False, True, True]
+    assert found["steps"][2]["before"] is None
+    assert found["reward"]["difference"] == -2.0
+    assert found["summary"] == "Steps 2, 3 changed; the answer went from 6 to 5."
+
+
+# --- the debugger ---
+
+
+@pytest.fixture
+def debugger(planner, problems):
+    return LatentDebugger(planner, problems)
+
+
+def test_a_slider_moves_the_latent_along_its_axis_and_undo_takes_it_back(debugger):
+    before = debugger.before.path
+    uids = [trace.uid for trace in debugger.path.data]
+    debugger.step.value = 2
+    for value in (0.5, 1.0, 2.0):  # one gesture
+        debugger.along[0].value = value
+    after = debugger.after.path
+    assert after[0] == before[0]
+    assert after[1][0] == pytest.approx(before[1][0] + 2.0 * debugger.projection.spread[0], abs=2e-3)
+    assert after[1][1] == pytest.approx(before[1][1], abs=2e-3)
+    assert list(debugger.path.data[1].x) == [point[0] for point in after]
+    assert [trace.uid for trace in debugger.path.data] == uids, "changed in place"
+    assert len(debugger.history) == 2, "choosing the step, and the slider's whole gesture"
+    debugger.undo.click()
+    assert debugger.along[0].value == 0.0 and debugger.after.path == before
+    debugger.undo.click()
+    assert debugger.step.value == 1
+    debugger.undo.click()
+    assert "nothing to undo" in debugger.message.value
+
+
+def test_swap_interpolation_noise_draws_and_reset(debugger, planner, problems):
+    other = problems[5]
+    debugger.other.value = other.question
+    debugger.swap.click()
+    theirs = rethink(planner, other).latents[0, 0]
+    torch.testing.assert_close(debugger.move.swap, theirs)
+    assert debugger.message.value == "" and "◀ changed" in debugger.steps.value
+    debugger.reset.click()
+    assert debugger.move == Move() and "◀ changed" not in debugger.steps.value
+    debugger.share.value = 1.0
+    torch.testing.assert_close(debugger.move(debugger.trace.latents[0, 0]), theirs)
+    debugger.reset.click()
+    assert debugger.share.value == 0.0
+    debugger.norm.value = 2.0
+    debugger.add_noise.click()
+    assert debugger.move.noise.norm().item() == pytest.approx(2.0, rel=1e-4)
+    for button in (debugger.posterior, debugger.prior):
+        debugger.reset.click()
+        button.click()
+        assert debugger.move.swap is not None and debugger.message.value == ""
+
+
+def test_a_click_on_a_point_chooses_its_step(debugger):
+    debugger.path.data[0]._dispatch_on_click(Points([2], [0.0], [0.0], debugger.path.data[0].name, 0), None)
+    assert debugger.step.value == 3
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "Type an expression"),
+        ("7", "needs no step"),
+        ("99+1", "99 is outside"),
+        (NASTY, "unknown symbol"),
+        ("3/4", "/"),
+    ],
+)
+def test_what_cannot_be_read_is_explained_and_changes_nothing(debugger, text, message):
+    before = debugger.current
+    debugger.problem.value = text
+    assert message in debugger.message.value
+    assert NASTY not in debugger.message.value, "text is escaped"
+    assert debugger.current is before
+    debugger.problem.value = "8-3-1"
+    assert debugger.message.value == "" and debugger.current.question == "(8-3)-1"
+
+
+def test_a_problem_with_fewer_steps_has_nothing_to_swap_in(debugger):
+    debugger.step.value = 3
+    debugger.other.value = "(8-3)-1"
+    debugger.swap.click()
+    assert "has none for step 3" in debugger.message.value
+
+
+def test_planners_that_cannot_be_debugged_are_refused(problems):
+    with pytest.raises(ValueError, match="do not fill 3 axes"):
+        LatentDebugger(Planner.from_pretrained(CHECKPOINTS / "cot"), problems)
+    blind = Planner.toy(ModelSettings(hidden_size=16, layers=1, heads=2, intermediate_size=32, decoder_layers=0))
+    with pytest.raises(ValueError, match="no decoder"):
+        LatentDebugger(blind, problems)
+    with pytest.raises(ValueError, match="needs problems"):
+        LatentDebugger(blind, [])
+
+
+# --- coherence ---
+
+
+def test_a_rewritten_step_changes_graph_and_reward(planner, problems):
+    explorer = CoherenceExplorer(planner, problems, group_size=4)
+    row = explorer.measured["rows"][0]
+    assert len(explorer.texts.children) == len(row["graph"]["nodes"]) - 1
+    explorer.texts.children[0].value = "3+4=8"
+    wrong = next(trace for trace in explorer.graph.data if trace.name == "wrong arithmetic")
+    assert list(wrong.x) == [0]
+    explorer.answer.value = "13"
+    assert "0 × " not in explorer.reward.value and "1 × 0.00" in explorer.reward.value
+    explorer.texts.children[0].value = NASTY
+    assert NASTY not in explorer.reward.value and explorer.message.value == ""
+    explorer.chosen.value = 2
+    assert [field.value for field in explorer.texts.children] == explorer.trace.steps[2]
+    explorer.problem.value = " "
+    assert "Type an expression" in explorer.message.value
+
+
+def test_drawing_again_draws_others(planner, problems):
+    explorer = CoherenceExplorer(planner, problems, group_size=3)
+    before = explorer.trace.latents
+    explorer.again.click()
+    assert not torch.equal(before[:, 0], explorer.trace.latents[:, 0])
+    assert len(explorer.group.layout.annotations) == 3
+
+
+# --- trajectories ---
+
+
+def test_two_planners_on_the_same_axes(planner, problems):
+    sft = Planner.from_pretrained(CHECKPOINTS / "atp-sft")
+    explorer = TrajectoryExplorer({"SFT": sft, "RL": planner}, problems)
+    left, right = explorer.figures.values()
+    assert left.layout.xaxis.range == right.layout.xaxis.range
+    assert left.layout.title.text.startswith("SFT: latents on 2 principal axes")
+    explorer.colour.value = "operator"
+    assert {trace.name for trace in left.data} & {"+ (add)", "× (multiply)"}
+    explorer.upto.value = 1
+    assert sum(len(trace.x) for trace in left.data if trace.mode == "markers") == len(problems)
+    explorer.ellipses.value = True
+    explorer.paths.value = (0,)
+    (ellipse,) = [trace for trace in left.data if trace.name.startswith("1 sigma")]
+    assert len(ellipse.x) == 34
+    for view in explorer.view.options:
+        explorer.view.value = view
+        assert "⚠" not in explorer.message.value
+    assert left.layout.xaxis.title.text == "t-SNE 1 (no unit)"
+    explorer.view.value = "random directions (control)"
+    assert "random direction 1" in left.layout.xaxis.title.text
+
+
+def test_a_picture_that_shows_little_says_so(planner, problems):
+    explorer = TrajectoryExplorer({"RL": planner}, problems)
+    share = sum(explorer.axes["principal"].explained[:2])
+    assert (f"only {100 * share:.0f} %" in explorer.message.value) == (share < 0.5)
+    with pytest.raises(ValueError, match="give one, or two"):
+        TrajectoryExplorer({}, problems)
+    with pytest.raises(ValueError, match="do not fill 3 axes"):
+        TrajectoryExplorer({"words": Planner.from_pretrained(CHECKPOINTS / "cot")}, problems)
