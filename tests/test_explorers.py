@@ -142,7 +142,7 @@ def debugger(planner, problems):
 
 def test_a_slider_moves_the_latent_along_its_axis_and_undo_takes_it_back(debugger):
     before = debugger.before.path
-    uids = [trace.uid for trace in debugger.path.data]
+    uids = [trace.uid for trace in debugger.path.figure.data]
     debugger.step.value = 2
     for value in (0.5, 1.0, 2.0):  # one gesture
         debugger.along[0].value = value
@@ -150,8 +150,8 @@ def test_a_slider_moves_the_latent_along_its_axis_and_undo_takes_it_back(debugge
     assert after[0] == before[0]
     assert after[1][0] == pytest.approx(before[1][0] + 2.0 * debugger.projection.spread[0], abs=2e-3)
     assert after[1][1] == pytest.approx(before[1][1], abs=2e-3)
-    assert list(debugger.path.data[1].x) == [point[0] for point in after]
-    assert [trace.uid for trace in debugger.path.data] == uids, "changed in place"
+    assert list(debugger.path.figure.data[1].x) == [point[0] for point in after]
+    assert [trace.uid for trace in debugger.path.figure.data] == uids, "changed in place"
     assert len(debugger.history) == 2, "choosing the step, and the slider's whole gesture"
     debugger.undo.click()
     assert debugger.along[0].value == 0.0 and debugger.after.path == before
@@ -184,7 +184,8 @@ def test_swap_interpolation_noise_draws_and_reset(debugger, planner, problems):
 
 
 def test_a_click_on_a_point_chooses_its_step(debugger):
-    debugger.path.data[0]._dispatch_on_click(Points([2], [0.0], [0.0], debugger.path.data[0].name, 0), None)
+    points = debugger.path.figure.data[0]
+    points._dispatch_on_click(Points([2], [0.0], [0.0], points.name, 0), None)
     assert debugger.step.value == 3
 
 
@@ -233,7 +234,7 @@ def test_a_rewritten_step_changes_graph_and_reward(planner, problems):
     row = explorer.measured["rows"][0]
     assert len(explorer.texts.children) == len(row["graph"]["nodes"]) - 1
     explorer.texts.children[0].value = "3+4=8"
-    wrong = next(trace for trace in explorer.graph.data if trace.name == "wrong arithmetic")
+    wrong = next(trace for trace in explorer.graph.figure.data if trace.name == "wrong arithmetic")
     assert list(wrong.x) == [0]
     explorer.answer.value = "13"
     assert "0 × " not in explorer.reward.value and "1 × 0.00" in explorer.reward.value
@@ -250,7 +251,7 @@ def test_drawing_again_draws_others(planner, problems):
     before = explorer.trace.latents
     explorer.again.click()
     assert not torch.equal(before[:, 0], explorer.trace.latents[:, 0])
-    assert len(explorer.group.layout.annotations) == 3
+    assert len(explorer.group.figure.layout.annotations) == 3
 
 
 # --- trajectories ---
@@ -259,9 +260,9 @@ def test_drawing_again_draws_others(planner, problems):
 def test_two_planners_on_the_same_axes(planner, problems):
     sft = Planner.from_pretrained(CHECKPOINTS / "atp-sft")
     explorer = TrajectoryExplorer({"SFT": sft, "RL": planner}, problems)
-    left, right = explorer.figures.values()
+    left, right = (panel.figure for panel in explorer.figures.values())
     assert left.layout.xaxis.range == right.layout.xaxis.range
-    assert left.layout.title.text.startswith("SFT: latents on 2 principal axes")
+    assert "SFT: latents on 2 principal axes" in explorer.figures["SFT"].title.value
     explorer.colour.value = "operator"
     assert {trace.name for trace in left.data} & {"+ (add)", "× (multiply)"}
     explorer.upto.value = 1

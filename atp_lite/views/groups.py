@@ -24,10 +24,10 @@ def group_figure(group: Mapping, chosen: int = 0) -> go.Figure:
     rows = group["rows"]
     n_lines = math.ceil(len(rows) / COLUMNS)
     titles = [
-        f"{i + 1}: reward {row['reward']['total']:.2f}, advantage {row['advantage']:+.2f}"
+        f"{i + 1} · reward {row['reward']['total']:.2f}<br>advantage {row['advantage']:+.2f}"
         for i, row in enumerate(rows)
     ]
-    gap = 0.3 / n_lines
+    gap = 0.4 / n_lines
     fig = make_subplots(n_lines, COLUMNS, subplot_titles=titles, vertical_spacing=gap, horizontal_spacing=0.03)
     fig.update_annotations(font={"size": 12})
     shown = set()
@@ -44,10 +44,10 @@ def group_figure(group: Mapping, chosen: int = 0) -> go.Figure:
         f"{len(rows)} trajectories of {plain(group['question'])}",
         "Dots are decoded steps from left to right, the last one is the answer; arcs lead to where a result is used. "
         f"The advantage is the reward minus the group's mean, in standard deviations.{flat}",
-        height=90 + 150 * n_lines,
+        height=100 + 170 * n_lines,
         bottom=20,
     )
-    return made.update_layout(showlegend=True, legend={"y": 1.0 + 0.16 / n_lines})
+    return made.update_layout(showlegend=True, legend={"y": 1.0 + 0.24 / n_lines})
 
 
 def _small_graph(fig: go.Figure, graph: Mapping, place: Mapping, shown: set[str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import html
 import time
@@ -12,34 +13,80 @@ import plotly.graph_objects as go
 
 from atp_lite.planner import Planner
 from atp_lite.problems import Problem, read_expression
+from atp_lite.views.palette import without_caption
 
 SLOW = 0.3
 """Seconds after which an update is announced."""
 
 
-def live(figure: go.Figure) -> go.FigureWidget:
-    """A figure as a widget that follows the width of the page and that `redraw` can change in place."""
-    shown = go.FigureWidget(figure)
-    shown.layout.autosize = True
-    shown._config = (shown._config or {}) | {"responsive": True, "displaylogo": False}
-    return shown
+class Panel(widgets.VBox):
+    """A figure that can be changed in place, its title above and its caption below as text that wraps.
 
-
-def redraw(shown: go.FigureWidget, figure: go.Figure) -> None:
-    """Give a shown figure the content of another one: traces are changed, not replaced, where they fit.
-
-    The view does not jump, and one message goes to the browser however much has changed.
+    It takes the width that the page gives it. `figure` is the `FigureWidget`.
     """
-    same = [trace.type for trace in shown.data] == [trace.type for trace in figure.data]
-    with shown.batch_update():
-        if same:
-            for old, new in zip(shown.data, figure.data, strict=True):
-                old.update(new.to_plotly_json(), overwrite=True)
-        shown.layout.update(figure.layout.to_plotly_json(), overwrite=True)
-        shown.layout.autosize = True
-    if not same:
-        shown.data = []
-        shown.add_traces(list(figure.data))
+
+    def __init__(self, figure: go.Figure) -> None:
+        self.figure = go.FigureWidget(without_caption(figure))
+        self.figure.layout.autosize = True
+        self.title, self.caption = widgets.HTML(), widgets.HTML()
+        self._say(figure)
+        super().__init__([self.title, self.figure, self.caption], layout=widgets.Layout(width="100%", min_width="0"))
+
+    def show(self, figure: go.Figure) -> None:
+        """Take over the content of another figure: traces are changed, not replaced, where they fit.
+
+        The view does not jump, and one message goes to the browser however much has changed.
+        """
+        self._say(figure)
+        figure, shown = without_caption(figure), self.figure
+        same = [trace.type for trace in shown.data] == [trace.type for trace in figure.data]
+        with shown.batch_update():
+            if same:
+                for old, new in zip(shown.data, figure.data, strict=True):
+                    old.update(new.to_plotly_json(), overwrite=True)
+            shown.layout.update(figure.layout.to_plotly_json(), overwrite=True)
+            shown.layout.autosize = True
+        if not same:
+            shown.data = []
+            shown.add_traces(list(figure.data))
+
+    def fit(self) -> None:
+        """Ask the browser to measure the width anew."""
+        self.figure.layout.autosize = False
+        self.figure.layout.autosize = True
+
+    def _say(self, figure: go.Figure) -> None:
+        self.title.value = f"<b>{html.escape(html.unescape(figure.layout.meta['title']))}</b>"
+        text = html.escape(html.unescape(figure.layout.meta["caption"]))
+        self.caption.value = f"<div style='opacity:.75;line-height:1.35;font-size:.92em'>{text}</div>"
+
+
+class Explorer(widgets.VBox):
+    """What is shown and clicked. A figure is drawn before the page has given it a place, so it is fitted afterwards."""
+
+    FIT_AFTER = (0.5, 2.0)
+    """Seconds after being shown."""
+
+    def _repr_mimebundle_(self, **kwargs):
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:  # no kernel: nothing is shown
+            loop = None
+        if loop is not None:
+            for delay in self.FIT_AFTER:
+                loop.call_later(delay, self._fit)
+        return super()._repr_mimebundle_(**kwargs)
+
+    def _fit(self) -> None:
+        def panels(widget: widgets.Widget):
+            if isinstance(widget, Panel):
+                yield widget
+            else:
+                for child in getattr(widget, "children", ()):
+                    yield from panels(child)
+
+        for panel in panels(self):
+            panel.fit()
 
 
 def heading(text: str, caption: str = "") -> widgets.HTML:
@@ -121,6 +168,6 @@ def row(*children: widgets.Widget) -> widgets.Box:
 
 def halves(left: widgets.Widget, right: widgets.Widget) -> widgets.Box:
     """Two widgets side by side on a wide page, one below the other on a narrow one."""
-    half = {"flex": "1 1 380px", "min_width": "0"}  # around each child: a figure's own layout is plotly's
-    boxes = [widgets.VBox([child], layout=widgets.Layout(**half)) for child in (left, right)]
-    return widgets.Box(boxes, layout=widgets.Layout(flex_flow="row wrap", width="100%"))
+    for child in (left, right):
+        child.layout.flex, child.layout.min_width, child.layout.width = "1 1 380px", "0", "auto"
+    return widgets.Box([left, right], layout=widgets.Layout(flex_flow="row wrap", width="100%"))

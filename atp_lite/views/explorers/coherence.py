@@ -10,15 +10,24 @@ import torch
 from atp_lite.planner import Planner
 from atp_lite.problems import Problem
 from atp_lite.views.changes import reward_html
-from atp_lite.views.explorers.base import Message, guarded, halves, heading, live, picker, redraw, row, typed_problem
+from atp_lite.views.explorers.base import (
+    Explorer,
+    Message,
+    Panel,
+    guarded,
+    halves,
+    heading,
+    picker,
+    row,
+    typed_problem,
+)
 from atp_lite.views.groups import group_figure
 from atp_lite.views.measure import coherence_graph
 from atp_lite.views.moves import measure_group, reward_terms, rewrite, sample_group
-from atp_lite.views.palette import without_caption
 from atp_lite.views.thoughts import coherence_figure
 
 
-class CoherenceExplorer(widgets.VBox):
+class CoherenceExplorer(Explorer):
     """G trajectories of one question with their rewards; the decoded steps of one of them can be rewritten by hand.
 
     Args:
@@ -48,8 +57,8 @@ class CoherenceExplorer(widgets.VBox):
         self.reward = widgets.HTML()
         self._quiet = False
         self._draw(problems[0])
-        self.group = live(without_caption(group_figure(self.measured)))
-        self.graph = live(coherence_figure(self.measured["rows"][0]["graph"]))
+        self.group = Panel(group_figure(self.measured))
+        self.graph = Panel(coherence_figure(self.measured["rows"][0]["graph"]))
         self.problem.observe(self._typed, "value")
         self.sigma.observe(self._typed, "value")
         self.again.on_click(self._typed)
@@ -89,7 +98,7 @@ class CoherenceExplorer(widgets.VBox):
         self.texts.children = fields
         self.answer.value = self.trace.answers[self.chosen.value]
         self._quiet = False
-        redraw(self.group, without_caption(group_figure(self.measured, self.chosen.value)))
+        self.group.show(group_figure(self.measured, self.chosen.value))
         self._measure()
 
     def _measure(self) -> None:
@@ -97,7 +106,7 @@ class CoherenceExplorer(widgets.VBox):
         steps = [field.value for field in self.texts.children]
         written = rewrite(self.trace, self.chosen.value, steps, self.answer.value)
         reference = written.problems[0].answer or None
-        redraw(self.graph, coherence_figure(coherence_graph(written.steps[0], written.answers[0], reference)))
+        self.graph.show(coherence_figure(coherence_graph(written.steps[0], written.answers[0], reference)))
         self.reward.value = reward_html(self.measured["rows"][self.chosen.value]["reward"], reward_terms(written))
 
     def _layout(self) -> list[widgets.Widget]:

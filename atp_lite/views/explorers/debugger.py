@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -13,9 +12,18 @@ import torch
 from atp_lite.planner import Planner
 from atp_lite.problems import Problem
 from atp_lite.views.changes import answer_figure, path_figure, reward_html, steps_html
-from atp_lite.views.explorers.base import Message, guarded, halves, heading, live, picker, redraw, row, typed_problem
+from atp_lite.views.explorers.base import (
+    Explorer,
+    Message,
+    Panel,
+    guarded,
+    halves,
+    heading,
+    picker,
+    row,
+    typed_problem,
+)
 from atp_lite.views.moves import Move, compare_thoughts, draw, measure_thought, noise_of_norm, rethink
-from atp_lite.views.palette import without_caption
 from atp_lite.views.projection import fit_projection
 from atp_lite.views.thoughts import coherence_figure
 
@@ -31,7 +39,7 @@ class _State:
     move: Move
 
 
-class LatentDebugger(widgets.VBox):
+class LatentDebugger(Explorer):
     """Pick a problem and a step, move the step's latent, and see everything after it thought anew.
 
     Args:
@@ -73,10 +81,10 @@ class LatentDebugger(widgets.VBox):
         self.steps, self.reward = widgets.HTML(), widgets.HTML()
         self.move, self._quiet, self._last, self.current_step = Move(), False, None, 1
         self._start(self.problems[0])
-        self.path, self.answers = live(self._path()), live(answer_figure(self.before.chances, self.after.chances))
-        self.graphs = [live(_graph(side.graph)) for side in (self.before, self.after)]
+        self.path, self.answers = Panel(self._path()), Panel(answer_figure(self.before.chances, self.after.chances))
+        self.graphs = [Panel(self._graph(i)) for i in (0, 1)]
         self._drawn = [self.before.graph, self.after.graph]
-        self.path.data[0].on_click(self._clicked)
+        self.path.figure.data[0].on_click(self._clicked)
         self._wire()
         super().__init__(self._layout())
         self._show()
@@ -221,16 +229,20 @@ class LatentDebugger(widgets.VBox):
     def _path(self) -> go.Figure:
         return path_figure(self.before, self.after, self.current_step, self.projection)
 
+    def _graph(self, i: int) -> go.Figure:
+        figure = coherence_figure((self.before, self.after)[i].graph)
+        return figure.update_layout(meta={"title": ("original", "edited")[i], "caption": figure.layout.meta["caption"]})
+
     def _show(self) -> None:
         difference = compare_thoughts(self.before, self.after)
         self.steps.value = steps_html(difference)
         self.reward.value = reward_html(self.before.reward, self.after.reward)
         self.summary.say(difference["summary"])
-        redraw(self.path, self._path())
-        redraw(self.answers, answer_figure(self.before.chances, self.after.chances))
+        self.path.show(self._path())
+        self.answers.show(answer_figure(self.before.chances, self.after.chances))
         for i, side in enumerate((self.before, self.after)):
             if side.graph != self._drawn[i]:
-                redraw(self.graphs[i], _graph(side.graph))
+                self.graphs[i].show(self._graph(i))
                 self._drawn[i] = side.graph
 
     def _layout(self) -> list[widgets.Widget]:
@@ -239,8 +251,6 @@ class LatentDebugger(widgets.VBox):
             "Pick a step and move its latent. Everything after it is thought anew: the original stands beside what "
             "your edit made of it, and what changed is marked.",
         )
-        titles = [widgets.HTML(f"<b>{html.escape(name)}</b>") for name in ("original", "edited")]
-        graphs = [widgets.VBox([name, graph]) for name, graph in zip(titles, self.graphs, strict=True)]
         return [
             title,
             row(self.problem, self.undo, self.reset, self.busy),
@@ -252,9 +262,5 @@ class LatentDebugger(widgets.VBox):
             self.summary,
             halves(self.steps, self.reward),
             halves(self.path, self.answers),
-            halves(*graphs),
+            halves(*self.graphs),
         ]
-
-
-def _graph(graph: dict) -> go.Figure:
-    return without_caption(coherence_figure(graph))

@@ -8,7 +8,7 @@ import ipywidgets as widgets
 
 from atp_lite.planner import Planner
 from atp_lite.problems import Problem
-from atp_lite.views.explorers.base import Message, guarded, halves, heading, live, redraw, row
+from atp_lite.views.explorers.base import Explorer, Message, Panel, guarded, halves, heading, row
 from atp_lite.views.points import trajectory_figure
 from atp_lite.views.projection import fit_projection, neighbour_embedding, random_projection, trajectories
 
@@ -29,7 +29,7 @@ LOW = 0.5
 """Share of the variance below which a picture comes with a warning."""
 
 
-class TrajectoryExplorer(widgets.VBox):
+class TrajectoryExplorer(Explorer):
     """Latents as points, with paths, ellipses, and controls that keep the picture from overselling.
 
     Args:
@@ -53,7 +53,7 @@ class TrajectoryExplorer(widgets.VBox):
         self.view = widgets.Dropdown(description="view", options=list(VIEWS))
         self.colour = widgets.Dropdown(description="colour", options=list(COLOURINGS.items()))
         longest = max(1, int(first.n_latents.max()) // next(iter(self.planners.values())).model.config.latents_per_step)
-        self.upto = widgets.IntSlider(description="steps shown", min=1, max=longest, value=longest)
+        self.upto = widgets.IntSlider(description="up to step", min=1, max=longest, value=longest)
         self.ellipses = widgets.Checkbox(description="1 sigma of the posterior", indent=False)
         self.paths = widgets.SelectMultiple(
             description="paths",
@@ -61,7 +61,7 @@ class TrajectoryExplorer(widgets.VBox):
             value=tuple(range(min(2, len(problems)))),
             rows=5,
         )
-        self.figures = {name: live(self._figure(name)) for name in self.planners}
+        self.figures = {name: Panel(self._figure(name)) for name in self.planners}
         for control in (self.view, self.colour, self.upto, self.ellipses, self.paths):
             control.observe(self._changed, "value")
         super().__init__(self._layout())
@@ -88,8 +88,8 @@ class TrajectoryExplorer(widgets.VBox):
         if dims == 2:
             for k, axis in enumerate("xy"):
                 figure.update_layout({f"{axis}axis": {"range": self._range(k)}})
-        title = figure.layout.title.text
-        return figure.update_layout(title={"text": f"{name}: {title[0].lower()}{title[1:]}"})
+        meta = figure.layout.meta
+        return figure.update_layout(meta=meta | {"title": f"{name}: {meta['title'][0].lower()}{meta['title'][1:]}"})
 
     def _range(self, axis: int) -> list[float]:
         """The same for every planner, so that their pictures can be compared."""
@@ -101,7 +101,7 @@ class TrajectoryExplorer(widgets.VBox):
     @guarded
     def _changed(self, _) -> None:
         for name, shown in self.figures.items():
-            redraw(shown, self._figure(name))
+            shown.show(self._figure(name))
         self._warn()
 
     def _warn(self) -> None:
