@@ -8,7 +8,7 @@ from atp_lite.planner import ModelSettings, Planner
 from atp_lite.problems import generate, read_expression
 from atp_lite.recipes import CHECKPOINTS, REGIMES
 from atp_lite.views import fit_projection
-from atp_lite.views.explorers import CoherenceExplorer, LatentDebugger, TrajectoryExplorer
+from atp_lite.views.explorers import CoherenceExplorer, LatentDebugger, SpaceExplorer, TrajectoryExplorer
 from atp_lite.views.moves import (
     Move,
     Thought,
@@ -22,6 +22,7 @@ from atp_lite.views.moves import (
     rewrite,
     sample_group,
 )
+from atp_lite.views.space import kl_by_dimension, noise_accuracy, noise_figure, strip
 
 NASTY = "<script>alert(1)</script>"
 FORTY_NINE = "(3+4)*(9-2)"
@@ -287,3 +288,58 @@ def test_a_picture_that_shows_little_says_so(planner, problems):
         TrajectoryExplorer({}, problems)
     with pytest.raises(ValueError, match="do not fill 3 axes"):
         TrajectoryExplorer({"words": Planner.from_pretrained(CHECKPOINTS / "cot")}, problems)
+
+
+# --- space ---
+
+
+def test_a_strip_begins_and_ends_with_what_the_two_problems_thought(planner, problems):
+    trace = planner.reason([problems[0], problems[9]])
+    found = strip(planner, trace, (0, 1), 2)
+    assert [stop["share"] for stop in found["stops"]] == [0.0, 0.125, 0.25, 0.375, 0.5, 0.625, 0.75, 0.875, 1.0]
+    assert (found["stops"][0]["text"], found["stops"][-1]["text"]) == (trace.steps[0][1], trace.steps[1][1])
+    assert found["stops"][0]["probability"] == pytest.approx(trace.step_log_probs[0, 1].sum().exp().item(), abs=1e-3)
+    assert found["stops"][0]["valid"]
+    with pytest.raises(ValueError, match="has no step 4"):
+        strip(planner, trace, (0, 1), 4)
+
+
+def test_kl_of_dimensions_adds_up_to_that_of_torch(planner, problems):
+    trace = planner.reason(problems)
+    found = kl_by_dimension(trace)
+    real = trace.latent_mask
+    posterior = torch.distributions.Normal(trace.mu[real], trace.sigma[real])
+    expected = torch.distributions.kl_divergence(posterior, torch.distributions.Normal(0.0, 1.0)).mean(0)
+    assert found["total"] == pytest.approx(expected.sum().item(), rel=1e-3)
+    assert found["kl"] == sorted(found["kl"], reverse=True) and len(found["kl"]) == found["dimensions"] == 64
+    assert found["active"] == int((trace.mu[real].var(0) > 0.01).sum())
+    trace.logvar = torch.full_like(trace.logvar, -torch.inf)
+    with pytest.raises(ValueError, match="these latents are points"):
+        kl_by_dimension(trace)
+
+
+def test_noise_begins_at_greedy_accuracy_and_does_harm(planner, problems):
+    found = noise_accuracy({"RL": planner}, problems, shares=(0.0, 3.0))
+    answers = planner.reason(problems).answers
+    right = sum(answer == problem.answer for answer, problem in zip(answers, problems, strict=True)) / len(problems)
+    clean, noisy = found["curves"]["RL"]["mean"]
+    assert clean == pytest.approx(right, abs=1e-3) and noisy < clean
+    (line,) = noise_figure(found).data
+    assert list(line.x) == [0.0, 3.0] and line.y[0] == pytest.approx(100 * clean)
+
+
+def test_the_space_explorer_follows_its_controls(planner, problems):
+    sft = Planner.from_pretrained(CHECKPOINTS / "atp-sft")
+    explorer = SpaceExplorer({"RL": planner, "SFT": sft}, problems)
+    first = explorer.strip.figure.data[0].text
+    explorer.ends[0].value = "(8-3)-1"
+    assert explorer.message.value == "" and explorer.strip.figure.data[0].text != first
+    explorer.step.value = 3
+    assert "(8-3)-1 was thought in 2 steps, so it has no step 3" in explorer.message.value
+    explorer.step.value = 1
+    before = explorer.kl.children[0].caption.value
+    explorer.planner.value = "SFT"
+    assert explorer.kl.children[0].caption.value != before and explorer.message.value == ""
+    assert [trace.name for trace in explorer.noise.figure.data] == ["RL", "SFT"]
+    with pytest.raises(ValueError, match="1 problems and 1 planners"):
+        SpaceExplorer({"RL": planner}, problems[:1])

@@ -2,6 +2,7 @@
 
 from atp_lite.views.explorers.coherence import CoherenceExplorer
 from atp_lite.views.explorers.debugger import LatentDebugger
+from atp_lite.views.explorers.space import SpaceExplorer
 from atp_lite.views.explorers.trajectory import TrajectoryExplorer
 
-__all__ = ["CoherenceExplorer", "LatentDebugger", "TrajectoryExplorer"]
+__all__ = ["CoherenceExplorer", "LatentDebugger", "SpaceExplorer", "TrajectoryExplorer"]
