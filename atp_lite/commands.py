@@ -180,6 +180,29 @@ class Solve:
 
 
 @dataclass(frozen=True)
+class ExportExplorer:
+    """Write an explorer as one HTML file that works offline: move a thought, watch the answer."""
+
+    out: Annotated[Path, tyro.conf.Positional]
+    """The file to write, such as explorer.html."""
+    checkpoint: Path = CHECKPOINTS / "atp-rl"
+    """Folder of the checkpoint."""
+    problems: int = 60
+    """Test problems that the axes are fitted on."""
+    shown: int = 4
+    """Of these, and one worked example, how many can be looked at."""
+
+    def run(self) -> int:
+        from atp_lite.views.export import export_debugger
+
+        problems = generate(ArithmeticSettings(), "test")[: self.problems]
+        example = read_expression("(3+4)*(9-2)")
+        page = export_debugger(self.out, Planner.from_pretrained(self.checkpoint), [example, *problems], self.shown)
+        print(f"{page} ({page.stat().st_size / 1e6:.1f} MB): open it in a browser, no network needed")
+        return 0
+
+
+@dataclass(frozen=True)
 class Tour:
     """From nothing to a trained planner: data, chain of thought, latents, RL, evaluation and a report to open."""
 
@@ -255,6 +278,7 @@ COMMANDS = {
     "rl": RL,
     "eval": Eval,
     "solve": Solve,
+    "export-explorer": ExportExplorer,
     "compare": Compare,
     "checkpoints": Checkpoints,
     "doctor": Doctor,

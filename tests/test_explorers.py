@@ -1,5 +1,9 @@
 """Explorers without a browser: controls are set, buttons and points clicked, and what is shown is read back."""
 
+import json
+import re
+
+import plotly.graph_objects as go
 import pytest
 import torch
 from plotly.callbacks import Points
@@ -9,6 +13,7 @@ from atp_lite.problems import generate, read_expression
 from atp_lite.recipes import CHECKPOINTS, REGIMES
 from atp_lite.views import fit_projection
 from atp_lite.views.explorers import CoherenceExplorer, LatentDebugger, SpaceExplorer, TrajectoryExplorer
+from atp_lite.views.export import Control, export_debugger, export_grid, export_space
 from atp_lite.views.moves import (
     Move,
     Thought,
@@ -22,6 +27,7 @@ from atp_lite.views.moves import (
     rewrite,
     sample_group,
 )
+from atp_lite.views.palette import finish, plain
 from atp_lite.views.space import kl_by_dimension, noise_accuracy, noise_figure, strip
 
 NASTY = "<script>alert(1)</script>"
@@ -343,3 +349,55 @@ def test_the_space_explorer_follows_its_controls(planner, problems):
     assert [trace.name for trace in explorer.noise.figure.data] == ["RL", "SFT"]
     with pytest.raises(ValueError, match="1 problems and 1 planners"):
         SpaceExplorer({"RL": planner}, problems[:1])
+
+
+# --- frozen into a page ---
+
+
+def parts_of(page: str) -> tuple[dict, list]:
+    script = "<script type='application/json' id='{}'>(.*?)</script>"
+    return tuple(json.loads(re.search(script.format(name), page)[1]) for name in ("data", "store"))
+
+
+def test_a_page_holds_every_state_once_and_no_text_of_data_as_markup(tmp_path):
+    controls = [Control("a", ["x", NASTY]), Control("b", ["1", "2", "3"], "slider", 1)]
+    figure = finish(go.Figure(go.Bar(x=[plain(NASTY)], y=[1])), "title", plain(NASTY))
+    page = export_grid(
+        tmp_path / "deep" / "page.html", NASTY, NASTY, controls, lambda a, b: [f"<p>{a} {min(b, 1)}</p>", figure]
+    ).read_text()
+    data, store = parts_of(page)
+    assert data["sizes"] == [2, 3] and len(data["states"]) == 6
+    assert data["states"][0] == [0, 1] and data["states"][5] == data["states"][4], "b = 2 and 3 look the same"
+    texts = [part["html"] for part in store if "html" in part]
+    assert texts == ["<p>0 0</p>", "<p>0 1</p>", "<p>1 0</p>", "<p>1 1</p>"]
+    assert page.count("<p>0 1</p>") == 0, "stored as data, not as markup"
+    assert NASTY not in page and "http-equiv" in page
+    assert len(re.findall(r"plotly\.js v\d", page)) == 1, "plotly.js once"
+    with pytest.raises(ValueError, match="2001 states are too many"):
+        export_grid(tmp_path / "no.html", "", "", [Control("a", [""] * 2001)], lambda a: [])
+    with pytest.raises(ValueError, match="each with something to choose"):
+        export_grid(tmp_path / "no.html", "", "", [Control("a", [])], lambda a: [])
+    assert not (tmp_path / "no.html").exists()
+
+
+@pytest.mark.slow
+def test_the_debuggers_page_tells_what_the_debugger_tells(planner, problems, tmp_path):
+    page = export_debugger(tmp_path / "page.html", planner, problems, shown=1).read_text()
+    data, store = parts_of(page)
+    assert data["sizes"] == [1, 3, 2, 9] and data["labels"][0] == [FORTY_NINE]
+    still = store[data["states"][4][0]]
+    assert "Nothing that can be read has changed" in still["html"]
+    live = LatentDebugger(planner, problems)
+    live.step.value = 2
+    live.along[0].value = -4.0
+    frozen = data["states"][1 * 18 + 0]  # step 2, axis 1, -4
+    assert store[frozen[1]]["html"] == live.steps.value and store[frozen[2]]["html"] == live.reward.value
+    assert store[frozen[3]]["data"][1]["x"] == pytest.approx(list(live.path.figure.data[1].x), abs=2e-3)
+
+
+def test_the_space_page_offers_pairs_that_need_as_many_steps(planner, problems, tmp_path):
+    data, store = parts_of(export_space(tmp_path / "page.html", {"RL": planner}, problems).read_text())
+    assert data["sizes"][0] == 1 and all(" → " in label for label in data["labels"][1])
+    assert store[0]["title"].startswith("Between two thoughts")
+    with pytest.raises(ValueError, match="no two neighbours"):
+        export_space(tmp_path / "page.html", {"RL": planner}, problems[:1])

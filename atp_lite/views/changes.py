@@ -10,14 +10,17 @@ import plotly.graph_objects as go
 from atp_lite.views.moves import Thought
 from atp_lite.views.palette import BLUE, ORANGE, finish, percent, plain
 from atp_lite.views.projection import Projection
+from atp_lite.views.thoughts import coherence_figure
 
 BEFORE, AFTER = BLUE, ORANGE
 
 
-def path_figure(before: Thought, after: Thought, step: int, projection: Projection) -> go.Figure:
+def path_figure(
+    before: Thought, after: Thought, step: int, projection: Projection, clickable: bool = False
+) -> go.Figure:
     """Both paths on the first two axes; the moved latent is ringed.
 
-    step: number of the moved latent, from 1. A click on a point of the original path can choose another.
+    step: number of the moved latent, from 1. clickable: say that a click on the original path chooses another.
     """
     fig = go.Figure()
     look = (("original", before, BEFORE, "solid", "circle"), ("edited", after, AFTER, "dash", "square"))
@@ -35,6 +38,7 @@ def path_figure(before: Thought, after: Thought, step: int, projection: Projecti
             hovertemplate=f"{name}, step %{{text}}: <b>%{{customdata}}</b><extra></extra>",
             line={"color": colour, "dash": dash, "width": 2},
             marker={"color": colour, "symbol": symbol, "size": 11},
+            cliponaxis=False,
         )
     ring = after.path[step - 1] if step <= len(after.path) else None
     fig.add_scatter(
@@ -47,15 +51,21 @@ def path_figure(before: Thought, after: Thought, step: int, projection: Projecti
     )
     shares = projection.explained[:2]
     for axis, share in zip("xy", shares, strict=True):
-        title = f"axis {'xy'.index(axis) + 1} in latent units ({100 * share:.0f} % of variance)"
+        title = f"axis {'xy'.index(axis) + 1} ({100 * share:.0f} % of variance)"
         fig.update_layout({f"{axis}axis": {"title": {"text": title}}})
     return finish(
         fig,
         "The path of the thought",
-        f"Two axes show {100 * sum(shares):.0f} % of the variance; the rest is out of sight. Click a point of the "
-        "original path to move that step.",
+        f"Latents on two axes, in their own units. They show {100 * sum(shares):.0f} % of the variance; the rest is "
+        "out of sight." + (" Click a point of the original path to move that step." if clickable else ""),
         height=330,
     )
+
+
+def graph_figure(side: Thought, name: str) -> go.Figure:
+    """The coherence graph of one side, which `name` says."""
+    figure = coherence_figure(side.graph)
+    return figure.update_layout(meta=figure.layout.meta | {"title": f"Which result is used where: {name}"})
 
 
 def answer_figure(before: Sequence[Mapping], after: Sequence[Mapping]) -> go.Figure:

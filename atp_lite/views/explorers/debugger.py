@@ -11,7 +11,7 @@ import torch
 
 from atp_lite.planner import Planner
 from atp_lite.problems import Problem
-from atp_lite.views.changes import answer_figure, path_figure, reward_html, steps_html
+from atp_lite.views.changes import answer_figure, graph_figure, path_figure, reward_html, steps_html
 from atp_lite.views.explorers.base import (
     Explorer,
     Message,
@@ -25,7 +25,6 @@ from atp_lite.views.explorers.base import (
 )
 from atp_lite.views.moves import Move, compare_thoughts, draw, measure_thought, noise_of_norm, rethink
 from atp_lite.views.projection import fit_projection
-from atp_lite.views.thoughts import coherence_figure
 
 AXES = 3
 
@@ -227,11 +226,10 @@ class LatentDebugger(Explorer):
         self._quiet = before
 
     def _path(self) -> go.Figure:
-        return path_figure(self.before, self.after, self.current_step, self.projection)
+        return path_figure(self.before, self.after, self.current_step, self.projection, clickable=True)
 
     def _graph(self, i: int) -> go.Figure:
-        figure = coherence_figure((self.before, self.after)[i].graph)
-        return figure.update_layout(meta={"title": ("original", "edited")[i], "caption": figure.layout.meta["caption"]})
+        return graph_figure((self.before, self.after)[i], ("original", "edited")[i])
 
     def _show(self) -> None:
         difference = compare_thoughts(self.before, self.after)
