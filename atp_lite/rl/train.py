@@ -13,10 +13,9 @@ import copy
 import os
 import random
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
-from typing import Literal
 
 import torch
 from accelerate import Accelerator
@@ -53,88 +52,9 @@ from atp_lite.planner import Planner
 from atp_lite.problems import Problem, same_number
 from atp_lite.rl.controls import answer_cross_entropy, verified_chains
 from atp_lite.rl.grpo import clipped_surrogate, group_advantages, kl_to_start, policy_log_probs
-from atp_lite.rl.rewards import check_weights, total_reward
+from atp_lite.rl.rewards import total_reward
+from atp_lite.rl.settings import RLSettings
 from atp_lite.sft.train import learning_rate
-
-
-@dataclass(frozen=True)
-class RLSettings:
-    """Settings of reinforcement learning in the latent space."""
-
-    objective: Literal["grpo", "rejection", "answer-ce"] = "grpo"
-    """grpo; rejection: SFT on the planner's own verified chains; answer-ce: cross-entropy on the true answer."""
-    rewards: dict[str, float] = field(default_factory=lambda: {"correct": 1.0, "correct-coherence": 1.0, "format": 0.5})
-    """Weight of each registered reward; the default is the paper's total with lambda_coh 1 and lambda_fmt 0.5."""
-    latent_rewards: dict[str, float] | None = None
-    """The terms that latents (and stop decisions) are credited with; None credits them with the whole reward."""
-    shuffle_rewards: bool = False
-    """Hand every trajectory the reward of a random other one: a control that must teach nothing."""
-    iterations: int = 300
-    """Rollouts, each followed by `epochs` passes of updates."""
-    questions: int = 64
-    """Questions per iteration, over all processes together (paper: 16)."""
-    group_size: int = 8
-    """G, trajectories per question (paper: 8)."""
-    mini_batches: int = 1
-    """Updates per pass over a rollout; questions are split evenly."""
-    epochs: int = 1
-    """Passes over each rollout (paper: 1)."""
-    lr: float = 3e-4
-    """Peak learning rate (paper, LLaMA-1B: 1e-6)."""
-    warmup_iterations: int = 5
-    """Iterations over which the rate rises from 0."""
-    final_lr: float = 0.1
-    """The rate falls along a cosine to this share of its peak."""
-    clip: float = 0.2
-    """epsilon of the clipped ratio (paper: 0.2)."""
-    log_ratio_limit: float = 3.0
-    """The log-ratio of an action is clamped to +- this (authors' code: 3)."""
-    grad_clip: float = 1.0
-    """Largest norm of the gradient."""
-    weight_decay: float = 0.0
-    """Of AdamW."""
-    sigma: float | Literal["mean", "learned"] = "mean"
-    """Exploration: a number; the mean of the checkpoint's own sigma, the same in all directions; or the head's own. 0
-    leaves the latents at their means, so that only answers (and stops) are drawn."""
-    temperature: float = 1.0
-    """Of the sampled answers (authors' code: 1)."""
-    learn_latents: bool = True
-    """Latents are actions that learn."""
-    latent_weight: float = 0.1
-    """Weight of a latent's (and its stop decision's) term in the surrogate; an answer token has 1."""
-    learn_stop: bool = False
-    """Stop decisions are sampled and learn; otherwise the stop head is frozen and decides as in evaluation."""
-    learn_answer: bool = True
-    """Answer tokens are actions that learn."""
-    kl_weight: float = 0.0
-    """Weight of the KL to the start, nats per trajectory; above 0 it is computed in every update."""
-    kl_factor: float = 0.1
-    """For objective rejection: the KL factor of its SFT loss."""
-    ema: float = 0.99
-    """Decay of the averaged weights, which are evaluated and kept; 0 keeps the last weights."""
-    eval_every: int = 25
-    """Iterations between looks at the validation set and saved states."""
-    seed: int = 0
-    """Seed of questions, trajectories and shuffles."""
-
-    def __post_init__(self) -> None:
-        check_weights(self.rewards)
-        if self.latent_rewards is not None:
-            check_weights(self.latent_rewards)
-        if self.questions % self.mini_batches:
-            raise ValueError(f"{self.questions} questions do not split into {self.mini_batches} equal mini-batches")
-        if not isinstance(self.sigma, str) and (self.sigma < 0 or self.learn_latents and not self.sigma):
-            raise ValueError(
-                f"sigma is {self.sigma}: latents need a positive one to explore; 0 only goes with learn_latents off"
-            )
-        if self.temperature <= 0:
-            raise ValueError(f"temperature is {self.temperature}: it must be positive to explore")
-        if self.objective == "grpo" and self.group_size < 2:
-            raise ValueError(
-                f"group_size is {self.group_size}: GRPO compares trajectories of a question, take 2 or more"
-            )
-        if not (self.learn_latents or self.learn_stop or self.learn_answer):
-            raise ValueError("nothing would learn: switch on learn_latents, learn_stop or learn_answer")
 
 
 @torch.no_grad()

@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Literal
 
 import plotly.graph_objects as go
-from plotly.offline import get_plotlyjs
 
 from atp_lite.planner import Planner
 from atp_lite.problems import Problem
@@ -88,15 +87,7 @@ def export_grid(
         + f"<script type='application/json' id='data'>{_inert(json.dumps(data))}</script>"
         + f"<script type='application/json' id='store'>{_inert(parts)}</script><script>{SCRIPT}</script>"
     )
-    text = page.PAGE.substitute(
-        title=html.escape(title), style=page.STYLE + STYLE, plotly=get_plotlyjs(), body=body
-    )
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    fresh = path.with_name(f".{path.name}.new")
-    fresh.write_text(text, encoding="utf-8")
-    fresh.replace(path)
-    return path
+    return page.write_page(path, title, body, STYLE)
 
 
 def export_debugger(

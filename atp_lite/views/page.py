@@ -1,8 +1,13 @@
-"""The skeleton of the report: style and words. `report` fills in the places marked with a dollar sign."""
+"""The skeleton of every page, and the words of the report, which fills in the places marked with a dollar sign."""
 
 from __future__ import annotations
 
+import html
+import os
+from pathlib import Path
 from string import Template
+
+from plotly.offline import get_plotlyjs
 
 STYLE = """
 :root { color-scheme: light dark; --ink: #1c2126; --soft: #566069; --page: #ffffff; --line: #d7dce1;
@@ -55,6 +60,21 @@ $body
 </body>
 </html>
 """)
+
+
+def write_page(path: str | os.PathLike[str], title: str, body: str, style: str = "") -> Path:
+    """Write one self-contained page, plotly.js inside, whole or not at all; returns its path.
+
+    title: plain text. body: HTML whose text is escaped. style: rules beside those of all pages.
+    """
+    text = PAGE.substitute(title=html.escape(title), style=STYLE + style, plotly=get_plotlyjs(), body=body)
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fresh = path.with_name(f".{path.name}.new")
+    fresh.write_text(text, encoding="utf-8")
+    fresh.replace(path)
+    return path
+
 
 LEAD = """
 <p class="lead">A small language model learned arithmetic on this computer: first to write down each step,

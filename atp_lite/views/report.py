@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import html
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import plotly.graph_objects as go
 import plotly.io as pio
-from plotly.offline import get_plotlyjs
 
 from atp_lite.views import page
 from atp_lite.views.figures import accuracy_figure, loss_figure, rl_figure
@@ -72,18 +70,7 @@ def write_report(
     parts = [
         f"<section id='part-{i}'><h2>{i}. {name}</h2>{body}</section>" for i, (name, body) in enumerate(sections, 1)
     ]
-    text = page.PAGE.substitute(
-        title=html.escape(title),
-        style=page.STYLE,
-        plotly=get_plotlyjs(),
-        body=f"{page.LEAD}<nav>{links}</nav>{''.join(parts)}",
-    )
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    fresh = path.with_name(f".{path.name}.new")
-    fresh.write_text(text, encoding="utf-8")
-    fresh.replace(path)
-    return path
+    return page.write_page(path, title, f"{page.LEAD}<nav>{links}</nav>{''.join(parts)}")
 
 
 def _figure(fig: go.Figure, name: str) -> str:
