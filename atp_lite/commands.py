@@ -180,6 +180,23 @@ class Solve:
 
 
 @dataclass(frozen=True)
+class Explore:
+    """Open the explorers in the browser, served to this computer only: move thoughts, read paths, rewrite steps."""
+
+    checkpoint: Path = CHECKPOINTS / "atp-rl"
+    """Folder of the checkpoint."""
+    port: int = 8866
+    """Port on 127.0.0.1."""
+    browser: bool = True
+    """Open a browser; --no-browser only serves."""
+
+    def run(self) -> int:
+        from atp_lite.views.serve import serve
+
+        return serve(self.checkpoint, self.port, self.browser)
+
+
+@dataclass(frozen=True)
 class ExportExplorer:
     """Write an explorer as one HTML file that works offline: move a thought, watch the answer."""
 
@@ -278,6 +295,7 @@ COMMANDS = {
     "rl": RL,
     "eval": Eval,
     "solve": Solve,
+    "explore": Explore,
     "export-explorer": ExportExplorer,
     "compare": Compare,
     "checkpoints": Checkpoints,

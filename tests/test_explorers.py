@@ -3,6 +3,7 @@
 import json
 import re
 
+import nbformat
 import plotly.graph_objects as go
 import pytest
 import torch
@@ -12,7 +13,14 @@ from atp_lite.planner import ModelSettings, Planner
 from atp_lite.problems import generate, read_expression
 from atp_lite.recipes import CHECKPOINTS, REGIMES
 from atp_lite.views import fit_projection
-from atp_lite.views.explorers import CoherenceExplorer, LatentDebugger, SpaceExplorer, TrajectoryExplorer
+from atp_lite.views.explorers import (
+    CoherenceExplorer,
+    Explorers,
+    LatentDebugger,
+    SpaceExplorer,
+    TrajectoryExplorer,
+    explore,
+)
 from atp_lite.views.export import Control, export_debugger, export_grid, export_space
 from atp_lite.views.moves import (
     Move,
@@ -28,6 +36,7 @@ from atp_lite.views.moves import (
     sample_group,
 )
 from atp_lite.views.palette import finish, plain
+from atp_lite.views.serve import offline_template, page_notebook, serve
 from atp_lite.views.space import kl_by_dimension, noise_accuracy, noise_figure, strip
 
 NASTY = "<script>alert(1)</script>"
@@ -401,3 +410,38 @@ def test_the_space_page_offers_pairs_that_need_as_many_steps(planner, problems, 
     assert store[0]["title"].startswith("Between two thoughts")
     with pytest.raises(ValueError, match="no two neighbours"):
         export_space(tmp_path / "page.html", {"RL": planner}, problems[:1])
+
+
+# --- together ---
+
+
+def test_tabs_are_made_when_they_are_opened(planner, problems):
+    page = Explorers(planner, problems, "RL")
+    kinds = [type(child).__name__ for child in page.tabs.children]
+    assert kinds == ["LatentDebugger", "Label", "Label", "Label"]
+    for index in range(4):
+        page.tabs.selected_index = index
+    kinds = [type(child).__name__ for child in page.tabs.children]
+    assert kinds == ["LatentDebugger", "CoherenceExplorer", "TrajectoryExplorer", "SpaceExplorer"]
+    assert page.tabs.titles == ("debugger", "coherence", "trajectories", "space")
+
+
+def test_a_checkpoint_that_cannot_be_explored_gets_a_message_and_no_traceback(tmp_path):
+    assert "is not a planner" in explore(tmp_path / "nothing").value
+    words = explore(CHECKPOINTS / "cot")
+    for index in range(4):
+        words.tabs.selected_index = index
+        if words.tabs.titles[index] != "coherence":  # steps in words can be coherent too
+            assert "⚠" in words.tabs.children[index].value, words.tabs.titles[index]
+    assert isinstance(words.tabs.children[1], CoherenceExplorer)
+
+
+def test_the_page_that_is_served_is_this_computers_and_fetches_nothing(tmp_path):
+    notebook = page_notebook(CHECKPOINTS / "it's")
+    nbformat.validate(nbformat.from_dict(notebook))
+    compile(notebook["cells"][0]["source"], "cell", "exec")
+    offline_template(tmp_path)
+    template = (tmp_path / "voila/templates/offline/index.html.j2").read_text()
+    assert "https://" not in template and "rendered_cells" in template
+    with pytest.raises(FileNotFoundError, match="is not a planner's checkpoint"):
+        serve(tmp_path)

@@ -68,14 +68,16 @@ class Explorer(widgets.VBox):
     """Seconds after being shown."""
 
     def _repr_mimebundle_(self, **kwargs):
+        self._fit_soon()
+        return super()._repr_mimebundle_(**kwargs)
+
+    def _fit_soon(self) -> None:
         try:
             loop = asyncio.get_running_loop()
         except RuntimeError:  # no kernel: nothing is shown
-            loop = None
-        if loop is not None:
-            for delay in self.FIT_AFTER:
-                loop.call_later(delay, self._fit)
-        return super()._repr_mimebundle_(**kwargs)
+            return
+        for delay in self.FIT_AFTER:
+            loop.call_later(delay, self._fit)
 
     def _fit(self) -> None:
         def panels(widget: widgets.Widget):

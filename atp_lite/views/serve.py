@@ -1,0 +1,64 @@
+"""The explorers as a page in the browser, served by Voila from this computer and to this computer only."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from jupyter_core.paths import jupyter_path
+
+from atp_lite.planner import Planner
+
+ADDRESS = "127.0.0.1"
+
+
+def page_notebook(checkpoint: Path) -> dict:
+    """The notebook that Voila turns into the page: one cell, and no text of ours but the checkpoint's path, quoted."""
+    source = (
+        "import torch\n\nfrom atp_lite.views.explorers import explore\n\n"
+        f"torch.set_num_threads(1)\nexplore({str(checkpoint)!r})"
+    )
+    cell = {"cell_type": "code", "id": "explore", "metadata": {}, "source": source}
+    cell |= {"execution_count": None, "outputs": []}
+    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    return {"cells": [cell], "metadata": {"kernelspec": kernel}, "nbformat": 4, "nbformat_minor": 5}
+
+
+def offline_template(folder: Path) -> None:
+    """Voila's own page without the style sheets that it would fetch from a CDN, as the template `offline`."""
+    places = [Path(place) / "voila" / "templates" / "lab" / "index.html.j2" for place in jupyter_path()]
+    original = next((place for place in places if place.is_file()), None)
+    if original is None:
+        raise FileNotFoundError("Voila's page template is missing: pip install voila in this environment")
+    template = folder / "voila" / "templates" / "offline"
+    template.mkdir(parents=True)
+    lines = original.read_text(encoding="utf-8").splitlines(keepends=True)
+    kept = "".join(line for line in lines if "https://" not in line)
+    (template / "index.html.j2").write_text(kept, encoding="utf-8")
+    (template / "conf.json").write_text(json.dumps({"base_template": "lab"}), encoding="utf-8")
+
+
+def serve(checkpoint: str | os.PathLike[str], port: int = 8866, browser: bool = True) -> int:
+    """Serve the explorers of a checkpoint until Ctrl-C; the exit status of Voila.
+
+    Raises:
+        FileNotFoundError: there is no such checkpoint.
+    """
+    checkpoint = Path(checkpoint).resolve()
+    Planner.from_pretrained(checkpoint)  # fails here, with words, and not inside the page
+    with tempfile.TemporaryDirectory() as folder:
+        notebook = Path(folder) / "explorers.ipynb"
+        notebook.write_text(json.dumps(page_notebook(checkpoint)), encoding="utf-8")
+        offline_template(Path(folder))
+        paths = os.pathsep.join(filter(None, [folder, os.environ.get("JUPYTER_PATH")]))
+        command = [sys.executable, "-m", "voila", str(notebook), f"--port={port}", f"--Voila.ip={ADDRESS}"]
+        command += ["--template=offline", *([] if browser else ["--no-browser"])]
+        print(f"The explorers will be at http://{ADDRESS}:{port}; stop them with Ctrl-C.", flush=True)
+        try:
+            return subprocess.run(command, check=False, env=os.environ | {"JUPYTER_PATH": paths}).returncode
+        except KeyboardInterrupt:
+            return 0
