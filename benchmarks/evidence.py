@@ -134,6 +134,7 @@ def tables(rows: list[dict]) -> dict[str, str]:
         "short-rivals": short_table(rows, "clean", SHORT, NAMES, same_time=True),
         "short-first-stage": short_table(rows, "clean", FIRST_STAGE, ABLATED),
         "short-second-stage": short_table(rows, "noisy", SECOND_STAGE, ABLATED),
+        "noisy-remedies": metric_table(rows, "noisy", REMEDIES, REMEDIED),
         "smooth": metric_table(rows, "clean", SMOOTH_ARMS, SMOOTH),
         "hidden": metric_table(rows, "hidden", HIDDEN_ARMS, HIDDEN),
     }
@@ -149,6 +150,23 @@ def short_table(
     return main_table(rows, regime, list(named), named, beside if same_time else None)
 
 
+REMEDIES = {
+    "sim-cot": "SIM-CoT",
+    "sim-cot-grpo": "SIM-CoT, then GRPO on its answers",
+    "atp-sft": "ATP-Latent, first stage",
+    "grpo": "ATP-Latent, then GRPO (sigma about 0.42)",
+    "grpo-whole-credit": "the same, latents credited with the whole reward",
+    "grpo-sigma-0.2": "the same with sigma 0.2",
+    "grpo-sigma-0.1": "the same with sigma 0.1",
+    "grpo-answers": "the same without noise: answers alone are drawn and learn",
+}
+REMEDIED = {
+    "accuracy": "greedy accuracy, %",
+    "coherence": "coherence, %",
+    "equations_right": "valid arithmetic, %",
+    "pass@8": "pass@8, %",
+    "diversity": "distinct chains, %",
+}
 SMOOTH_ARMS = {
     "short-coconut": "Coconut",
     "short-sim-cot": "SIM-CoT",
