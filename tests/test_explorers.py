@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 
 import nbformat
 import plotly.graph_objects as go
@@ -12,16 +13,19 @@ from plotly.callbacks import Points
 from atp_lite.planner import ModelSettings, Planner
 from atp_lite.problems import generate, read_expression
 from atp_lite.recipes import CHECKPOINTS, REGIMES
+from atp_lite.rl import RLSettings, train_rl
 from atp_lite.views import fit_projection
 from atp_lite.views.explorers import (
     CoherenceExplorer,
     Explorers,
     LatentDebugger,
+    RLMicroscope,
     SpaceExplorer,
     TrajectoryExplorer,
     explore,
 )
 from atp_lite.views.export import Control, export_debugger, export_grid, export_space
+from atp_lite.views.microscope import kept_checkpoints, verdicts
 from atp_lite.views.moves import (
     Move,
     Thought,
@@ -445,3 +449,49 @@ def test_the_page_that_is_served_is_this_computers_and_fetches_nothing(tmp_path)
     assert "https://" not in template and "rendered_cells" in template
     with pytest.raises(FileNotFoundError, match="is not a planner's checkpoint"):
         serve(tmp_path)
+
+
+# --- a run, looked back at ---
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """Four iterations of RL on the bundled planner, every second one kept."""
+    folder = tmp_path_factory.mktemp("rl")
+    settings = RLSettings(iterations=4, questions=4, group_size=2, warmup_iterations=1, eval_every=2, lr=3e-3)
+    settings = replace(settings, keep_every=2)
+    data = {split: generate(REGIMES["clean"], split, {2: 8}) for split in ("rl", "validation")}
+    train_rl(Planner.from_pretrained(CHECKPOINTS / "atp-sft"), data["rl"], data["validation"], settings, folder)
+    return folder
+
+
+def test_a_run_keeps_what_it_is_asked_to_keep(run):
+    kept = kept_checkpoints(run)
+    assert list(kept) == [0, 2, 4]
+    start = Planner.from_pretrained(CHECKPOINTS / "atp-sft").model.state_dict()
+    weights = [Planner.from_pretrained(path).model.state_dict() for path in kept.values()]
+    name = "backbone.lm_head.weight"
+    assert torch.equal(weights[0][name], start[name]) and not torch.equal(weights[2][name], start[name])
+    last = Planner.from_pretrained(run / "last").model.state_dict()
+    assert all(torch.equal(weights[2][key], last[key]) for key in last)
+
+
+def test_the_microscope_moves_along_the_run(run, problems):
+    microscope = RLMicroscope(run, problems[:2], problems)
+    assert [label for label, _ in microscope.stop.options] == ["iteration 0", "iteration 2", "iteration 4"]
+    assert "iteration 4" in microscope.curves.title.value
+    assert {shape.x0 for shape in microscope.curves.figure.layout.shapes} == {4}
+    microscope.stop.value = 0
+    assert {shape.x0 for shape in microscope.curves.figure.layout.shapes} == {0}
+    start, now = microscope.thoughts.figure.data[:2]
+    assert list(start.x) == list(now.x), "at the start nothing has moved"
+    found = verdicts(microscope.found, 2)
+    assert found[0]["question"] == FORTY_NINE and found[0]["reference"] == "49"
+    assert FORTY_NINE in microscope.table.value
+    reward = microscope.found["curves"]["reward"]
+    assert reward["step"] == [1, 2, 3, 4]
+
+
+def test_a_run_that_kept_nothing_says_how_to_keep(tmp_path, problems):
+    with pytest.raises(FileNotFoundError, match="no kept checkpoints: run atp-lite rl with --settings.keep-every"):
+        RLMicroscope(tmp_path, problems)

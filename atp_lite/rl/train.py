@@ -76,7 +76,8 @@ def train_rl(
 ) -> Planner:
     """Train the planner in place on questions with answers (chains are not read); return the best on validation.
 
-    Writes to `folder`: `metrics.jsonl` and TensorBoard logs, `state/` (to resume), `best/`, `last/`, `settings.json`.
+    Writes to `folder`: `metrics.jsonl` and TensorBoard logs, `state/` (to resume), `best/`, `last/`, `settings.json`,
+    and `kept/` where `keep_every` asks for it.
 
     Started by `accelerate launch`, every process takes whole groups: its part of the questions, all G trajectories of
     each, drawn with noise of its own. Given the same trajectories, the update is that of one process
@@ -133,12 +134,17 @@ def train_rl(
                 replace_folder(folder / "best", average.save_pretrained)
             progress["best"] = result.accuracy.mean
 
+    def keep(iteration: int) -> None:
+        if main and settings.keep_every and iteration % settings.keep_every == 0:
+            replace_folder(kept_folder(folder, iteration), average.save_pretrained)
+
     bar = tqdm(total=settings.iterations, initial=progress["iteration"], desc=settings.objective, disable=not main)
     watch = Stopwatch(progress)
     interrupt = HeldInterrupt(partial(anywhere, accelerator))
     try:
         if progress["iteration"] == 0:
             validate(0)
+            keep(0)
         while progress["iteration"] < settings.iterations:
             i = progress["iteration"]
             for group in run.optimizer.param_groups:
@@ -153,6 +159,7 @@ def train_rl(
             progress["tokens"] += int(summed(accelerator, {"tokens": run.tokens})["tokens"])
             log.write(i + 1, **metrics, lr=run.optimizer.param_groups[0]["lr"], **watch.read())
             bar.update()
+            keep(i + 1)
             if (i + 1) % settings.eval_every == 0 or i + 1 == settings.iterations:
                 validate(i + 1)
                 save()
@@ -168,6 +175,11 @@ def train_rl(
         log.close()
     accelerator.wait_for_everyone()
     return Planner.from_pretrained(folder / "best")
+
+
+def kept_folder(folder: Path, iteration: int) -> Path:
+    """Where the averaged weights of an iteration are kept."""
+    return folder / "kept" / f"{iteration:06d}"
 
 
 class _Run:

@@ -2,8 +2,17 @@
 
 from atp_lite.views.explorers.coherence import CoherenceExplorer
 from atp_lite.views.explorers.debugger import LatentDebugger
+from atp_lite.views.explorers.microscope import RLMicroscope
 from atp_lite.views.explorers.space import SpaceExplorer
 from atp_lite.views.explorers.together import Explorers, explore
 from atp_lite.views.explorers.trajectory import TrajectoryExplorer
 
-__all__ = ["CoherenceExplorer", "Explorers", "LatentDebugger", "SpaceExplorer", "TrajectoryExplorer", "explore"]
+__all__ = [
+    "CoherenceExplorer",
+    "Explorers",
+    "LatentDebugger",
+    "RLMicroscope",
+    "SpaceExplorer",
+    "TrajectoryExplorer",
+    "explore",
+]
