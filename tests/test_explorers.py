@@ -19,6 +19,7 @@ from atp_lite.views.explorers import (
     CoherenceExplorer,
     Explorers,
     LatentDebugger,
+    Race,
     RLMicroscope,
     SpaceExplorer,
     TrajectoryExplorer,
@@ -40,6 +41,7 @@ from atp_lite.views.moves import (
     sample_group,
 )
 from atp_lite.views.palette import finish, plain
+from atp_lite.views.race import race
 from atp_lite.views.serve import offline_template, page_notebook, serve
 from atp_lite.views.space import kl_by_dimension, noise_accuracy, noise_figure, strip
 
@@ -495,3 +497,31 @@ def test_the_microscope_moves_along_the_run(run, problems):
 def test_a_run_that_kept_nothing_says_how_to_keep(tmp_path, problems):
     with pytest.raises(FileNotFoundError, match="no kept checkpoints: run atp-lite rl with --settings.keep-every"):
         RLMicroscope(tmp_path, problems)
+
+
+# --- a race ---
+
+
+def test_a_race_tells_answers_steps_and_what_they_took(planner, problems):
+    words = Planner.from_pretrained(CHECKPOINTS / "cot")
+    blind = Planner.from_pretrained(CHECKPOINTS / "atp-sft")
+    blind.model.decoder = None
+    rows = race({"words": words, "ATP": planner, "blind": blind}, problems[0], repeats=2)
+    assert [row["name"] for row in rows] == ["words", "ATP", "blind"]
+    written, thought, unread = rows
+    assert written["answer"] == "49" and len(written["steps"]) == 3 and written["n_latents"] == 0
+    assert written["n_answer_tokens"] > thought["n_answer_tokens"] == 2
+    assert thought["steps"] == rethink(planner, problems[0]).steps[0] and thought["n_latents"] == 3
+    assert unread["steps"] is None
+    assert all(row["milliseconds"] > 0 for row in rows)
+    with pytest.raises(ValueError, match="needs planners"):
+        race({}, problems[0])
+
+
+def test_the_race_runs_what_is_typed(planner, problems):
+    explorer = Race({"RL": planner}, problems)
+    assert "49 (right)" in explorer.table.value
+    explorer.problem.value = "(8-3)-1"
+    assert "4 (right)" in explorer.table.value and explorer.message.value == ""
+    explorer.problem.value = NASTY
+    assert "unknown symbol" in explorer.message.value and NASTY not in explorer.message.value

@@ -3,6 +3,7 @@
 from atp_lite.views.explorers.coherence import CoherenceExplorer
 from atp_lite.views.explorers.debugger import LatentDebugger
 from atp_lite.views.explorers.microscope import RLMicroscope
+from atp_lite.views.explorers.race import Race
 from atp_lite.views.explorers.space import SpaceExplorer
 from atp_lite.views.explorers.together import Explorers, explore
 from atp_lite.views.explorers.trajectory import TrajectoryExplorer
@@ -12,6 +13,7 @@ __all__ = [
     "Explorers",
     "LatentDebugger",
     "RLMicroscope",
+    "Race",
     "SpaceExplorer",
     "TrajectoryExplorer",
     "explore",
