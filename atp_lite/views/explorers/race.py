@@ -35,7 +35,7 @@ class Race(Explorer):
         self.again.on_click(self._run)
         title = heading(
             "Race",
-            "Milliseconds are the median of five tries on this computer; a single question says nothing about accuracy.",
+            "Milliseconds are the median of five tries on this computer; one question says nothing about accuracy.",
         )
         super().__init__([title, row(self.problem, self.again, self.busy), self.message, self.table])
 
