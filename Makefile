@@ -37,7 +37,7 @@ lab: $(STAMP)  ## open JupyterLab at the first notebook, on this computer only
 	$(BIN)/jupyter lab --ServerApp.ip=127.0.0.1 --ServerApp.root_dir="$(CURDIR)" \
 		--LabApp.default_url=/lab/tree/notebooks/00_tour.ipynb $(ARGS)
 
-tour: $(STAMP)  ## the same tour in the terminal
+tour: $(STAMP)  ## train a small planner from nothing and write a report (at most ten minutes)
 	$(BIN)/atp-lite tour $(ARGS)
 
 test: $(STAMP)  ## unit tests and every notebook; both run even if one fails

@@ -49,8 +49,10 @@ CLAIMS = (
     Claim("RL improves over SFT", "ablation", "noisy", "grpo", "atp-sft"),
     Claim("RL improves over as much more SFT", "not measured", "clean", "grpo", "continued-sft"),
     Claim("RL improves over as much more SFT", "not measured", "noisy", "grpo", "continued-sft"),
-    Claim("the coherence reward raises accuracy", "ablation", "clean", "grpo", "grpo-correct-only"),
-    Claim("the coherence reward raises accuracy", "ablation", "noisy", "grpo", "grpo-correct-only"),
+    Claim("the coherence reward, credited to the latents alone, raises accuracy", "ablation", "clean", "grpo",
+          "grpo-correct-only"),
+    Claim("the coherence reward raises accuracy (all actions credited with the whole reward)", "ablation", "noisy",
+          "grpo-whole-credit", "grpo-correct-only"),
     Claim("the coherence reward keeps thoughts coherent (all actions credited with the whole reward)", "not measured",
           "noisy", "grpo-whole-credit", "grpo-correct-only", "coherence"),
     Claim("the coherence reward, credited to the latents alone, keeps thoughts coherent", "not measured", "clean",
@@ -70,9 +72,9 @@ CLAIMS = (
           "atp-sft", "sim-cot", "noise 0.5"),
     Claim("ATP-Latent's latents withstand noise (1.0 of their size) better than SIM-CoT's", "smoother space", "clean",
           "atp-sft", "sim-cot", "noise 1.0"),
-    Claim("half way between two thoughts of the VAE stands valid arithmetic, more often than between points",
+    Claim("half way between two VAE thoughts the decoder reads valid arithmetic more often than between two points",
           "smoother space", "clean", "short-atp-sft", "short-atp-point", "between 0.5 valid"),
-    Claim("half way between two thoughts stands valid arithmetic, more often than between SIM-CoT's",
+    Claim("half way between two thoughts the decoder reads valid arithmetic more often than between SIM-CoT's",
           "smoother space", "clean", "short-atp-sft", "short-sim-cot", "between 0.5 valid"),
     Claim("a quarter of the way to another problem's thoughts, the answer survives more often than SIM-CoT's",
           "smoother space", "clean", "short-atp-sft", "short-sim-cot", "between 0.25 accuracy"),
@@ -91,10 +93,10 @@ CLAIMS = (
 
 
 def verdict(difference: OverSeeds | None, fewer: bool, margin: float = 0.0) -> str:
-    """What the interval says; one seed has no interval, so it says nothing."""
+    """What the interval says; one or two seeds have none that means anything."""
     if difference is None:
         return "not measured yet"
-    if difference.n < 2:
+    if difference.n < 3:
         return "undecided"
     better = (-difference.mean if fewer else difference.mean) - margin
     if better - difference.half > 0:

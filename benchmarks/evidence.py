@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from atp_lite.compare.rows import read_rows
-from atp_lite.compare.tables import OverSeeds, by_seed, main_table, markdown, minutes, over_seeds, paired
+from atp_lite.compare.tables import NOT_YET, OverSeeds, by_seed, main_table, markdown, minutes, over_seeds, paired
 from atp_lite.recipes import ARMS
 from benchmarks.claims import claims_table
 from benchmarks.pictures import draw
@@ -205,7 +205,7 @@ def metric_table(
     for arm, name in arms.items():
         if found := by_seed(rows, regime, arm):
             lines.append([name, *(cell(found, metric) for metric in metrics), minutes(found), str(len(found))])
-    return markdown(["", *metrics.values(), "CPU minutes", "seeds"], lines)
+    return markdown(["", *metrics.values(), "CPU minutes", "seeds"], lines) if lines else NOT_YET
 
 
 def fill(text: str, made: dict[str, str]) -> str:

@@ -73,6 +73,8 @@ def line(name: str, i: int, x: Sequence[float], found: Sequence, legend: bool) -
 def draw(rows: Sequence[dict], folder: Path = Path("docs/img")) -> None:
     """Both pictures as PNG (needs chromium)."""
     for name, figure in {"pass-at-k": pass_at_k(rows), "noise": under_noise(rows)}.items():
+        if not any(len(trace.x) for trace in figure.data):
+            raise ValueError(f"{name}.png would be empty: its cells have no lines yet")
         figure.update_layout(paper_bgcolor="white", plot_bgcolor="white")
         with tempfile.TemporaryDirectory() as place:
             page = Path(place) / "picture.html"

@@ -210,6 +210,8 @@ def test_tables_by_hand():
     assert difference.signed() == "+12.0 ± 5.0"
     assert paired(ours, base, relative=True).mean == pytest.approx(24.0), "12 points of 50"
     assert OverSeeds(-1.0, 2.0, 3).signed() == "-1.0 ± 2.0"
+    assert [str(OverSeeds(1.0, 9.9, n)) for n in (1, 2)] == ["1.0 (one seed)", "1.0 (two seeds)"]
+    assert main_table([], "clean", ["a"]).startswith("| not measured yet")
     assert metric(ours[0], "tokens") == 5.0
     assert metric(ours[0], "noise 0.5") == 25.0
     mixed = row("a", 0, 0.5, between={"0.5": {"accuracy": 0.5, "valid": 0.75}})

@@ -35,6 +35,9 @@ def test_verdict_is_what_the_interval_says():
     assert verdict(OverSeeds(-3.0, 2.0, 3), fewer=True) == "holds"
     assert verdict(OverSeeds(1.0, 2.0, 3), fewer=False) == "undecided"
     assert verdict(OverSeeds(5.0, float("nan"), 1), fewer=False) == "undecided"
+    assert verdict(OverSeeds(5.0, 1.0, 2), fewer=False) == "undecided"
+    assert verdict(OverSeeds(5.0, 0.5, 3), fewer=False, margin=4.1) == "holds"
+    assert verdict(OverSeeds(5.0, 1.0, 3), fewer=False, margin=4.1) == "undecided"
     assert verdict(None, fewer=False) == "not measured yet"
 
 

@@ -25,7 +25,9 @@ class OverSeeds:
         return cls(statistics.fmean(values), half, n)
 
     def __str__(self) -> str:
-        return f"{self.mean:.1f} ± {self.half:.1f}" if self.n > 1 else f"{self.mean:.1f} (one seed)"
+        if self.n < 3:  # an interval with one degree of freedom says nothing
+            return f"{self.mean:.1f} ({('one', 'two')[self.n - 1]} seed{'s' * (self.n > 1)})"
+        return f"{self.mean:.1f} ± {self.half:.1f}"
 
     def signed(self) -> str:
         return f"{'+' if self.mean >= 0 else ''}{self}"
@@ -80,6 +82,10 @@ def paired(
     return OverSeeds.of([100 * (a - b) / b if relative else a - b for a, b in pairs])
 
 
+NOT_YET = "| not measured yet: `atp-lite compare --config configs/compare-toy.yaml` adds it |\n| --- |"
+"""In the place of a table without lines."""
+
+
 def markdown(header: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
     return "\n".join("| " + " | ".join(line) + " |" for line in [header, ["---"] * len(header), *lines])
 
@@ -90,7 +96,7 @@ COLUMNS = {
     "pass@8": "pass@8, %",
     "pass@16": "pass@16, %",
     "coherence": "coherence, %",
-    "step_match": "decoded steps in the label, %",
+    "step_match": "decoded steps that are reference steps, %",
     "diversity": "distinct chains, %",
     "latents": "latents",
     "answer_tokens": "answer tokens",
@@ -131,6 +137,8 @@ def main_table(
         if same_time is not None:
             other = by_seed(rows, regime, same_time.get(arm, ""))
             lines[-1] += [str(over_seeds(other, "accuracy") or ""), minutes(other)]
+    if not lines:
+        return NOT_YET
     header = ["", *COLUMNS.values(), "CPU minutes", "training tokens, millions", "seeds"]
     if same_time is not None:
         header += ["accuracy at equal time, %", "its CPU minutes"]
