@@ -34,6 +34,8 @@ from atp_lite.recipes import CHECKPOINTS, GRPO, LATENT
 from atp_lite.rl import RLSettings, train_rl
 from atp_lite.sft import SFTSettings, train_sft
 from atp_lite.views import thought_table, thought_text
+from atp_lite.views.measure import identity
+from atp_lite.views.tables import unread_text
 
 Config = Annotated[Path | None, tyro.conf.arg(help="YAML file with any of the settings below")]
 
@@ -175,7 +177,12 @@ class Solve:
     def run(self) -> int:
         problem = read_expression(self.expression)
         planner = Planner.from_pretrained(self.checkpoint)
-        print(thought_text(thought_table(planner, planner.reason([problem]))))
+        trace = planner.reason([problem])
+        if planner.model.decoder is None and planner.model.config.max_latents:  # a rival that has none
+            counts = {"n_latents": int(trace.n_latents[0]), "n_answer_tokens": int(trace.n_answer_tokens[0])}
+            print(unread_text(identity(trace, 0) | counts))
+        else:
+            print(thought_text(thought_table(planner, trace)))
         return 0
 
 

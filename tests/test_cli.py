@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from atp_lite.baselines import METHODS
 from atp_lite.cli import main
 from atp_lite.commands import SFT, Data
 from atp_lite.config import read_config
@@ -134,3 +135,13 @@ def test_interrupted_run_is_saved_and_goes_on(tiny):
     assert main([*finish, "--settings.seed", "1"]) == 2, "another seed is not the same run"
     assert main(finish) == 0
     assert json.loads((tiny / "run" / "state" / "progress.json").read_text())["step"] == 602
+
+
+def test_solve_answers_with_a_rival_whose_thoughts_nobody_can_read(tmp_path, capsys):
+    small = Planner.toy(ModelSettings(hidden_size=16, layers=1, heads=2, intermediate_size=32))
+    METHODS["coconut"].start(small, 3).save_pretrained(tmp_path)
+    assert main(["solve", "(3+4)*2", "--checkpoint", str(tmp_path)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "(3+4)*2"
+    assert lines[1] == "  3 latents; there is no decoder, so nobody can read them"
+    assert lines[2].startswith("Answer: ") and "answer token" in lines[2]

@@ -24,6 +24,21 @@ def thought_text(table: Mapping) -> str:
     return "\n".join([*lines, f"{_verdict(table)} {_cost(table)}"])
 
 
+def unread_text(facts: Mapping) -> str:
+    """The same for a planner without a decoder, whose thoughts nobody can read.
+
+    Args:
+        facts: what `identity` returns, with n_latents and n_answer_tokens.
+    """
+    return "\n".join(
+        [
+            facts["question"],
+            f"  {_number(facts['n_latents'], 'latent')}; there is no decoder, so nobody can read them",
+            f"{_verdict(facts)} ({_number(facts['n_answer_tokens'], 'answer token')})",
+        ]
+    )
+
+
 def thought_html(table: Mapping) -> str:
     """The same as HTML: the question, a table, the answer."""
     rows = _cells(table)
@@ -98,9 +113,12 @@ def _verdict(table: Mapping) -> str:
 
 
 def _cost(table: Mapping) -> str:
-    latents, tokens = table["n_latents"], table["n_answer_tokens"]
-    counts = f"{latents} latent{'' if latents == 1 else 's'}, {tokens} answer token{'' if tokens == 1 else 's'}"
+    counts = f"{_number(table['n_latents'], 'latent')}, {_number(table['n_answer_tokens'], 'answer token')}"
     return f"({counts}; coherence {100 * table['coherence']:.0f} %)"
+
+
+def _number(count: int, noun: str) -> str:
+    return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
 def _interval(estimate: Mapping | None) -> str:
