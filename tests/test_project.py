@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 # The house order. A module may import from lower floors, and from its own so long as there is no circle.
 FLOORS = (
-    {"problems", "checkpoint", "config", "distributed", "doctor"},
+    {"problems", "checkpoint", "config", "distributed", "doctor", "profile"},
     {"tokens"},
     {"coherence", "model"},
     {"planner"},
