@@ -20,7 +20,7 @@ export TOKENIZERS_PARALLELISM := false
 export HF_HUB_DISABLE_TELEMETRY := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help lab tour test test-unit test-notebooks lint checkpoints lock clean
+.PHONY: help lab tour test test-unit test-notebooks test-browser screenshots lint checkpoints lock clean
 
 help:  ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-16s %s\n", $$1, $$2}'
@@ -53,6 +53,12 @@ test-notebooks: $(STAMP)  ## run every notebook again and compare each cell with
 	@[ -n "$(NOTEBOOKS)" ] || { echo "There are no notebooks in notebooks/, so nothing was compared." >&2; exit 1; }
 	$(ONE_THREAD) $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --nbval --nbval-current-env \
 		--nbval-cell-timeout 300 --nbval-sanitize-with tests/nbval_sanitize.cfg $(ARGS) $(NOTEBOOKS)
+
+test-browser: $(STAMP)  ## the explorers in a real browser; needs chromium (apt-get install chromium)
+	$(ONE_THREAD) $(BIN)/python -m pytest -m browser $(ARGS) tests/test_browser.py
+
+screenshots: $(STAMP)  ## the pictures of the explorers in docs/img; needs chromium
+	$(ONE_THREAD) $(BIN)/python -m tools.screenshots
 
 lint: $(STAMP)  ## ruff on package, tests and notebooks
 	$(BIN)/ruff check .

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from atp_lite.evaluate import EvalSettings, Evaluation, evaluate
 from atp_lite.planner import Planner
 from atp_lite.problems import Problem, data_hash, label_errors
 from atp_lite.recipes import PARENTS, SETTINGS, regime_data, train
+from atp_lite.views.microscope import journey, write_journey
 
 BUNDLED = {
     "cot": ("clean", "cot"),
@@ -18,8 +20,14 @@ BUNDLED = {
     "atp-rl": ("clean", "grpo"),
     "atp-sft-noisy": ("noisy", "atp-sft"),
     "atp-rl-noisy": ("noisy", "grpo"),
+    "coconut": ("clean", "coconut"),
+    "sim-cot": ("clean", "sim-cot"),
 }
 """Name of the checkpoint -> the regime of its labels and the recipe that ends in it."""
+
+
+KEPT_EVERY = 25
+"""Iterations between the stops of the bundled journey."""
 
 
 def train_recipe(recipe: str, seed: int, data: dict[str, list[Problem]], runs: Path) -> Path:
@@ -50,9 +58,20 @@ def measure(planner: Planner, test: list[Problem], draws: bool = True) -> tuple[
     return report, result
 
 
-def make_checkpoints(out: Path, runs: Path, seed: int = 0) -> None:
-    """Train, measure and write every bundled checkpoint with its card (`card.json` and `README.md`)."""
+def make_checkpoints(out: Path, runs: Path, seed: int = 0, only: Sequence[str] = ()) -> None:
+    """Train, measure and write the bundled checkpoints with their cards (`card.json` and `README.md`).
+
+    only: their names; none makes all.
+
+    Raises:
+        ValueError: no checkpoint of that name is bundled.
+    """
+    for name in only:
+        if name not in BUNDLED:
+            raise ValueError(f"no bundled checkpoint is called {name!r}: choose from {', '.join(BUNDLED)}")
     for name, (regime, recipe) in BUNDLED.items():
+        if only and name not in only:
+            continue
         data = regime_data(regime)
         last = train_recipe(recipe, seed, data, runs / f"{regime}-{seed}")
         planner = Planner.from_pretrained(last)
@@ -77,6 +96,21 @@ def make_checkpoints(out: Path, runs: Path, seed: int = 0) -> None:
         (out / name / "card.json").write_text(json.dumps(card, indent=1) + "\n")
         (out / name / "README.md").write_text(_card_text(card, result))
         print(f"{out / name}: accuracy {result.accuracy.percent()} %")
+
+
+def make_journey(path: Path, runs: Path, seed: int = 0) -> None:
+    """Repeat the run that ends in `atp-rl-noisy` with checkpoints kept on the way, and write what the microscope shows.
+
+    Followed are the first validation problems of three and of four steps, whatever becomes of them.
+    """
+    data = regime_data("noisy")
+    start = Planner.from_pretrained(train_recipe("atp-sft", seed, data, runs / f"noisy-{seed}"))
+    settings = replace(SETTINGS["grpo"], seed=seed, keep_every=KEPT_EVERY)
+    folder = runs / f"noisy-{seed}" / "journey"
+    train(start, settings, data, folder)
+    followed = [p for n in (3, 4) for p in [p for p in data["validation"] if len(p.steps) == n][:3]]
+    write_journey(path, journey(folder, followed, data["validation"][:300]))
+    print(f"{path}: {len(followed)} problems followed through {settings.iterations} iterations")
 
 
 def _card_text(card: dict, result: Evaluation) -> str:

@@ -9,7 +9,7 @@ import json
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import transformers
 import tyro
@@ -30,7 +30,7 @@ from atp_lite.problems import (
     read_jsonl,
     write_jsonl,
 )
-from atp_lite.recipes import CHECKPOINTS, GRPO, LATENT
+from atp_lite.recipes import CHECKPOINTS, GRPO, JOURNEY, LATENT
 from atp_lite.rl import RLSettings, train_rl
 from atp_lite.sft import SFTSettings, train_sft
 from atp_lite.views import thought_table, thought_text
@@ -192,6 +192,10 @@ class Explore:
 
     checkpoint: Path = CHECKPOINTS / "atp-rl"
     """Folder of the checkpoint."""
+    beside: Path | None = None
+    """Checkpoint whose trajectories stand beside, such as what this one was trained from."""
+    rl_run: Path | None = None
+    """Folder of an RL run with kept checkpoints (rl --settings.keep-every); none shows a bundled run."""
     port: int = 8866
     """Port on 127.0.0.1."""
     browser: bool = True
@@ -200,7 +204,7 @@ class Explore:
     def run(self) -> int:
         from atp_lite.views.serve import serve
 
-        return serve(self.checkpoint, self.port, self.browser)
+        return serve(self.checkpoint, self.port, self.browser, self.beside, self.rl_run)
 
 
 @dataclass(frozen=True)
@@ -209,19 +213,24 @@ class ExportExplorer:
 
     out: Annotated[Path, tyro.conf.Positional]
     """The file to write, such as explorer.html."""
+    explorer: Literal["debugger", "coherence", "trajectories", "space", "microscope", "race"] = "debugger"
+    """Which one."""
     checkpoint: Path = CHECKPOINTS / "atp-rl"
     """Folder of the checkpoint."""
+    beside: Path | None = None
+    """Checkpoint whose trajectories stand beside; a bundled RL checkpoint has the one it was trained from."""
+    rl_run: Path | None = None
+    """Folder of an RL run with kept checkpoints, for the microscope; none takes a bundled run."""
     problems: int = 60
-    """Test problems that the axes are fitted on."""
+    """Test problems that axes are fitted on."""
     shown: int = 4
     """Of these, and one worked example, how many can be looked at."""
 
     def run(self) -> int:
-        from atp_lite.views.export import export_debugger
+        from atp_lite.views.export.bundled import export_bundled
 
-        problems = generate(ArithmeticSettings(), "test")[: self.problems]
-        example = read_expression("(3+4)*(9-2)")
-        page = export_debugger(self.out, Planner.from_pretrained(self.checkpoint), [example, *problems], self.shown)
+        made = [read_expression("(3+4)*(9-2)"), *generate(ArithmeticSettings(), "test")[: self.problems]]
+        page = export_bundled(self.out, self.explorer, self.checkpoint, made, self.shown, self.beside, self.rl_run)
         print(f"{page} ({page.stat().st_size / 1e6:.1f} MB): open it in a browser, no network needed")
         return 0
 
@@ -244,17 +253,23 @@ class Tour:
 
 @dataclass(frozen=True)
 class Checkpoints:
-    """Train the bundled checkpoints anew, with their cards (about an hour on one thread)."""
+    """Train the bundled checkpoints and the run of the RL microscope anew (about an hour on one thread)."""
 
     out: Path = CHECKPOINTS
-    """Folder to write them to."""
+    """Folder to write checkpoints to, each with its card."""
     runs: Path = Path("runs/evidence")
     """Folder of the training runs; what is finished there is not trained again."""
+    only: tuple[str, ...] = ()
+    """Only these, by name; `journey` is the run of the microscope. None makes all."""
 
     def run(self) -> int:
-        from atp_lite.bundle import make_checkpoints
+        from atp_lite.bundle import make_checkpoints, make_journey
 
-        make_checkpoints(self.out, self.runs)
+        checkpoints = [name for name in self.only if name != "journey"]
+        if checkpoints or not self.only:
+            make_checkpoints(self.out, self.runs, only=checkpoints)
+        if "journey" in self.only or not self.only:
+            make_journey(JOURNEY if self.out == CHECKPOINTS else self.out / JOURNEY.name, self.runs)
         return 0
 
 

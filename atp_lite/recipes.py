@@ -105,3 +105,6 @@ def train(
 
 CHECKPOINTS = Path(__file__).parents[1] / "data" / "checkpoints"
 """The bundled checkpoints."""
+
+JOURNEY = Path(__file__).parents[1] / "data" / "rl-run" / "journey.json"
+"""What the RL microscope shows of the run that ended in the checkpoint `atp-rl-noisy`."""

@@ -3,18 +3,21 @@
 import json
 import re
 from dataclasses import replace
+from pathlib import Path
 
 import nbformat
 import plotly.graph_objects as go
 import pytest
 import torch
 from plotly.callbacks import Points
+from plotly.offline import get_plotlyjs
 
 from atp_lite.planner import ModelSettings, Planner
 from atp_lite.problems import generate, read_expression
 from atp_lite.recipes import CHECKPOINTS, REGIMES
 from atp_lite.rl import RLSettings, train_rl
 from atp_lite.views import fit_projection
+from atp_lite.views.beside import JOURNEY, bundled_rivals, bundled_start
 from atp_lite.views.explorers import (
     CoherenceExplorer,
     Explorers,
@@ -25,8 +28,18 @@ from atp_lite.views.explorers import (
     TrajectoryExplorer,
     explore,
 )
-from atp_lite.views.export import Control, export_debugger, export_grid, export_space
-from atp_lite.views.microscope import kept_checkpoints, verdicts
+from atp_lite.views.export import (
+    Control,
+    export_coherence,
+    export_debugger,
+    export_grid,
+    export_microscope,
+    export_race,
+    export_space,
+    export_trajectories,
+)
+from atp_lite.views.export.bundled import export_bundled
+from atp_lite.views.microscope import journey, kept_checkpoints, read_journey, verdicts, write_journey
 from atp_lite.views.moves import (
     Move,
     Thought,
@@ -303,7 +316,7 @@ def test_two_planners_on_the_same_axes(planner, problems):
 
 def test_a_picture_that_shows_little_says_so(planner, problems):
     explorer = TrajectoryExplorer({"RL": planner}, problems)
-    share = sum(explorer.axes["principal"].explained[:2])
+    share = sum(explorer.seen.axes["principal"].explained[:2])
     assert (f"only {100 * share:.0f} %" in explorer.message.value) == (share < 0.5)
     with pytest.raises(ValueError, match="give one, or two"):
         TrajectoryExplorer({}, problems)
@@ -418,34 +431,113 @@ def test_the_space_page_offers_pairs_that_need_as_many_steps(planner, problems, 
         export_space(tmp_path / "page.html", {"RL": planner}, problems[:1])
 
 
+def test_the_coherence_page_shows_the_trajectories_that_were_drawn(planner, problems, tmp_path):
+    page = export_coherence(tmp_path / "page.html", planner, problems[:2], group_size=3, sigma=0.8, seed=4)
+    data, store = parts_of(page.read_text())
+    assert data["sizes"] == [2, 3]
+    draws = torch.Generator().manual_seed(4)
+    groups = [measure_group(sample_group(planner, p, 3, 0.8, draws)) for p in problems[:2]]
+    status, small, graph, reward = (store[i] for i in data["states"][1 * 3 + 2])
+    row = groups[1]["rows"][2]
+    assert f"trajectory 3 answers {row['answer']}" in status["html"]
+    assert "3 trajectories of" in small["title"] and graph["title"]
+    assert f"{row['reward']['total']:.2f}" in reward["html"]
+    with pytest.raises(ValueError, match="needs problems to show"):
+        export_coherence(tmp_path / "no.html", planner, [])
+
+
+def test_the_trajectories_page_shows_what_the_explorer_shows(planner, problems, tmp_path):
+    planners = {"SFT": Planner.from_pretrained(CHECKPOINTS / "atp-sft"), "RL": planner}
+    data, store = parts_of(export_trajectories(tmp_path / "page.html", planners, problems).read_text())
+    assert data["sizes"] == [4, 5, 4]
+    live = TrajectoryExplorer(planners, problems)
+    live.view.value, live.colour.value, live.upto.value = "random directions (control)", "result", 2
+    state = data["states"][2 * 20 + 2 * 4 + 1]
+    for part, name in zip(state[1:], planners, strict=True):
+        shown = live.figures[name].figure
+        assert store[part]["title"].startswith(f"{name}: ")
+        assert store[part]["data"][0]["x"] == list(shown.data[0].x)
+
+
+def test_the_race_and_the_microscope_as_pages(planner, problems, run, tmp_path):
+    data, store = parts_of(export_race(tmp_path / "race.html", {"RL": planner}, problems[:3]).read_text())
+    assert len(data["states"]) == 3 and FORTY_NINE in data["labels"][0][0] and "49 (right)" in store[0]["html"]
+    found = journey(run, problems[:2], problems)
+    data, store = parts_of(export_microscope(tmp_path / "run.html", found).read_text())
+    assert data["labels"] == [["0", "2", "4"]]
+    assert store[data["states"][2][1]]["title"] == "The run, at iteration 4"
+    with pytest.raises(ValueError, match="a race needs planners"):
+        export_race(tmp_path / "no.html", {}, problems[:1])
+
+
+@pytest.mark.parametrize("explorer", ["coherence", "trajectories", "space", "microscope", "race"])
+def test_every_explorer_of_a_bundled_checkpoint_can_be_exported(explorer, problems, tmp_path):
+    page = export_bundled(tmp_path / "page.html", explorer, CHECKPOINTS / "atp-rl", problems, 2)
+    data, store = parts_of(page.read_text())
+    assert data["states"] and store and "https://" not in page.read_text().replace(get_plotlyjs(), "")
+
+
+def test_an_unknown_explorer_is_named_with_the_known_ones(problems, tmp_path):
+    with pytest.raises(ValueError, match="explorer 'film': choose debugger"):
+        export_bundled(tmp_path / "page.html", "film", CHECKPOINTS / "atp-rl", problems)
+
+
 # --- together ---
 
+NAMES = ("debugger", "coherence", "trajectories", "space", "RL microscope", "race")
 
-def test_tabs_are_made_when_they_are_opened(planner, problems):
-    page = Explorers(planner, problems, "RL")
+
+def test_tabs_are_made_when_they_are_opened():
+    page = explore()
     kinds = [type(child).__name__ for child in page.tabs.children]
-    assert kinds == ["LatentDebugger", "Label", "Label", "Label"]
-    for index in range(4):
+    assert kinds == ["LatentDebugger", *["Label"] * 5] and page.tabs.titles == NAMES
+    for index in range(6):
         page.tabs.selected_index = index
-    kinds = [type(child).__name__ for child in page.tabs.children]
-    assert kinds == ["LatentDebugger", "CoherenceExplorer", "TrajectoryExplorer", "SpaceExplorer"]
-    assert page.tabs.titles == ("debugger", "coherence", "trajectories", "space")
+    debugger, coherence, trajectories, space, microscope, race = page.tabs.children
+    assert isinstance(debugger, LatentDebugger) and isinstance(coherence, CoherenceExplorer)
+    assert list(trajectories.figures) == ["atp-sft", "atp-rl"], "side by side with what it was trained from"
+    assert list(space.planners) == ["atp-rl", "sim-cot"]
+    assert microscope.found["stops"] == list(range(0, 251, 25))
+    assert list(race.planners) == ["cot", "coconut", "sim-cot", "atp-rl"]
+
+
+def test_what_stands_beside_a_checkpoint():
+    assert bundled_start(CHECKPOINTS / "atp-rl-noisy") == CHECKPOINTS / "atp-sft-noisy"
+    assert bundled_start(CHECKPOINTS / "atp-sft") is None
+    assert bundled_start(Path("runs/mine/atp-rl")) is None, "only what is bundled has a bundled start"
+    assert list(bundled_rivals(CHECKPOINTS / "cot")) == ["coconut", "sim-cot"]
+
+
+def test_without_a_run_the_microscope_says_how_to_make_one(planner, problems):
+    page = Explorers(planner, problems)
+    page.tabs.selected_index = NAMES.index("RL microscope")
+    assert "--settings.keep-every" in page.tabs.children[4].value
+    page.tabs.selected_index = NAMES.index("race")
+    assert list(page.tabs.children[5].planners) == ["this planner"]
+
+
+def test_a_run_of_ones_own_is_looked_at(run):
+    page = explore(CHECKPOINTS / "atp-rl", run=run)
+    page.tabs.selected_index = NAMES.index("RL microscope")
+    assert page.tabs.children[4].found["stops"] == [0, 2, 4]
 
 
 def test_a_checkpoint_that_cannot_be_explored_gets_a_message_and_no_traceback(tmp_path):
     assert "is not a planner" in explore(tmp_path / "nothing").value
+    assert "no kept checkpoints" in explore(run=tmp_path).value
     words = explore(CHECKPOINTS / "cot")
-    for index in range(4):
+    for index in range(6):
         words.tabs.selected_index = index
-        if words.tabs.titles[index] != "coherence":  # steps in words can be coherent too
+        if words.tabs.titles[index] in ("debugger", "trajectories"):  # written steps can be coherent, and race
             assert "⚠" in words.tabs.children[index].value, words.tabs.titles[index]
     assert isinstance(words.tabs.children[1], CoherenceExplorer)
 
 
 def test_the_page_that_is_served_is_this_computers_and_fetches_nothing(tmp_path):
-    notebook = page_notebook(CHECKPOINTS / "it's")
+    notebook = page_notebook(CHECKPOINTS / "it's", run=Path("a b"))
     nbformat.validate(nbformat.from_dict(notebook))
     compile(notebook["cells"][0]["source"], "cell", "exec")
+    assert "it's" in notebook["cells"][0]["source"] and "run='a b')" in notebook["cells"][0]["source"]
     offline_template(tmp_path)
     template = (tmp_path / "voila/templates/offline/index.html.j2").read_text()
     assert "https://" not in template and "rendered_cells" in template
@@ -479,7 +571,7 @@ def test_a_run_keeps_what_it_is_asked_to_keep(run):
 
 
 def test_the_microscope_moves_along_the_run(run, problems):
-    microscope = RLMicroscope(run, problems[:2], problems)
+    microscope = RLMicroscope(journey(run, problems[:2], problems))
     assert [label for label, _ in microscope.stop.options] == ["iteration 0", "iteration 2", "iteration 4"]
     assert "iteration 4" in microscope.curves.title.value
     assert {shape.x0 for shape in microscope.curves.figure.layout.shapes} == {4}
@@ -496,7 +588,28 @@ def test_the_microscope_moves_along_the_run(run, problems):
 
 def test_a_run_that_kept_nothing_says_how_to_keep(tmp_path, problems):
     with pytest.raises(FileNotFoundError, match="no kept checkpoints: run atp-lite rl with --settings.keep-every"):
-        RLMicroscope(tmp_path, problems)
+        journey(tmp_path, problems)
+
+
+def test_a_journey_can_be_kept_and_read_again(run, problems, tmp_path):
+    found = journey(run, problems[:2], problems)
+    write_journey(tmp_path / "deep" / "journey.json", found)
+    assert read_journey(tmp_path / "deep" / "journey.json") == json.loads(json.dumps(found))
+    (tmp_path / "other.json").write_text('{"stops": []}')
+    with pytest.raises(ValueError, match="holds no journey, it lacks curves, explained, thoughts"):
+        read_journey(tmp_path / "other.json")
+    (tmp_path / "text").write_text("nothing")
+    with pytest.raises(ValueError, match="is not JSON"):
+        read_journey(tmp_path / "text")
+
+
+def test_the_bundled_journey_is_that_of_the_bundled_checkpoint():
+    found = read_journey(JOURNEY)
+    planner = Planner.from_pretrained(CHECKPOINTS / "atp-rl-noisy")
+    for row in found["thoughts"][-1]:
+        trace = planner.reason([read_expression(row["question"])])
+        assert trace.answers[0] == row["answer"]
+        assert list(trace.steps[0]) == [latent["text"] for latent in row["latents"]]
 
 
 # --- a race ---

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -15,6 +16,7 @@ from atp_lite.problems import Problem
 from atp_lite.views.measure import curves
 from atp_lite.views.palette import BLUE, COLOURS, GREY, INK, ORANGE, SYMBOLS, finish, percent, plain
 from atp_lite.views.projection import fit_projection, trajectories
+from atp_lite.views.tables import html_table
 
 CURVES = {
     "reward": ("mean reward", 1),
@@ -69,6 +71,33 @@ def journey(folder: str | os.PathLike[str], problems: Sequence[Problem], axes_fr
         "explained": list(projection.explained),
         "thoughts": thoughts,
     }
+
+
+def write_journey(path: str | os.PathLike[str], found: Mapping) -> None:
+    """Keep a journey as JSON, whole or not at all: it can be looked at without the run."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fresh = path.with_name(f".{path.name}.new")
+    fresh.write_text(json.dumps(found, separators=(",", ":")) + "\n", encoding="utf-8")
+    fresh.replace(path)
+
+
+def read_journey(path: str | os.PathLike[str]) -> dict:
+    """What `write_journey` kept.
+
+    Raises:
+        ValueError: the file holds no journey.
+        FileNotFoundError: there is no such file.
+    """
+    try:
+        found = json.loads(Path(path).read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{path} is not JSON ({error}): give a file of write_journey") from error
+    missing = {"curves", "stops", "explained", "thoughts"} - set(found if isinstance(found, dict) else ())
+    if missing:
+        lacks = ", ".join(sorted(missing))
+        raise ValueError(f"{path} holds no journey, it lacks {lacks}: give a file of write_journey")
+    return found
 
 
 def curves_figure(found: Mapping, stop: int) -> go.Figure:
@@ -143,3 +172,15 @@ def verdicts(found: Mapping, stop: int) -> list[dict]:
     return rows
 
 
+def verdicts_html(found: Mapping, stop: int) -> str:
+    """`verdicts` as a table; text is escaped."""
+    rows = [
+        [entry["question"], entry["reference"], *(_said(entry[side]) for side in ("start", "now"))]
+        for entry in verdicts(found, stop)
+    ]
+    return html_table(["question", "is", "at the start", "now"], rows)
+
+
+def _said(side: dict) -> str:
+    mark = {True: "right", False: "wrong"}.get(side["correct"], "not checked")
+    return f"{side['answer'] or '(nothing)'}, {mark}: {'; '.join(side['steps'])}"

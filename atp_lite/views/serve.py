@@ -12,15 +12,18 @@ from pathlib import Path
 from jupyter_core.paths import jupyter_path
 
 from atp_lite.planner import Planner
+from atp_lite.views.microscope import kept_checkpoints
 
 ADDRESS = "127.0.0.1"
 
 
-def page_notebook(checkpoint: Path) -> dict:
-    """The notebook that Voila turns into the page: one cell, and no text of ours but the checkpoint's path, quoted."""
+def page_notebook(checkpoint: Path, beside: Path | None = None, run: Path | None = None) -> dict:
+    """The notebook that Voila turns into the page: one cell, and no text of ours but the paths, quoted."""
+    given = {"checkpoint": checkpoint, "beside": beside, "run": run}
+    arguments = ", ".join(f"{name}={str(path)!r}" for name, path in given.items() if path is not None)
     source = (
         "import torch\n\nfrom atp_lite.views.explorers import explore\n\n"
-        f"torch.set_num_threads(1)\nexplore({str(checkpoint)!r})"
+        f"torch.set_num_threads(1)\nexplore({arguments})"
     )
     cell = {"cell_type": "code", "id": "explore", "metadata": {}, "source": source}
     cell |= {"execution_count": None, "outputs": []}
@@ -42,17 +45,27 @@ def offline_template(folder: Path) -> None:
     (template / "conf.json").write_text(json.dumps({"base_template": "lab"}), encoding="utf-8")
 
 
-def serve(checkpoint: str | os.PathLike[str], port: int = 8866, browser: bool = True) -> int:
-    """Serve the explorers of a checkpoint until Ctrl-C; the exit status of Voila.
+def serve(
+    checkpoint: str | os.PathLike[str],
+    port: int = 8866,
+    browser: bool = True,
+    beside: Path | None = None,
+    run: Path | None = None,
+) -> int:
+    """Serve the explorers of a checkpoint until Ctrl-C; the exit status of Voila. The rest as in `explore`.
 
     Raises:
-        FileNotFoundError: there is no such checkpoint.
+        FileNotFoundError: there is no such checkpoint, or the run kept none.
     """
     checkpoint = Path(checkpoint).resolve()
-    Planner.from_pretrained(checkpoint)  # fails here, with words, and not inside the page
+    beside, run = (path.resolve() if path else None for path in (beside, run))
+    for folder in filter(None, (checkpoint, beside)):
+        Planner.from_pretrained(folder)  # fails here, with words, and not inside the page
+    if run:
+        kept_checkpoints(run)
     with tempfile.TemporaryDirectory() as folder:
         notebook = Path(folder) / "explorers.ipynb"
-        notebook.write_text(json.dumps(page_notebook(checkpoint)), encoding="utf-8")
+        notebook.write_text(json.dumps(page_notebook(checkpoint, beside, run)), encoding="utf-8")
         offline_template(Path(folder))
         paths = os.pathsep.join(filter(None, [folder, os.environ.get("JUPYTER_PATH")]))
         command = [sys.executable, "-m", "voila", str(notebook), f"--port={port}", f"--Voila.ip={ADDRESS}"]

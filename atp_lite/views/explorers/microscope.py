@@ -2,32 +2,24 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Sequence
+from collections.abc import Mapping
 
 import ipywidgets as widgets
 
-from atp_lite.problems import Problem
 from atp_lite.views.explorers.base import Explorer, Message, Panel, guarded, halves, heading, row
-from atp_lite.views.microscope import curves_figure, journey, journey_figure, verdicts
-from atp_lite.views.tables import html_table
+from atp_lite.views.microscope import curves_figure, journey_figure, verdicts_html
 
 
 class RLMicroscope(Explorer):
     """Curves of an RL run with a cursor, and the thoughts about some problems at the cursor beside those at the start.
 
     Args:
-        folder: of the run, trained with `RLSettings.keep_every`.
-        problems: to follow, a few. axes_from: more problems, for the axes only.
-
-    Raises:
-        FileNotFoundError: the run kept no checkpoints.
+        found: a run and what became of its thoughts: `journey(folder, problems)` of a run with kept checkpoints, or
+            `read_journey(file)`.
     """
 
-    def __init__(
-        self, folder: str | os.PathLike[str], problems: Sequence[Problem], axes_from: Sequence[Problem] = ()
-    ) -> None:
-        self.found = journey(folder, problems, axes_from)
+    def __init__(self, found: Mapping) -> None:
+        self.found = found
         self.message, self.busy = Message(), widgets.Label()
         stops = [(f"iteration {stop}", i) for i, stop in enumerate(self.found["stops"])]
         self.stop = widgets.SelectionSlider(
@@ -47,11 +39,7 @@ class RLMicroscope(Explorer):
         self._tell()
 
     def _tell(self) -> None:
-        rows = [
-            [entry["question"], entry["reference"], *(_said(entry[side]) for side in ("start", "now"))]
-            for entry in verdicts(self.found, self.stop.value)
-        ]
-        self.table.value = html_table(["question", "is", "at the start", "now"], rows)
+        self.table.value = verdicts_html(self.found, self.stop.value)
 
     def _layout(self) -> list[widgets.Widget]:
         title = heading(
@@ -59,8 +47,3 @@ class RLMicroscope(Explorer):
             "Move along the run. Did reward and coherence rise together, and did the thoughts move where they had to?",
         )
         return [title, row(self.stop, self.busy), self.message, self.curves, halves(self.thoughts, self.table)]
-
-
-def _said(side: dict) -> str:
-    mark = {True: "right", False: "wrong"}.get(side["correct"], "not checked")
-    return f"{side['answer'] or '(nothing)'}, {mark}: {'; '.join(side['steps'])}"

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 import ipywidgets as widgets
 
 from atp_lite.planner import Planner
 from atp_lite.problems import ArithmeticSettings, Problem, generate, read_expression
 from atp_lite.recipes import CHECKPOINTS
+from atp_lite.views.beside import JOURNEY, bundled_rivals, bundled_start
 from atp_lite.views.explorers.base import Explorer, Message
 from atp_lite.views.explorers.coherence import CoherenceExplorer
 from atp_lite.views.explorers.debugger import LatentDebugger
+from atp_lite.views.explorers.microscope import RLMicroscope
+from atp_lite.views.explorers.race import Race
 from atp_lite.views.explorers.space import SpaceExplorer
 from atp_lite.views.explorers.trajectory import TrajectoryExplorer
+from atp_lite.views.microscope import journey, read_journey
 
 
 def some_problems() -> list[Problem]:
@@ -24,22 +29,46 @@ def some_problems() -> list[Problem]:
 
 
 class Explorers(Explorer):
-    """The latent thought debugger, coherence, trajectories and space quality of one planner, a tab each.
-
-    A tab is made when it is first opened.
+    """All six explorers around one planner, a tab each, made when it is first opened.
 
     Args:
-        planner: of a name that is shown.
-        problems: to choose from.
-        name: what the planner is called in legends.
+        planner: what is explored. problems: to choose from. name: what the planner is called in legends.
+        rivals: folders of checkpoints by name, for the race and the space (points beside clouds).
+        beside: folder of a checkpoint whose trajectories stand beside the planner's, such as what it was trained from.
+        journey: of an RL run, for the microscope; None shows how to make one.
     """
 
-    def __init__(self, planner: Planner, problems: Sequence[Problem], name: str = "this planner") -> None:
+    def __init__(
+        self,
+        planner: Planner,
+        problems: Sequence[Problem],
+        name: str = "this planner",
+        rivals: Mapping[str, Path] = MappingProxyType({}),
+        beside: Path | None = None,
+        journey: Mapping | None = None,
+    ) -> None:
+        def others(*names: str) -> dict[str, Planner]:
+            return {n: Planner.from_pretrained(folder) for n, folder in rivals.items() if n in names or not names}
+
+        def trajectories() -> widgets.Widget:
+            start = {beside.name: Planner.from_pretrained(beside)} if beside else {}
+            return TrajectoryExplorer(start | {name: planner}, problems)
+
+        def microscope() -> widgets.Widget:
+            if journey is None:
+                raise ValueError(
+                    "no reinforcement learning run was given: train one that keeps checkpoints, atp-lite rl "
+                    "--settings.keep-every 25 --out runs/rl, then atp-lite explore --rl-run runs/rl"
+                )
+            return RLMicroscope(journey)
+
         self.makers: dict[str, Callable[[], widgets.Widget]] = {
             "debugger": lambda: LatentDebugger(planner, problems),
             "coherence": lambda: CoherenceExplorer(planner, problems),
-            "trajectories": lambda: TrajectoryExplorer({name: planner}, problems),
-            "space": lambda: SpaceExplorer({name: planner}, problems),
+            "trajectories": trajectories,
+            "space": lambda: SpaceExplorer({name: planner} | others("sim-cot"), problems),
+            "RL microscope": microscope,
+            "race": lambda: Race(others() | {name: planner}, problems),
         }
         self.tabs = widgets.Tab([widgets.Label("one moment …") for _ in self.makers], titles=list(self.makers))
         self._open()
@@ -54,9 +83,26 @@ class Explorers(Explorer):
         self._fit_soon()  # a hidden figure had no width
 
 
-def explore(checkpoint: str | os.PathLike[str] = CHECKPOINTS / "atp-rl") -> widgets.Widget:
-    """All explorers of a checkpoint, to be shown in a notebook or a page; a message where there is no checkpoint."""
-    return _or_why_not(lambda: Explorers(Planner.from_pretrained(checkpoint), some_problems(), Path(checkpoint).name))
+def explore(
+    checkpoint: str | os.PathLike[str] = CHECKPOINTS / "atp-rl",
+    beside: str | os.PathLike[str] | None = None,
+    run: str | os.PathLike[str] | None = None,
+) -> widgets.Widget:
+    """All explorers of a checkpoint, to be shown in a notebook or a page; a message where there is no checkpoint.
+
+    Args:
+        checkpoint: its folder. beside: a checkpoint to compare trajectories with; a bundled RL checkpoint has the one
+            it was trained from. run: folder of an RL run with kept checkpoints; None shows a bundled one.
+    """
+    folder = Path(checkpoint)
+
+    def make() -> widgets.Widget:
+        planner, problems = Planner.from_pretrained(folder), some_problems()
+        start = Path(beside) if beside else bundled_start(folder)
+        found = read_journey(JOURNEY) if run is None else journey(run, problems[21:24], problems)
+        return Explorers(planner, problems, folder.name, bundled_rivals(folder), start, found)
+
+    return _or_why_not(make)
 
 
 def _or_why_not(make: Callable[[], widgets.Widget]) -> widgets.Widget:

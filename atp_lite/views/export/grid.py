@@ -1,7 +1,6 @@
-"""An explorer frozen into ONE HTML file: every state precomputed, no kernel, no network, plotly.js inside once.
+"""Controls and a function that renders one state -> ONE HTML file on which the controls switch between states.
 
-`export_grid` takes controls and a function that renders one state; the page switches between states. What states have
-in common is stored once. `export_debugger` and `export_space` are such pages.
+Every state is precomputed; what states have in common is stored once, and plotly.js stands in the page once.
 """
 
 from __future__ import annotations
@@ -10,21 +9,15 @@ import html
 import itertools
 import json
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 import plotly.graph_objects as go
 
-from atp_lite.planner import Planner
-from atp_lite.problems import Problem
 from atp_lite.views import page
-from atp_lite.views.changes import answer_figure, graph_figure, path_figure, reward_html, steps_html
-from atp_lite.views.moves import Move, compare_thoughts, measure_thought, rethink
 from atp_lite.views.palette import TEMPLATE, without_caption
-from atp_lite.views.projection import fit_projection
-from atp_lite.views.space import strip, strip_figure
 
 MOST_STATES = 2000
 """More would make a page that browsers open slowly."""
@@ -88,95 +81,6 @@ def export_grid(
         + f"<script type='application/json' id='store'>{_inert(parts)}</script><script>{SCRIPT}</script>"
     )
     return page.write_page(path, title, body, STYLE)
-
-
-def export_debugger(
-    path: str | os.PathLike[str], planner: Planner, problems: Sequence[Problem], shown: int = 4
-) -> Path:
-    """The latent thought debugger as a page: problem, step, and how far its latent is moved along an axis.
-
-    Args:
-        planner: with a decoder. problems: the axes are fitted on all of them; the first `shown` can be looked at.
-
-    Raises:
-        ValueError: no problem, or a planner whose thoughts cannot be read.
-    """
-    if not problems:
-        raise ValueError("the page needs problems to show: give some, such as a few test problems")
-    projection = fit_projection(planner.reason(problems), 2)
-    chosen = list(problems[:shown])
-    traces = [rethink(planner, problem) for problem in chosen]
-    before = [measure_thought(planner, trace, projection) for trace in traces]
-    longest = max(int(trace.n_latents[0]) for trace in traces)
-    amounts = [-4, -3, -2, -1, 0, 1, 2, 3, 4]
-    still = amounts.index(0)
-
-    def render(which: int, step: int, axis: int, amount: int) -> list[Part]:
-        trace, old = traces[which], before[which]
-        count = int(trace.n_latents[0])
-        t = min(step + 1, count)
-        note = "" if step < count else f"This problem is thought in {count} steps; step {count} is shown. "
-        new = old
-        if amount != still:
-            along = tuple(float(amounts[amount]) if k == axis else 0.0 for k in range(2))
-            moved = Move(along=along)(trace.latents[0, t - 1], projection)
-            new = measure_thought(planner, rethink(planner, chosen[which], {t: moved}), projection)
-        difference = compare_thoughts(old, new)
-        return [
-            f"<p role='status'><b>{html.escape(note + difference['summary'])}</b></p>",
-            steps_html(difference),
-            reward_html(old.reward, new.reward),
-            path_figure(old, new, t, projection),
-            answer_figure(old.chances, new.chances),
-            graph_figure(old, "original"),
-            graph_figure(new, "edited"),
-        ]
-
-    return export_grid(
-        path,
-        "Latent thought debugger",
-        "A small planner answers arithmetic questions by thinking in vectors. Pick a question and a step, then move "
-        "that step's vector along one of the two main directions of all thoughts. Everything after it is thought anew.",
-        [
-            Control("question", [problem.question for problem in chosen]),
-            Control("step", [str(t + 1) for t in range(longest)]),
-            Control("direction", ["axis 1", "axis 2"]),
-            Control("moved by, in standard deviations", [f"{a:+d}" if a else "0" for a in amounts], "slider", still),
-        ],
-        render,
-    )
-
-
-def export_space(path: str | os.PathLike[str], planners: Mapping[str, Planner], problems: Sequence[Problem]) -> Path:
-    """What stands between two thoughts, as a page: planner, and which two of the problems.
-
-    Raises:
-        ValueError: fewer than two problems that need the same number of steps.
-    """
-    traces = {name: planner.reason(problems) for name, planner in planners.items()}
-    pairs = [
-        (i, i + 1)
-        for i in range(len(problems) - 1)
-        if len(problems[i].steps) == len(problems[i + 1].steps)
-        and all(int(trace.n_latents[i]) and int(trace.n_latents[i + 1]) for trace in traces.values())
-    ]
-    if not pairs:
-        raise ValueError("no two neighbours among the problems need as many steps: give some that do")
-    names = list(planners)
-
-    def render(name: int, pair: int) -> list[Part]:
-        return [strip_figure(strip(planners[names[name]], traces[names[name]], pairs[pair], 1))]
-
-    return export_grid(
-        path,
-        "Between two thoughts",
-        "The decoder reads what stands on the straight line between the first thoughts of two problems.",
-        [
-            Control("planner", names),
-            Control("problems", [f"{problems[i].question} → {problems[j].question}" for i, j in pairs]),
-        ],
-        render,
-    )
 
 
 def _packed(part: Part) -> str:

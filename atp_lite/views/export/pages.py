@@ -1,0 +1,222 @@
+"""The explorers as pages: what can be set there, and what each state shows."""
+
+from __future__ import annotations
+
+import html
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import torch
+
+from atp_lite.planner import Planner
+from atp_lite.problems import Problem
+from atp_lite.views.changes import answer_figure, graph_figure, path_figure, reward_html, steps_html
+from atp_lite.views.export.grid import Control, Part, export_grid
+from atp_lite.views.groups import group_figure
+from atp_lite.views.microscope import curves_figure, journey_figure, verdicts_html
+from atp_lite.views.moves import Move, compare_thoughts, measure_group, measure_thought, rethink, sample_group
+from atp_lite.views.projection import fit_projection
+from atp_lite.views.race import race, race_html
+from atp_lite.views.space import kl_by_dimension, kl_figure, noise_accuracy, noise_figure, strip, strip_figure
+from atp_lite.views.thoughts import coherence_figure
+from atp_lite.views.wander import COLOURINGS, VIEWS, Wanderings
+
+
+def export_debugger(
+    path: str | os.PathLike[str], planner: Planner, problems: Sequence[Problem], shown: int = 4
+) -> Path:
+    """The latent thought debugger as a page: problem, step, and how far its latent is moved along an axis.
+
+    Args:
+        planner: with a decoder. problems: the axes are fitted on all of them; the first `shown` can be looked at.
+
+    Raises:
+        ValueError: no problem, or a planner whose thoughts cannot be read.
+    """
+    _some(problems)
+    projection = fit_projection(planner.reason(problems), 2)
+    chosen = list(problems[:shown])
+    traces = [rethink(planner, problem) for problem in chosen]
+    before = [measure_thought(planner, trace, projection) for trace in traces]
+    longest = max(int(trace.n_latents[0]) for trace in traces)
+    amounts = [-4, -3, -2, -1, 0, 1, 2, 3, 4]
+    still = amounts.index(0)
+
+    def render(which: int, step: int, axis: int, amount: int) -> list[Part]:
+        trace, old = traces[which], before[which]
+        count = int(trace.n_latents[0])
+        t = min(step + 1, count)
+        note = "" if step < count else f"This problem is thought in {count} steps; step {count} is shown. "
+        new = old
+        if amount != still:
+            along = tuple(float(amounts[amount]) if k == axis else 0.0 for k in range(2))
+            moved = Move(along=along)(trace.latents[0, t - 1], projection)
+            new = measure_thought(planner, rethink(planner, chosen[which], {t: moved}), projection)
+        difference = compare_thoughts(old, new)
+        return [
+            f"<p role='status'><b>{html.escape(note + difference['summary'])}</b></p>",
+            steps_html(difference),
+            reward_html(old.reward, new.reward),
+            path_figure(old, new, t, projection),
+            answer_figure(old.chances, new.chances),
+            graph_figure(old, "original"),
+            graph_figure(new, "edited"),
+        ]
+
+    return export_grid(
+        path,
+        "Latent thought debugger",
+        "A small planner answers arithmetic questions by thinking in vectors. Pick a question and a step, then move "
+        "that step's vector along one of the two main directions of all thoughts. Everything after it is thought anew.",
+        [
+            Control("question", [problem.question for problem in chosen]),
+            Control("step", [str(t + 1) for t in range(longest)]),
+            Control("direction", ["axis 1", "axis 2"]),
+            Control("moved by, in standard deviations", [f"{a:+d}" if a else "0" for a in amounts], "slider", still),
+        ],
+        render,
+    )
+
+
+def export_coherence(
+    path: str | os.PathLike[str],
+    planner: Planner,
+    problems: Sequence[Problem],
+    group_size: int = 8,
+    sigma: float = 0.5,
+    seed: int = 0,
+) -> Path:
+    """The coherence explorer as a page: problem, and which of its G sampled trajectories.
+
+    Raises:
+        ValueError: no problem, or a planner without a decoder.
+    """
+    _some(problems)
+    generator = torch.Generator().manual_seed(seed)
+    groups = [measure_group(sample_group(planner, p, group_size, sigma, generator)) for p in problems]
+
+    def render(which: int, i: int) -> list[Part]:
+        row = groups[which]["rows"][i]
+        shown = f"trajectory {i + 1} answers {row['answer'] or '(nothing)'}"
+        return [
+            f"<p role='status'><b>{html.escape(shown)}</b></p>",
+            group_figure(groups[which], i),
+            coherence_figure(row["graph"]),
+            reward_html(row["reward"], row["reward"]),
+        ]
+
+    return export_grid(
+        path,
+        "Coherence explorer",
+        f"A planner tries each question {group_size} times, with noise of size {sigma} in its latents. A decoded step "
+        "is coherent where its result is used by a later step or is the answer; the reward counts it.",
+        [
+            Control("question", [problem.question for problem in problems]),
+            Control("trajectory", [str(i + 1) for i in range(group_size)], "slider"),
+        ],
+        render,
+    )
+
+
+def export_trajectories(
+    path: str | os.PathLike[str], planners: Mapping[str, Planner], problems: Sequence[Problem]
+) -> Path:
+    """The trajectory explorer as a page: view, colour, and up to which step.
+
+    Raises:
+        ValueError: no planner or more than two, or too few latents to fit axes on.
+    """
+    seen = Wanderings(planners, problems)
+    views, colours = list(VIEWS), list(COLOURINGS)
+
+    def render(view: int, colour: int, upto: int) -> list[Part]:
+        warning = seen.warning(views[view]) or ""
+        figures = [seen.figure(n, views[view], COLOURINGS[colours[colour]], [0, 1], upto + 1, False) for n in planners]
+        return [f"<p role='status'>{html.escape(warning)}</p>", *figures]
+
+    return export_grid(
+        path,
+        "Trajectory explorer",
+        "Each point is a latent, each line the thoughts about one problem. Compare with the random directions before "
+        "you believe a pattern.",
+        [
+            Control("view", views),
+            Control("colour", colours),
+            Control("up to step", [str(t + 1) for t in range(seen.longest)], "slider", seen.longest - 1),
+        ],
+        render,
+    )
+
+
+def export_space(path: str | os.PathLike[str], planners: Mapping[str, Planner], problems: Sequence[Problem]) -> Path:
+    """The space quality view as a page: planner, and between the first thoughts of which two problems.
+
+    Raises:
+        ValueError: fewer than two problems that need the same number of steps.
+    """
+    planners = {name: planner for name, planner in planners.items() if planner.model.decoder is not None}
+    traces = {name: planner.reason(problems) for name, planner in planners.items()}
+    pairs = [
+        (i, i + 1)
+        for i in range(len(problems) - 1)
+        if len(problems[i].steps) == len(problems[i + 1].steps)
+        and all(int(trace.n_latents[i]) and int(trace.n_latents[i + 1]) for trace in traces.values())
+    ][:20]
+    if not pairs:
+        raise ValueError("no two neighbours among the problems need as many steps: give some that do")
+    names = list(planners)
+    noise = noise_figure(noise_accuracy(planners, problems))
+
+    clouds = [kl_figure(kl_by_dimension(trace)) for trace in traces.values() if trace.logvar.isfinite().all()]
+
+    def render(name: int, pair: int) -> list[Part]:
+        found = strip(planners[names[name]], traces[names[name]], pairs[pair], 1)
+        return [strip_figure(found), noise, *clouds[:1]]
+
+    return export_grid(
+        path,
+        "Space quality",
+        "A space is smooth where neighbours mean the same: the decoder reads what stands on the straight line between "
+        "the first thoughts of two problems, and noise in the latents does little harm.",
+        [
+            Control("planner", names),
+            Control("problems", [f"{problems[i].question} → {problems[j].question}" for i, j in pairs]),
+        ],
+        render,
+    )
+
+
+def export_microscope(path: str | os.PathLike[str], found: Mapping) -> Path:
+    """The RL microscope as a page: where in the run. found: what `journey` or `read_journey` gives."""
+    last = len(found["stops"]) - 1
+    return export_grid(
+        path,
+        "RL microscope",
+        "A planner that imitated partly wrong solutions practises on new questions, rewarded for right answers and "
+        "coherent steps. Move along the run.",
+        [Control("iteration", [str(stop) for stop in found["stops"]], "slider", last)],
+        lambda stop: [verdicts_html(found, stop), curves_figure(found, stop), journey_figure(found, stop)],
+    )
+
+
+def export_race(path: str | os.PathLike[str], planners: Mapping[str, Planner], problems: Sequence[Problem]) -> Path:
+    """The race as a page: which problem. Times are those of the computer that wrote the page.
+
+    Raises:
+        ValueError: no planner, or no problem.
+    """
+    _some(problems)
+    return export_grid(
+        path,
+        "Race",
+        "One question through several planners. Milliseconds are the median of five tries on the computer that wrote "
+        "this page; one question says nothing about accuracy.",
+        [Control("question", [problem.question for problem in problems])],
+        lambda which: [race_html(race(planners, problems[which]))],
+    )
+
+
+def _some(problems: Sequence[Problem]) -> None:
+    if not problems:
+        raise ValueError("the page needs problems to show: give some, such as a few test problems")

@@ -1,0 +1,98 @@
+"""Make the pictures of the explorers: `make screenshots` (needs chromium, see tools/browser.py).
+
+Each explorer is opened on the page of `atp-lite explore`, 1280 pixels wide, in the light theme, and used once.
+"""
+
+from __future__ import annotations
+
+import io
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from PIL import Image
+from playwright.sync_api import Page
+
+from tools.browser import explorers_page, launched
+
+FOLDER = Path(__file__).resolve().parents[1] / "docs" / "img"
+WIDTH = 1280
+MAX_BYTES = 200_000
+
+
+def debugger(page: Page) -> None:
+    page.get_by_role("button", name="swap it in").first.click()
+
+
+def coherence(page: Page) -> None:
+    field = visible(page, ".widget-text input").nth(1)
+    field.fill("3+4=8")
+    field.press("Enter")
+
+
+def trajectories(page: Page) -> None:
+    visible(page, "select").nth(1).select_option("operator")
+
+
+def space(page: Page) -> None:
+    """As it opens."""
+
+
+def microscope(page: Page) -> None:
+    """As it opens."""
+
+
+def race(page: Page) -> None:
+    """As it opens."""
+
+
+EXPLORERS: dict[str, tuple[str, str, Callable[[Page], None]]] = {
+    "debugger": ("debugger", "Latent thought debugger", debugger),
+    "coherence": ("coherence", "Coherence explorer", coherence),
+    "trajectories": ("trajectories", "Trajectory explorer", trajectories),
+    "space": ("space", "Space quality", space),
+    "microscope": ("RL microscope", "Where thoughts have gone", microscope),
+    "race": ("race", "milliseconds", race),
+}
+"""File name -> tab, a text that shows it is there, and what is done with it."""
+
+
+def visible(page: Page, selector: str):
+    return page.locator(f"{selector} >> visible=true")
+
+
+def save(raw: bytes, path: Path) -> None:
+    """PNG with a palette of 256 colours: screenshots of charts lose nothing that can be seen.
+
+    Raises:
+        ValueError: it is still too large.
+    """
+    picture = Image.open(io.BytesIO(raw)).convert("RGB").quantize(256, dither=Image.Dither.NONE)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    picture.save(path, optimize=True)
+    if path.stat().st_size > MAX_BYTES:
+        raise ValueError(f"{path} has {path.stat().st_size} bytes, more than {MAX_BYTES}: show less on it")
+
+
+def main() -> None:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        explorers_page(Path(folder) / "log") as address,
+        launched() as browser,
+    ):
+        page = browser.new_page(viewport={"width": WIDTH, "height": 1400}, color_scheme="light")
+        page.set_default_timeout(90_000)
+        page.goto(address)
+        for name, (tab, sign, use) in EXPLORERS.items():
+            page.get_by_role("tab", name=tab, exact=True).click()
+            visible(page, f"text={sign}").first.wait_for()
+            page.wait_for_timeout(3000)  # figures are fitted to the page after they are drawn
+            use(page)
+            page.wait_for_timeout(3000)
+            panel = page.locator(".widget-tab-contents, .jupyter-widget-tab-contents").first
+            save(panel.screenshot(), FOLDER / f"explorer-{name}.png")
+            print(FOLDER / f"explorer-{name}.png")
+
+
+if __name__ == "__main__":
+    main()
