@@ -11,7 +11,7 @@ import torch
 import transformers
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
-from atp_lite.model import LatentReasoner, ReasonerConfig, Trace
+from atp_lite.model import BackboneSettings, LatentReasoner, ReasonerConfig, Trace, latent_tokenizer
 from atp_lite.problems import Problem
 from atp_lite.tokens import Collator, arithmetic_tokenizer, split_language
 
@@ -87,6 +87,19 @@ class Planner:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             return cls(LatentReasoner(config), tokenizer)
+
+    @classmethod
+    def from_backbone(
+        cls, name_or_path: str | os.PathLike[str], settings: BackboneSettings | None = None
+    ) -> Planner:
+        """A pretrained causal LM, of the hub or of a folder, as a planner that has still to learn to think.
+
+        Raises:
+            OSError: it cannot be loaded; the message says what to do.
+        """
+        settings = BackboneSettings() if settings is None else settings
+        tokenizer = latent_tokenizer(name_or_path, settings.gguf_file)
+        return cls(LatentReasoner.from_backbone(name_or_path, settings, tokenizer), tokenizer)
 
     @classmethod
     def from_pretrained(cls, folder: str | os.PathLike[str]) -> Planner:

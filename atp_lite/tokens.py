@@ -168,6 +168,8 @@ class Collator:
         self.tokens_per_latent = tokens_per_latent
         self.start_id, self.latent_id, self.end_id = ids
         self.step_end = tuple(self._ids([STEP_END])[0])
+        first = tokenizer("1")["input_ids"][:1]  # what the tokenizer itself puts before a text
+        self.opening = tuple(first) if first == [tokenizer.bos_token_id] else ()
         self._text = lru_cache(maxsize=10_000)(self._read)
 
     def _ids(self, texts: Sequence[str]) -> list[list[int]]:
@@ -193,7 +195,7 @@ class Collator:
         texts = sorted({step for p in problems for step in p.steps})
         steps = dict(zip(texts, map(tuple, self._ids(texts)), strict=True)) if texts else {}
         return [
-            Encoded(p, (*question, self.start_id), tuple(steps[s] for s in p.steps), tuple(answer))
+            Encoded(p, (*self.opening, *question, self.start_id), tuple(steps[s] for s in p.steps), tuple(answer))
             for p, question, answer in zip(problems, questions, answers, strict=True)
         ]
 

@@ -22,7 +22,7 @@ from torch import Tensor
 
 from atp_lite.baselines.method import Method
 from atp_lite.distributed import every_row
-from atp_lite.model import Context, read
+from atp_lite.model import Context, read, to_logits
 from atp_lite.planner import Planner
 from atp_lite.tokens import Batch, Encoded
 
@@ -52,7 +52,7 @@ def _read_language(planner: Planner, batch: Batch, context: Context) -> tuple[Te
     model = planner.model
     inputs, written = batch.language[:, :-1], batch.language_mask[:, 1:].bool()
     _, states = read(model.backbone, model.embed(inputs), batch.language_mask[:, :-1], context, every_layer=True)
-    logits = model.backbone.get_output_embeddings()(states[-1][written])  # (N, V)
+    logits = to_logits(model.backbone, states[-1][written])  # (N, V)
     return torch.nn.functional.cross_entropy(logits, batch.language[:, 1:][written]), states
 
 

@@ -41,7 +41,8 @@ def compressed_embeddings(planner: Planner, rows: Sequence[Encoded]) -> tuple[Te
     groups = mask.reshape(len(rows), -1, collate.tokens_per_latent, 1)  # (B, T, r, 1)
     embeds = model.embed(ids).reshape(*groups.shape[:3], -1) * groups  # (B, T, r, d)
     held = groups.sum(2)  # (B, T, 1)
-    return embeds.sum(2) / held.clamp(min=1).sqrt(), held[..., 0] > 0
+    latents = embeds.sum(2) / held.clamp(min=1).sqrt() / model.config.latent_scale  # fed back, they are embeddings
+    return latents, held[..., 0] > 0
 
 
 def losses(

@@ -70,11 +70,21 @@ def read(
     last hidden states (B, n, d), or with `every_layer` those of the embeddings and every layer (L + 1, B, n, d).
 
     The context that was passed in must not be used again: its cache grows in place.
+
+    Raises:
+        ValueError: rows with holes are longer than the window of a model that looks back only so far. It counts the
+            holes, so a row would see less than it does alone.
     """
     full_mask = mask if context is None else torch.cat([context.mask, mask], dim=1)  # (B, S + n)
     if whole := bool(full_mask.all()):  # no holes anywhere: nothing to count, and no mask to build
         positions = torch.arange(full_mask.shape[1], device=mask.device)[None, -mask.shape[1] :]  # (1, n)
     else:
+        window = getattr(lm.config, "sliding_window", None)
+        if window is not None and full_mask.shape[1] > window:
+            raise ValueError(
+                f"a padded batch of {full_mask.shape[1]} positions does not fit into the window of {window} that "
+                f"{lm.config.model_type} looks back: leave out longer questions, or take them one at a time"
+            )
         positions = (full_mask.cumsum(1) - 1).clamp(min=0)[:, -mask.shape[1] :]  # (B, n)
     output = lm.base_model(
         inputs_embeds=embeds,
@@ -86,6 +96,16 @@ def read(
     )
     states = torch.stack(output.hidden_states) if every_layer else output.last_hidden_state
     return Context(output.past_key_values, full_mask), states
+
+
+def to_logits(lm: PreTrainedModel, hidden: Tensor) -> Tensor:
+    """Last hidden states (..., d) -> logits (..., V), as the model's own forward pass makes them.
+
+    Gemma 2 and its kin cap them: c tanh(z / c). `from_backbone` refuses models that do anything else to them.
+    """
+    logits = lm.get_output_embeddings()(hidden)
+    cap = getattr(lm.config, "final_logit_softcapping", None)
+    return logits if cap is None else cap * torch.tanh(logits / cap)
 
 
 def write(
@@ -110,13 +130,13 @@ def write(
     if temperature is not None and temperature <= 0:
         raise ValueError(f"temperature is {temperature}: give one above 0, or None for the likeliest token")
     n_rows = hidden.shape[0]
-    embed, to_logits = lm.get_input_embeddings(), lm.get_output_embeddings()
+    embed = lm.get_input_embeddings()
     tokens = torch.full((n_rows, max_tokens), pad_id, dtype=torch.long, device=hidden.device)
     log_probs = hidden.new_zeros(n_rows, max_tokens)
     rows = torch.arange(n_rows, device=hidden.device)  # the rows still in the batch
     alive = torch.ones_like(rows, dtype=torch.bool)  # of those, the ones still writing
     for i in range(max_tokens):
-        logits = to_logits(hidden).float()  # (b, V)
+        logits = to_logits(lm, hidden).float()  # (b, V)
         if temperature is None:
             token = logits.argmax(-1)
         else:

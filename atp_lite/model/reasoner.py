@@ -10,20 +10,32 @@ phi the decoder, c latents per step.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from transformers import AutoConfig, AutoModel, AutoModelForCausalLM, PreTrainedConfig, PreTrainedModel
+from transformers import (
+    AutoConfig,
+    AutoModel,
+    AutoModelForCausalLM,
+    PreTrainedConfig,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+)
 
-from atp_lite.model.generation import Context, read, write
+from atp_lite.model.generation import Context, read, to_logits, write
 from atp_lite.model.heads import LATENT_HEADS, StopHead
 from atp_lite.model.recurrence import one_weight_gradient
 from atp_lite.model.trace import Trace
 from atp_lite.model.vae import StepDecoder, kl_divergence, reparameterise
 from atp_lite.tokens import Batch
+
+if TYPE_CHECKING:
+    from atp_lite.model.pretrained import BackboneSettings
 
 
 class ReasonerConfig(PreTrainedConfig):
@@ -33,6 +45,8 @@ class ReasonerConfig(PreTrainedConfig):
     latent_head: what is fed back, a name of `LATENT_HEADS`. layout: how latents stand for steps, a name of
     `tokens.LAYOUTS`; with `fixed` every row thinks exactly `max_latents`, otherwise the stop head decides.
     latents_per_step: c. tokens_per_latent: r of the layout `compressed`.
+    latent_scale: what a latent is multiplied by where it is read. A latent has a spread of about 1 per dimension (that
+    of the prior); token embeddings of pretrained models have one of 0.01 to 0.1, and their first layers expect it.
     max_latents: thinking ends here at the latest (0: the model reasons in words).
     """
 
@@ -43,6 +57,7 @@ class ReasonerConfig(PreTrainedConfig):
     layout: str = "steps"
     latents_per_step: int = 1
     tokens_per_latent: int = 1
+    latent_scale: float = 1.0
     max_latents: int = 0
     max_step_tokens: int = 8
     max_answer_tokens: int = 48
@@ -102,8 +117,26 @@ class LatentReasoner(PreTrainedModel):
         self.latent_head = LATENT_HEADS[config.latent_head](size)
         self.stop_head = StopHead(size)
         c = config.latents_per_step
-        self.decoder = StepDecoder(config.decoder, size, c) if config.decoder is not None else None
+        self.decoder = None
+        if config.decoder is not None:
+            self.decoder = StepDecoder(config.decoder, size, c, config.latent_scale)
         self.post_init()
+
+    @classmethod
+    def from_backbone(
+        cls,
+        name_or_path: str | os.PathLike[str],
+        settings: BackboneSettings | None = None,
+        tokenizer: PreTrainedTokenizerBase | None = None,
+    ) -> LatentReasoner:
+        """Any pretrained causal LM as a latent reasoner; see `atp_lite.model.pretrained.build`.
+
+        tokenizer: of `latent_tokenizer(name_or_path)`; None makes the same one.
+        """
+        from atp_lite.model import pretrained
+
+        settings = pretrained.BackboneSettings() if settings is None else settings
+        return pretrained.build(name_or_path, settings, tokenizer)
 
     def get_input_embeddings(self) -> nn.Module:
         return self.backbone.get_input_embeddings()
@@ -111,6 +144,11 @@ class LatentReasoner(PreTrainedModel):
     def embed(self, ids: Tensor) -> Tensor:
         """ids (B, n) -> the backbone's embeddings (B, n, d)."""
         return self.backbone.get_input_embeddings()(ids)
+
+    def feed(self, latent: Tensor) -> Tensor:
+        """latents (..., d) -> what the backbone reads in the place of an embedding (..., d), of that size."""
+        scale = self.config.latent_scale
+        return latent if scale == 1.0 else scale * latent
 
     # ------------------------------------------------------------------ think
 
@@ -194,7 +232,7 @@ class LatentReasoner(PreTrainedModel):
                 ):
                     columns[name].append(_widen(value, rows, n_rows))
 
-                context, states = read(self.backbone, latent[:, None], flag[:, None].long(), context)
+                context, states = read(self.backbone, self.feed(latent)[:, None], flag[:, None].long(), context)
                 hidden = states[:, -1]  # (b, d): h_{t+1}
 
                 if lengths is not None:
@@ -320,7 +358,7 @@ class LatentReasoner(PreTrainedModel):
         _, states = read(self.backbone, self.embed(inputs), language_mask[:, :-1], trace.context)
         trace.context = trace.last_hidden = None
         written = language_mask[:, 1:].bool()
-        logits = self.backbone.get_output_embeddings()(states[written])  # (N, V)
+        logits = to_logits(self.backbone, states[written])  # (N, V)
         return F.cross_entropy(logits.float(), targets[written])
 
     # ------------------------------------- stage 2: one parallel pass for GRPO
@@ -336,13 +374,13 @@ class LatentReasoner(PreTrainedModel):
         end = torch.full((len(trace), 1), self.config.end_id, device=first.device)
         words = torch.cat([end, trace.answer[:, :-1]], dim=1)  # (B, A): position i writes answer token i
         words_mask = torch.cat([torch.ones_like(end).bool(), trace.answer_mask[:, :-1]], dim=1)
-        embeds = torch.cat([trace.latents.detach(), self.embed(words)], dim=1)  # (B, T + A, d)
+        embeds = torch.cat([self.feed(trace.latents.detach()), self.embed(words)], dim=1)  # (B, T + A, d)
         mask = torch.cat([trace.latent_mask, words_mask], dim=1).long()
         _, states = read(self.backbone, embeds, mask, context)
         n_latents = trace.latents.shape[1]
         hidden = torch.cat([first[:, None], states[:, :n_latents]], dim=1)[:, :n_latents]  # (B, T, d): h_1 .. h_T
         mu, logvar = self.latent_head(hidden)
-        answer_logits = self.backbone.get_output_embeddings()(states[:, n_latents:])  # (B, A, V)
+        answer_logits = to_logits(self.backbone, states[:, n_latents:])  # (B, A, V)
         return Replay(mu, logvar, self.stop_head(hidden), answer_logits)
 
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from transformers import AutoConfig, AutoModelForCausalLM
 
-from atp_lite.model.generation import read, write
+from atp_lite.model.generation import read, to_logits, write
 
 
 def reparameterise(mu: Tensor, logvar: Tensor, generator: torch.Generator | None = None) -> Tensor:
@@ -45,21 +45,24 @@ class StepDecoder(nn.Module):
         config: a transformers config, as a dictionary with `model_type`, of the decoder's LM.
         latent_size: d, the width of a latent; a linear layer bridges it where the LM is of another width.
         latents_per_step: c.
+        scale: of a latent where the LM reads it, as in `ReasonerConfig.latent_scale`.
     """
 
-    def __init__(self, config: dict, latent_size: int, latents_per_step: int) -> None:
+    def __init__(self, config: dict, latent_size: int, latents_per_step: int, scale: float = 1.0) -> None:
         super().__init__()
         self.lm = AutoModelForCausalLM.from_config(AutoConfig.for_model(**config))
         width = self.lm.config.hidden_size
         self.bridge = nn.Identity() if width == latent_size else nn.Linear(latent_size, width)
-        self.latents_per_step = latents_per_step
+        self.latents_per_step, self.scale = latents_per_step, scale
+        # where the LM's output layer is its embeddings, transformers has to know under the names they have here
+        self.all_tied_weights_keys = {f"lm.{k}": f"lm.{v}" for k, v in self.lm.all_tied_weights_keys.items()}
 
     def prefix(self, latents: Tensor) -> Tensor:
         """latents (B, T, d) -> the prefix of every step (B, T / c, c, width)."""
         batch, length, size = latents.shape
         if length % self.latents_per_step:
             raise ValueError(f"{length} latents do not make whole steps of {self.latents_per_step} latents each")
-        return self.bridge(latents.reshape(batch, -1, self.latents_per_step, size))
+        return self.scale * self.bridge(latents.reshape(batch, -1, self.latents_per_step, size))
 
     def loss(self, latents: Tensor, steps: Tensor, mask: Tensor) -> Tensor:
         """L_Dec: mean cross-entropy, in nats per token, of the steps' texts given their own latents only.
@@ -74,7 +77,7 @@ class StepDecoder(nn.Module):
         embeds = torch.cat([prefix, self.lm.get_input_embeddings()(targets[:, :-1])], dim=1)  # (N, c + W - 1, width)
         hidden = self.lm.base_model(inputs_embeds=embeds).last_hidden_state
         hidden = hidden[:, self.latents_per_step - 1 :]  # (N, W, width): position i writes token i
-        return nn.functional.cross_entropy(self.lm.get_output_embeddings()(hidden[mask]), targets[mask])
+        return nn.functional.cross_entropy(to_logits(self.lm, hidden[mask]).float(), targets[mask])
 
     @torch.no_grad()
     def decode(

@@ -1,0 +1,234 @@
+"""Any causal LM of transformers as a latent reasoner: tiny ones with random weights and tokenizers of their own."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
+from transformers import AutoConfig, AutoModel, AutoModelForCausalLM, PreTrainedTokenizerFast
+
+from atp_lite.model import BackboneSettings, LatentReasoner, latent_tokenizer
+from atp_lite.planner import Planner
+from atp_lite.problems import Problem
+
+FAMILIES = {
+    "llama": {"num_key_value_heads": 2, "tie_word_embeddings": True},
+    "llama-untied": {"model_type": "llama", "num_key_value_heads": 2, "tie_word_embeddings": False},
+    "gpt2": {"n_inner": 64},
+    "qwen2": {"num_key_value_heads": 2, "tie_word_embeddings": True},
+    "qwen3": {"num_key_value_heads": 2, "head_dim": 8, "tie_word_embeddings": False},
+    "mistral": {"num_key_value_heads": 2, "sliding_window": 90},
+    "gemma": {"num_key_value_heads": 1, "head_dim": 8},
+    "gemma2": {"num_key_value_heads": 2, "head_dim": 8, "sliding_window": 90, "query_pre_attn_scalar": 8},
+    "gemma3_text": {"num_key_value_heads": 2, "head_dim": 8, "sliding_window": 90, "query_pre_attn_scalar": 8},
+}
+SETTINGS = BackboneSettings(max_latents=6, max_answer_tokens=5, max_step_tokens=5)
+PENS = "Ann has 3 boxes of 12 pens, and gives 6 of them away. How many has she?"
+PROBLEMS = [
+    Problem("Tom has 3 apples and buys 4.", ("3+4=7",), "7"),
+    Problem(PENS, ("3*12=36", "36-6=30"), "30"),
+    Problem("9 - 2?", ("9-2=7",), "7"),
+]
+
+
+def own_tokenizer(folder, bos: bool):
+    """A byte-level BPE as many models have: no pad token, and perhaps a token that opens every text."""
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=300,
+        special_tokens=["<bos>", "<end>"],
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator([p.question for p in PROBLEMS], trainer)
+    if bos:
+        tokenizer.post_processor = processors.TemplateProcessing(single="<bos> $A", special_tokens=[("<bos>", 0)])
+    made = PreTrainedTokenizerFast(tokenizer_object=tokenizer, bos_token="<bos>", eos_token="<end>")
+    made.save_pretrained(folder)
+    return made
+
+
+@pytest.fixture(scope="module")
+def lm_folder(tmp_path_factory):
+    """Family -> the folder of a tiny pretrained LM of it."""
+    made = {}
+
+    def make(family: str):
+        if family not in made:
+            folder = tmp_path_factory.mktemp(family)
+            values = dict(FAMILIES[family])
+            kind = values.pop("model_type", family)
+            size = {"hidden_size": 32, "num_attention_heads": 4, "num_hidden_layers": 4, "intermediate_size": 64}
+            if kind == "gpt2":
+                size = {"n_embd": 32, "n_head": 4, "n_layer": 4, "n_positions": 128}
+            tokenizer = own_tokenizer(folder, bos=kind in ("llama", "gemma", "gemma2"))
+            ids = {"bos_token_id": 0, "eos_token_id": 1, "pad_token_id": None}
+            config = AutoConfig.for_model(kind, vocab_size=len(tokenizer), **size, **values, **ids)
+            torch.manual_seed(1)
+            lm = AutoModelForCausalLM.from_config(config).eval()
+            with torch.no_grad():
+                for weight in lm.parameters():
+                    if weight.ndim == 2:
+                        weight.mul_(4.0)  # fresh weights say nearly the same about every token
+            lm.save_pretrained(folder)
+            made[family] = folder
+        return made[family]
+
+    return make
+
+
+@pytest.fixture(params=list(FAMILIES))
+def family(request):
+    return request.param
+
+
+@pytest.fixture
+def planner(family, lm_folder):
+    return Planner.from_backbone(lm_folder(family), SETTINGS)
+
+
+def test_the_backbone_is_the_pretrained_one(family, planner, lm_folder):
+    original = AutoModelForCausalLM.from_pretrained(lm_folder(family)).eval()
+    ids = torch.tensor([[5, 9, 30, 7]])
+    with torch.no_grad():
+        theirs, ours = original(input_ids=ids).logits, planner.model.backbone(input_ids=ids).logits
+    assert torch.allclose(theirs, ours[..., : theirs.shape[-1]], atol=1e-5)
+    tied = original.get_input_embeddings().weight is original.get_output_embeddings().weight
+    lm = planner.model.backbone
+    assert (lm.get_input_embeddings().weight is lm.get_output_embeddings().weight) is tied
+
+
+def test_its_tokenizer_gets_what_thinking_needs(family, planner, lm_folder):
+    tokenizer, before = planner.tokenizer, len(own_tokenizer(lm_folder(family) / "again", bos=False))
+    assert len(tokenizer) == before + 4, "three latent tokens and a pad token"
+    assert planner.model.get_input_embeddings().num_embeddings == len(tokenizer)
+    assert tokenizer.pad_token_id not in (None, tokenizer.eos_token_id)
+    assert tokenizer.tokenize("7<|start-latent|>") == ["7", "<|start-latent|>"]
+    question = planner.collate.encode(PROBLEMS)[0].question
+    opens = family in ("llama", "llama-untied", "gemma", "gemma2")
+    assert (question[0] == tokenizer.bos_token_id) is opens
+    assert question[-1] == planner.model.config.start_id
+
+
+def test_a_latent_has_the_size_of_an_embedding_where_it_is_read(planner):
+    model = planner.model
+    with torch.no_grad():
+        embeddings = model.embed(torch.arange(300)).square().mean().sqrt().item()
+    assert model.config.latent_scale == pytest.approx(embeddings, rel=0.1)
+    fed = []
+    handle = model.backbone.base_model.register_forward_pre_hook(
+        lambda _, args, kwargs: fed.append(kwargs["inputs_embeds"]), with_kwargs=True
+    )
+    trace = planner.think(PROBLEMS, lengths=torch.tensor([2, 2, 2]))
+    handle.remove()
+    assert torch.allclose(fed[1][:, 0], trace.latents[:, 0] * model.config.latent_scale)
+
+
+def test_batched_is_one_at_a_time(planner):
+    together = planner.reason(PROBLEMS)
+    assert len({int(mask.sum()) for mask in together.question_mask}) > 1, "questions of different lengths"
+    for i, problem in enumerate(PROBLEMS):
+        alone = planner.reason([problem])
+        count = int(alone.n_latents[0])
+        assert count == int(together.n_latents[i])
+        assert torch.allclose(alone.latents[0], together.latents[i, :count], atol=1e-4)
+        assert alone.answers == [together.answers[i]] and alone.steps == [together.steps[i]]
+
+
+@pytest.mark.parametrize("family", ["mistral", "gemma2"])
+def test_a_window_that_holes_would_narrow_is_refused(family, planner):
+    planner.model.backbone.config.sliding_window = 40
+    assert planner.reason(PROBLEMS[1:2]).answers, "alone it has no holes"
+    with pytest.raises(ValueError, match=r"a padded batch of \d+ positions does not fit into the window of 40"):
+        planner.reason(PROBLEMS)
+
+
+def test_what_is_saved_is_what_is_loaded(planner, tmp_path):
+    planner.save_pretrained(tmp_path)
+    assert not list(tmp_path.glob("*.bin")), "safetensors only"
+    again = Planner.from_pretrained(tmp_path)
+    assert isinstance(AutoModel.from_pretrained(tmp_path), LatentReasoner)
+    before, after = planner.model.state_dict(), again.model.state_dict()
+    assert set(before) == set(after) and all(torch.equal(before[name], after[name]) for name in before)
+    one, two = planner.reason(PROBLEMS), again.reason(PROBLEMS)
+    assert torch.equal(one.latents, two.latents) and (one.answers, one.steps) == (two.answers, two.steps)
+
+
+def test_replay_is_the_recurrence(planner):
+    trace = planner.reason(PROBLEMS, sample=True, group_size=2, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        replay = planner.model.replay(trace)
+    real = trace.latent_mask
+    assert torch.allclose(replay.mu[real], trace.mu[real], atol=1e-4)
+    assert torch.allclose(replay.logvar[real], trace.logvar[real], atol=1e-4)
+
+
+def test_the_four_losses_reach_every_part(planner):
+    batch = planner.collate(PROBLEMS, stage=1)
+    planner.model.train()
+    losses = planner.model.sft_losses(batch, generator=torch.Generator().manual_seed(0))
+    losses.total(1e-3).backward()
+    assert all(value.isfinite() and value > 0 for value in (losses.enc, losses.dec, losses.stop, losses.kl))
+    for part in (planner.model.backbone, planner.model.decoder, planner.model.latent_head, planner.model.stop_head):
+        assert any(p.grad is not None and p.grad.abs().sum() > 0 for p in part.parameters())
+
+
+# --- settings, tried on one family ---
+
+
+def test_decoders_and_what_they_hold(lm_folder):
+    folder, numbers = lm_folder("llama"), {}
+    for kind in ("copy", "layers", "small", "none"):
+        model = LatentReasoner.from_backbone(folder, replace(SETTINGS, decoder=kind, decoder_layers=1))
+        lm = None if model.decoder is None else model.decoder.lm
+        numbers[kind] = 0 if lm is None else sum(p.numel() for p in lm.parameters())
+        if kind == "copy":
+            own, copied = model.backbone.state_dict(), lm.state_dict()
+            assert set(own) == set(copied) and all(torch.equal(own[n], copied[n]) for n in own)
+            assert own["model.embed_tokens.weight"].data_ptr() != copied["model.embed_tokens.weight"].data_ptr()
+        if kind == "layers":
+            assert len(lm.model.layers) == 1
+            first = model.backbone.model.layers[0].mlp.up_proj.weight
+            assert torch.equal(lm.model.layers[0].mlp.up_proj.weight, first)
+        if kind == "small":
+            assert isinstance(model.decoder.bridge, torch.nn.Identity) == (lm.config.hidden_size == 32)
+    assert numbers["copy"] > numbers["layers"] > numbers["none"] == 0
+    with pytest.raises(ValueError, match="decoder_layers is 9: choose 1 to 4"):
+        LatentReasoner.from_backbone(folder, replace(SETTINGS, decoder="layers", decoder_layers=9))
+
+
+def test_the_same_seed_gives_the_same_new_weights(lm_folder):
+    one, two, other = (LatentReasoner.from_backbone(lm_folder("llama"), replace(SETTINGS, seed=s)) for s in (0, 0, 1))
+    assert torch.equal(one.latent_head.mean.weight, two.latent_head.mean.weight)
+    assert not torch.equal(one.latent_head.mean.weight, other.latent_head.mean.weight)
+
+
+def test_only_the_architecture(lm_folder):
+    folder = lm_folder("qwen3")
+    model = LatentReasoner.from_backbone(folder, replace(SETTINGS, random_weights=True))
+    own = AutoModelForCausalLM.from_pretrained(folder).state_dict()["model.layers.0.mlp.up_proj.weight"]
+    assert model.backbone.state_dict()["model.layers.0.mlp.up_proj.weight"].shape == own.shape
+    assert not torch.equal(model.backbone.state_dict()["model.layers.0.mlp.up_proj.weight"], own)
+
+
+def test_bfloat16_weights_think_too(lm_folder):
+    planner = Planner.from_backbone(lm_folder("llama"), replace(SETTINGS, dtype="bfloat16"))
+    assert {p.dtype for p in planner.model.parameters()} == {torch.bfloat16}
+    assert planner.reason(PROBLEMS).latents.dtype == torch.bfloat16
+
+
+def test_a_model_that_cannot_be_had_is_one_line_with_a_remedy(tmp_path, monkeypatch):
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    with pytest.raises(OSError, match="nobody/nothing cannot be loaded: no folder here is called so") as caught:
+        Planner.from_backbone("nobody/nothing")
+    assert "\n" not in str(caught.value) and "hf download nobody/nothing" in str(caught.value)
+    with pytest.raises(OSError, match="holds no causal LM that can be loaded"):
+        Planner.from_backbone(tmp_path)
+
+
+def test_a_tokenizer_that_was_extended_stays_as_it_is(lm_folder, tmp_path):
+    once = latent_tokenizer(lm_folder("llama"))
+    once.save_pretrained(tmp_path)
+    assert latent_tokenizer(tmp_path).get_vocab() == once.get_vocab()
