@@ -12,6 +12,7 @@ import transformers
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
 from atp_lite.model import BackboneSettings, LatentReasoner, ReasonerConfig, Trace, latent_tokenizer
+from atp_lite.model.lora import has_lora, merged_state
 from atp_lite.problems import Problem
 from atp_lite.tokens import Collator, arithmetic_tokenizer, split_language
 
@@ -116,9 +117,9 @@ class Planner:
         return cls(model.eval(), AutoTokenizer.from_pretrained(folder))
 
     def save_pretrained(self, folder: str | os.PathLike[str]) -> None:
-        """Weights as safetensors, configuration and tokenizer as JSON."""
+        """Weights as safetensors, configuration and tokenizer as JSON. LoRA matrices are written merged."""
         transformers.logging.disable_progress_bar()
-        self.model.save_pretrained(folder)
+        self.model.save_pretrained(folder, state_dict=merged_state(self.model) if has_lora(self.model) else None)
         self.tokenizer.save_pretrained(folder)
 
     @torch.no_grad()

@@ -32,7 +32,6 @@ from transformers import (
 
 from atp_lite.model.generation import read, to_logits
 from atp_lite.model.heads import LATENT_HEADS, StopHead
-from atp_lite.model.reasoner import LatentReasoner, ReasonerConfig
 from atp_lite.model.vae import StepDecoder
 from atp_lite.tokens import END_LATENT, LATENT, START_LATENT
 
@@ -92,9 +91,14 @@ def latent_tokenizer(name_or_path: str | os.PathLike[str], gguf_file: str | None
 
 
 def build(
-    name_or_path: str | os.PathLike[str], settings: BackboneSettings, tokenizer: PreTrainedTokenizerBase | None = None
-) -> LatentReasoner:
+    kind: type[PreTrainedModel],
+    name_or_path: str | os.PathLike[str],
+    settings: BackboneSettings,
+    tokenizer: PreTrainedTokenizerBase | None = None,
+) -> PreTrainedModel:
     """A latent reasoner around a causal LM of the hub or of a folder; new weights are drawn from the seed.
+
+    kind: `LatentReasoner`, which calls this in `from_backbone`.
 
     Raises:
         OSError: the LM cannot be loaded (offline, gated, no such folder); the message says what to do.
@@ -109,7 +113,7 @@ def build(
             lm.resize_token_embeddings(len(tokenizer), mean_resizing=True)
         scale = embedding_size(lm) if settings.latent_scale is None else settings.latent_scale
         start, end = tokenizer.convert_tokens_to_ids([START_LATENT, END_LATENT])
-        config = ReasonerConfig(
+        config = kind.config_class(
             backbone=_plain(lm.config),
             decoder=_decoder_config(lm, settings),
             latents_per_step=settings.latents_per_step,
@@ -125,7 +129,7 @@ def build(
             dtype=settings.dtype,
         )
         with torch.device("meta"):  # a frame without numbers
-            model = LatentReasoner(config)
+            model = kind(config)
         size, dtype = config.hidden_size, lm.dtype
         model.backbone = lm
         model.latent_head = _fresh(LATENT_HEADS[config.latent_head](size), config.initializer_range).to(dtype)

@@ -13,7 +13,6 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
@@ -29,13 +28,11 @@ from transformers import (
 
 from atp_lite.model.generation import Context, read, to_logits, write
 from atp_lite.model.heads import LATENT_HEADS, StopHead
+from atp_lite.model.pretrained import BackboneSettings, build
 from atp_lite.model.recurrence import one_weight_gradient
 from atp_lite.model.trace import Trace
 from atp_lite.model.vae import StepDecoder, kl_divergence, reparameterise
 from atp_lite.tokens import Batch
-
-if TYPE_CHECKING:
-    from atp_lite.model.pretrained import BackboneSettings
 
 
 class ReasonerConfig(PreTrainedConfig):
@@ -133,10 +130,7 @@ class LatentReasoner(PreTrainedModel):
 
         tokenizer: of `latent_tokenizer(name_or_path)`; None makes the same one.
         """
-        from atp_lite.model import pretrained
-
-        settings = pretrained.BackboneSettings() if settings is None else settings
-        return pretrained.build(name_or_path, settings, tokenizer)
+        return build(cls, name_or_path, BackboneSettings() if settings is None else settings, tokenizer)
 
     def get_input_embeddings(self) -> nn.Module:
         return self.backbone.get_input_embeddings()

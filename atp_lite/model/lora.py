@@ -1,0 +1,157 @@
+"""LoRA: train small matrices beside the frozen ones of a pretrained LM (Hu et al. 2021, arXiv 2106.09685).
+
+    y = W x + (alpha / r) B A x,   A (r, n), B (m, r), B = 0 at the start
+
+peft puts them into the backbone, and into a decoder that came from it. What is new is trained fully: latent head, stop
+head, and the embeddings of `<|start-latent|>` and `<|end-latent|>`.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from atp_lite.model.reasoner import LatentReasoner
+
+
+@dataclass(frozen=True)
+class LoRASettings:
+    """How much of a pretrained LM learns."""
+
+    rank: int = 16
+    """r, the width of the matrices in between; 0 trains every weight."""
+    alpha: float = 32.0
+    """Their product is multiplied by alpha / r."""
+    dropout: float = 0.0
+    """Share of their inputs that is left out in training."""
+    targets: tuple[str, ...] = ()
+    """Names of the linear layers that get them; none takes all but the output layer."""
+    decoder: bool = True
+    """Put them into the decoder too, where it came from the backbone; False trains the decoder fully."""
+
+
+def add_lora(model: LatentReasoner, settings: LoRASettings, seed: int = 0) -> None:
+    """Freeze the pretrained weights and put trainable matrices beside them, in place.
+
+    Raises:
+        ValueError: a rank below 1, matrices that are there already, or no linear layer of such a name.
+    """
+    from peft import LoraConfig, inject_adapter_in_model
+
+    if settings.rank < 1:
+        raise ValueError(f"rank is {settings.rank}: choose 1 or more, or train without LoRA")
+    if has_lora(model):
+        raise ValueError("this model has LoRA matrices already: merge_lora(model) first")
+    parts = [model.backbone]
+    if settings.decoder and model.decoder is not None:
+        parts.append(model.decoder.lm)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        for lm in parts:
+            targets = settings.targets or _linear_layers(lm)
+            config = LoraConfig(
+                r=settings.rank,
+                lora_alpha=settings.alpha,
+                lora_dropout=settings.dropout,
+                target_modules=list(targets),
+                fan_in_fan_out=any(type(m).__name__ == "Conv1D" for m in lm.modules()),  # GPT-2 stores W transposed
+            )
+            try:
+                inject_adapter_in_model(config, lm)  # freezes everything else in lm
+            except ValueError as error:
+                kind, names = lm.config.model_type, ", ".join(sorted(_linear_layers(lm)))
+                raise ValueError(f"targets {list(targets)}: none is in {kind}; it has {names}") from error
+    rows = [model.config.start_id, model.config.end_id]
+    model.backbone.set_input_embeddings(NewRows(model.backbone.get_input_embeddings(), rows))
+
+
+class NewRows(nn.Module):
+    """A frozen embedding of which some rows learn.
+
+    Args:
+        base: the embedding. rows: ids of the tokens that learn.
+    """
+
+    def __init__(self, base: nn.Embedding, rows: list[int]) -> None:
+        super().__init__()
+        self.base, self.ids = base.requires_grad_(False), tuple(rows)
+        with torch.no_grad():
+            self.values = nn.Parameter(base(torch.tensor(rows, device=base.weight.device)).clone())  # (rows, d)
+
+    @property
+    def weight(self) -> Tensor:
+        return self.base.weight
+
+    @property
+    def num_embeddings(self) -> int:
+        return self.base.num_embeddings
+
+    def forward(self, ids: Tensor) -> Tensor:
+        """ids (...) -> embeddings (..., d)."""
+        embeds = self.base(ids)
+        for row, value in zip(self.ids, self.values, strict=True):
+            embeds = torch.where((ids == row)[..., None], value, embeds)
+        return embeds
+
+    def merged(self) -> Tensor:
+        """The table with the learned rows in their places (V, d)."""
+        table = self.base.weight.detach().clone()
+        scale = getattr(self.base, "embed_scale", 1.0)  # some models multiply after they look up
+        table[list(self.ids)] = self.values.detach() / scale
+        return table
+
+
+def has_lora(model: nn.Module) -> bool:
+    """Whether `add_lora` was here."""
+    return any(True for _ in _layers(model))
+
+
+def merge_lora(model: LatentReasoner) -> None:
+    """Add the matrices to the weights beside them and take them out, in place: W + (alpha / r) B A."""
+    for parent, name, layer in list(_layers(model)):
+        layer.merge()
+        setattr(parent, name, layer.get_base_layer())
+    rows = model.backbone.get_input_embeddings()
+    rows.base.weight.data.copy_(rows.merged())
+    model.backbone.set_input_embeddings(rows.base)
+
+
+def merged_state(model: LatentReasoner) -> dict[str, Tensor]:
+    """The weights that `merge_lora` would leave, under the names of a model without LoRA; the model stays as it is."""
+    state, places = model.state_dict(), {id(layer): name for name, layer in model.named_modules()}
+    with torch.no_grad():
+        for _, _, layer in _layers(model):
+            delta = sum(layer.get_delta_weight(adapter) for adapter in layer.active_adapters)
+            state[f"{places[id(layer)]}.base_layer.weight"] = layer.get_base_layer().weight + delta
+    rows = model.backbone.get_input_embeddings()
+    table, old = rows.merged(), state[f"{places[id(rows)]}.base.weight"].data_ptr()
+    state = {name: table if value.data_ptr() == old else value for name, value in state.items()}  # tied ones too
+    state.pop(f"{places[id(rows)]}.values")
+    renamed = {name.replace(".base_layer.", "."): value for name, value in state.items() if ".lora_" not in name}
+    return {name.replace(f"{places[id(rows)]}.base.", f"{places[id(rows)]}."): v for name, v in renamed.items()}
+
+
+def _layers(model: nn.Module) -> Iterator[tuple[nn.Module, str, nn.Module]]:
+    """Parent, name in it, and every layer that holds LoRA matrices."""
+    if "peft" not in sys.modules:  # nobody has put any in, and importing it takes seconds
+        return
+    from peft.tuners.tuners_utils import BaseTunerLayer
+
+    for parent in model.modules():
+        for name, layer in parent.named_children():
+            if isinstance(layer, BaseTunerLayer):
+                yield parent, name, layer
+
+
+def _linear_layers(lm: nn.Module) -> set[str]:
+    """Last parts of the names of the linear layers, without that of the output layer."""
+    head = lm.get_output_embeddings()
+    return {
+        name.rsplit(".", 1)[-1]
+        for name, layer in lm.named_modules()
+        if layer is not head and (isinstance(layer, nn.Linear) or type(layer).__name__ == "Conv1D")
+    }
