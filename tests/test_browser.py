@@ -142,7 +142,7 @@ def move_a_thought(page) -> None:
     until(lambda: "Nothing that can be read has changed" not in summary(page), "a swapped thought", 30, page)
     page.get_by_role("button", name="reset").first.click()
     until(lambda: "Nothing that can be read has changed" in summary(page), "reset", 30, page)
-    field = page.locator(".widget-combobox input").first
+    field = page.locator("input[list]").first
     field.fill("<script>alert(1)</script>")
     field.press("Enter")
     page.wait_for_selector("text=⚠")
@@ -192,7 +192,7 @@ def test_every_explorer_in_jupyterlab(browser, tmp_path):
         until(lambda: step.first.inner_text().startswith("2"), "the clicked step", 30, page)
 
         coherence.scroll_into_view_if_needed()
-        field = coherence.locator(".widget-text input[type=text]").nth(1)  # after the problem: the first decoded step
+        field = coherence.locator("input[type=text]:not([list])").first  # the first decoded step
         reward = coherence.inner_text()
         field.fill("1+1=3")
         field.press("Enter")

@@ -20,7 +20,7 @@ def path_figure(
 ) -> go.Figure:
     """Both paths on the first two axes; the moved latent is ringed.
 
-    step: number of the moved latent, from 1. clickable: say that a click on the original path chooses another.
+    step: number of the moved latent, from 1. clickable: say that a click on a point chooses its step.
     """
     fig = go.Figure()
     look = (("original", before, BEFORE, "solid", "circle"), ("edited", after, AFTER, "dash", "square"))
@@ -57,7 +57,7 @@ def path_figure(
         fig,
         "The path of the thought",
         f"Latents on two axes, in their own units. They show {100 * sum(shares):.0f} % of the variance; the rest is "
-        "out of sight." + (" Click a point of the original path to move that step." if clickable else ""),
+        "out of sight." + (" Click a point to move that step." if clickable else ""),
         height=330,
     )
 

@@ -83,7 +83,8 @@ class LatentDebugger(Explorer):
         self.path, self.answers = Panel(self._path()), Panel(answer_figure(self.before.chances, self.after.chances))
         self.graphs = [Panel(self._graph(i)) for i in (0, 1)]
         self._drawn = [self.before.graph, self.after.graph]
-        self.path.figure.data[0].on_click(self._clicked)
+        for drawn in self.path.figure.data[:2]:  # where nothing has moved, the edited path covers the original
+            drawn.on_click(self._clicked)
         self._wire()
         super().__init__(self._layout())
         self._show()
@@ -203,7 +204,8 @@ class LatentDebugger(Explorer):
         self._think()
 
     def _clicked(self, trace, points, _) -> None:
-        if points.point_inds:
+        steps = [step for _, step in self.step.options]
+        if points.point_inds and points.point_inds[0] + 1 in steps:
             self.step.value = points.point_inds[0] + 1
 
     # ------------------------------------------------------------ showing
