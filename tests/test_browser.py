@@ -140,6 +140,8 @@ def move_a_thought(page) -> None:
     until(lambda: "Nothing that can be read has changed" in summary(page), "undo", 30, page)
     page.get_by_role("button", name="swap it in").first.click()
     until(lambda: "Nothing that can be read has changed" not in summary(page), "a swapped thought", 30, page)
+    edited = page.locator(".js-plotly-plot").nth(3)  # what is used where, after the edit
+    until(lambda: "4+1=5" in edited.text_content(), "the graph of the swapped thought", 30, page)
     page.get_by_role("button", name="reset").first.click()
     until(lambda: "Nothing that can be read has changed" in summary(page), "reset", 30, page)
     field = page.locator("input[list]").first

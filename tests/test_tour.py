@@ -9,6 +9,7 @@ from atp_lite import bundle, recipes, tour
 from atp_lite.planner import ModelSettings, Planner
 from atp_lite.problems import generate
 from atp_lite.recipes import COT, GRPO, LATENT
+from atp_lite.views.microscope import read_journey
 
 TINY = ModelSettings(hidden_size=16, layers=1, heads=2, intermediate_size=32)
 
@@ -30,7 +31,8 @@ def tiny(monkeypatch):
     monkeypatch.setattr(tour, "TOUR_COT", cot)
     monkeypatch.setattr(tour, "TOUR_LATENT", latent)
     monkeypatch.setattr(tour, "TOUR_RL", rl)
-    monkeypatch.setattr(bundle, "SETTINGS", {"cot": cot, "atp-sft": latent, "grpo": rl})
+    rivals = {name: replace(latent, method=name) for name in ("coconut", "sim-cot")}
+    monkeypatch.setattr(bundle, "SETTINGS", {"cot": cot, "atp-sft": latent, "grpo": rl} | rivals)
 
 
 def test_tour_ends_with_a_table_and_a_report(tiny, tmp_path, capsys):
@@ -56,6 +58,17 @@ def test_bundled_checkpoints_carry_their_cards(tiny, tmp_path):
         assert ("pass@8" in card["evaluation"]["metrics"]) == thinks
         assert card["evaluation"]["metrics"]["accuracy"]["n"] == 24
         assert f"`{card['test_hash']}`" in (tmp_path / "out" / name / "README.md").read_text()
+
+
+def test_one_bundled_checkpoint_or_the_journey_alone(tiny, tmp_path, monkeypatch):
+    monkeypatch.setattr(bundle, "KEPT_EVERY", 1)
+    bundle.make_checkpoints(tmp_path / "out", tmp_path / "runs", only=["sim-cot"])
+    assert [folder.name for folder in (tmp_path / "out").iterdir()] == ["sim-cot"]
+    bundle.make_journey(tmp_path / "rl-run" / "journey.json", tmp_path / "runs")
+    found = read_journey(tmp_path / "rl-run" / "journey.json")
+    assert found["stops"] == [0, 1, 2] and len(found["thoughts"][0]) == 3
+    with pytest.raises(ValueError, match="no bundled checkpoint is called 'gpt': choose from cot, "):
+        bundle.make_checkpoints(tmp_path / "out", tmp_path / "runs", only=["gpt"])
 
 
 def test_finished_recipes_are_not_trained_again(tiny, tmp_path, monkeypatch):

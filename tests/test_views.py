@@ -446,9 +446,11 @@ def test_coherence_figure_tells_the_kinds_apart():
     graph = views.coherence_graph(["1+3=4", "5+5=10", "2*2=5", "oops", "4+1=6"], "6", "7")
     fig = views.coherence_figure(graph)
     check(fig)
-    arrows = [trace for trace in fig.data if trace.mode == "lines+markers"]
-    assert [(trace.x[0], trace.x[-1]) for trace in arrows] == [(0, 4), (4, 5)]
-    kinds = {trace.name: trace for trace in fig.data if trace.mode == "markers"}
+    (arrows,) = [trace for trace in fig.data if trace.mode == "lines+markers"]
+    first, second = arrows.x[: arrows.x.index(None)], arrows.x[arrows.x.index(None) + 1 : -1]
+    assert [(first[0], first[-1]), (second[0], second[-1])] == [(0, 4), (4, 5)]
+    assert [size for size, x in zip(arrows.marker.size, arrows.x, strict=True) if x in (4, 5)] == [13, 0, 13]
+    kinds = {trace.name: trace for trace in fig.data if trace.mode == "markers" and trace.showlegend}
     assert {name: trace.x for name, trace in kinds.items()} == {
         "right and used": (0,),
         "right, never used": (1,),

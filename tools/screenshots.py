@@ -89,7 +89,7 @@ def main() -> None:
             page.wait_for_timeout(3000)  # figures are fitted to the page after they are drawn
             use(page)
             page.wait_for_timeout(3000)
-            panel = page.locator(".widget-tab-contents, .jupyter-widget-tab-contents").first
+            panel = page.locator(".widget-tab, .jupyter-widget-tab").first
             save(panel.screenshot(), FOLDER / f"explorer-{name}.png")
             print(FOLDER / f"explorer-{name}.png")
 

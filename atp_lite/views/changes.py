@@ -81,7 +81,7 @@ def answer_figure(before: Sequence[Mapping], after: Sequence[Mapping]) -> go.Fig
             marker={"color": colour, "pattern": {"shape": shape}},
             hovertemplate="%{x}: %{y} %<extra>" + name + "</extra>",
         )
-    fig.update_xaxes(title_text="first token of the answer", type="category")
+    fig.update_xaxes(title_text="first token of the answer", type="category", autotypenumbers="strict")
     fig.update_yaxes(title_text="probability (%)", range=[0, 104])
     fig.update_layout(barmode="group")
     return finish(fig, "What the answer might be", "Bars that swap places: the edit changed the mind.", height=330)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
@@ -30,13 +30,13 @@ def group_figure(group: Mapping, chosen: int = 0) -> go.Figure:
     gap = 0.4 / n_lines
     fig = make_subplots(n_lines, COLUMNS, subplot_titles=titles, vertical_spacing=gap, horizontal_spacing=0.03)
     fig.update_annotations(font={"size": 12})
-    shown = set()
     for i, row in enumerate(rows):
         place = {"row": i // COLUMNS + 1, "col": i % COLUMNS + 1}
-        _small_graph(fig, row["graph"], place, shown)
+        _small_graph(fig, row["graph"], place)
         if i == chosen:
             frame = {"line": {"color": BLUE, "width": 3}, "fillcolor": "rgba(0,0,0,0)"}
             fig.add_shape(type="rect", xref="x domain", yref="y domain", x0=0, x1=1, y0=0, y1=1, **frame, **place)
+    _legend(fig, rows)
     fig.update_xaxes(visible=False).update_yaxes(visible=False)
     flat = "" if group["used"] else " Here all rewards are equal: every advantage is 0, and the group teaches nothing."
     made = finish(
@@ -50,30 +50,38 @@ def group_figure(group: Mapping, chosen: int = 0) -> go.Figure:
     return made.update_layout(showlegend=True, legend={"y": 1.0 + 0.24 / n_lines})
 
 
-def _small_graph(fig: go.Figure, graph: Mapping, place: Mapping, shown: set[str]) -> None:
-    reach = 0.4
+def _small_graph(fig: go.Figure, graph: Mapping, place: Mapping) -> None:
+    """One trace of arcs, one of nodes: always as many, so that a picture can be changed in place."""
+    reach, x, y = 0.4, [], []
     for edge in graph["edges"]:
-        x, y = arc(edge["source"], edge["target"])
-        reach = max(reach, *y)
-        line = {"color": GREY, "width": 1.5}
-        fig.add_scatter(x=x, y=y, mode="lines", line=line, showlegend=False, hoverinfo="skip", **place)
-    for label, symbol, colour, test in KINDS:
-        nodes = [node for node in graph["nodes"] if test(node)]
-        if nodes:
-            fig.add_scatter(
-                x=[node["id"] for node in nodes],
-                y=[0] * len(nodes),
-                mode="markers+text",
-                text=[plain(node["text"] or "(nothing)") for node in nodes],
-                textposition=["bottom center" if node["id"] % 2 else "top center" for node in nodes],
-                textfont={"size": 10, "color": INK},
-                marker={"symbol": symbol, "color": colour, "size": 11},
-                name=label,
-                legendgroup=label,
-                showlegend=label not in shown,
-                hovertemplate="%{text}<extra></extra>",
-                **place,
-            )
-            shown.add(label)
-    axis = {"range": [-0.8, len(graph["nodes"]) - 0.2]}
+        along, up = arc(edge["source"], edge["target"])
+        reach = max(reach, *up)
+        x, y = [*x, *along, None], [*y, *up, None]
+    line = {"color": GREY, "width": 1.5}
+    fig.add_scatter(x=x, y=y, mode="lines", line=line, showlegend=False, hoverinfo="skip", **place)
+    nodes = graph["nodes"]
+    kinds = [next(kind for kind in KINDS if kind[3](node)) for node in nodes]
+    fig.add_scatter(
+        x=[node["id"] for node in nodes],
+        y=[0] * len(nodes),
+        mode="markers+text",
+        text=[plain(node["text"] or "(nothing)") for node in nodes],
+        textposition=["bottom center" if node["id"] % 2 else "top center" for node in nodes],
+        textfont={"size": 10, "color": INK},
+        marker={"symbol": [kind[1] for kind in kinds], "color": [kind[2] for kind in kinds], "size": 11},
+        customdata=[kind[0] for kind in kinds],
+        showlegend=False,
+        hovertemplate="%{text}: %{customdata}<extra></extra>",
+        **place,
+    )
+    axis = {"range": [-0.8, len(nodes) - 0.2]}
     fig.update_xaxes(**axis, **place).update_yaxes(range=[-0.6, reach + 0.5], **place)
+
+
+def _legend(fig: go.Figure, rows: Sequence[Mapping]) -> None:
+    """What the symbols mean: a trace without points a kind, shown where the kind occurs."""
+    nodes = [node for row in rows for node in row["graph"]["nodes"]]
+    for label, symbol, colour, test in KINDS:
+        marker = {"symbol": symbol, "color": colour, "size": 11}
+        here = any(test(node) for node in nodes)
+        fig.add_scatter(x=[None], y=[None], mode="markers", marker=marker, name=label, showlegend=here, row=1, col=1)

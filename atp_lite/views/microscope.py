@@ -112,13 +112,16 @@ def curves_figure(found: Mapping, stop: int) -> go.Figure:
         fig.add_scatter(x=series["step"], y=values, mode="lines", line=line, showlegend=False, **place)
         fig.add_vline(x=at, line={"color": ORANGE, "width": 2, "dash": "dash"}, **place)
         fig.update_yaxes(title_text=title, **place)
+        if not any(values):
+            fig.update_yaxes(range=[0, 1], **place)
         if place["row"] == 2:
             fig.update_xaxes(title_text="iteration", **place)
     return finish(
         fig,
         f"The run, at iteration {at}",
         "The dashed line is where you are. Reward and distinct chains are of sampled trajectories; accuracy and "
-        "coherence are on validation problems, without noise. An empty panel was not measured in this run.",
+        "coherence are on validation problems, without noise. An empty panel was not measured in this run; nothing is "
+        "clipped where every rollout serves one step only.",
         height=460,
     )
 

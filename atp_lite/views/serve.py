@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -71,7 +72,13 @@ def serve(
         command = [sys.executable, "-m", "voila", str(notebook), f"--port={port}", f"--Voila.ip={ADDRESS}"]
         command += ["--template=offline", *([] if browser else ["--no-browser"])]
         print(f"The explorers will be at http://{ADDRESS}:{port}; stop them with Ctrl-C.", flush=True)
+        server = subprocess.Popen(command, env=os.environ | {"JUPYTER_PATH": paths})
+        before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # whoever ends this ends the server too
         try:
-            return subprocess.run(command, check=False, env=os.environ | {"JUPYTER_PATH": paths}).returncode
+            return server.wait()
         except KeyboardInterrupt:
             return 0
+        finally:
+            signal.signal(signal.SIGTERM, before)
+            server.terminate()
+            server.wait(timeout=20)

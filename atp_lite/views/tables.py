@@ -75,11 +75,15 @@ def accuracy_html(evaluations: Mapping[str, Mapping], bundled: Mapping[str, Mapp
 
 
 def html_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A table whose first column names the rows; it scrolls sideways where the page is narrow."""
-    head = "".join(f"<th scope='col'>{html.escape(name)}</th>" for name in columns)
+    """A table whose first column names the rows; it scrolls sideways where the page is narrow.
+
+    Notebooks have styles of their own for tables, so what matters is said in every cell.
+    """
+    cell_style = "style='text-align:left;vertical-align:top;padding:.3em 1.2em .3em 0'"
+    head = "".join(f"<th scope='col' {cell_style}>{html.escape(name)}</th>" for name in columns)
     body = "".join(
-        f"<tr><th scope='row'>{html.escape(row[0])}</th>"
-        + "".join(f"<td>{html.escape(cell)}</td>" for cell in row[1:])
+        f"<tr><th scope='row' {cell_style}>{html.escape(row[0])}</th>"
+        + "".join(f"<td {cell_style}>{html.escape(cell)}</td>" for cell in row[1:])
         + "</tr>"
         for row in rows
     )

@@ -19,38 +19,43 @@ def coherence_figure(graph: Mapping) -> go.Figure:
     nodes, edges = graph["nodes"], graph["edges"]
     fig = go.Figure()
     reach = 0.3
+    arrows: dict[str, list] = {name: [] for name in ("x", "y", "size", "text")}  # in one trace, with gaps between them
     for edge in edges:
         x, y = arc(edge["source"], edge["target"])
         reach = max(reach, *y)
-        fig.add_scatter(
-            x=x,
-            y=y,
-            mode="lines+markers",
-            line={"color": GREY, "width": 2},
-            marker={
-                "symbol": "arrow",
-                "size": [0] * (len(x) - 1) + [13],
-                "angleref": "previous",
-                "color": GREY,
-                "standoff": [0] * (len(x) - 1) + [13],
-                "line": {"width": 0},
-            },
-            showlegend=False,
-            hoverinfo="text",
-            hovertext=f"{plain(edge['value'])} is used here",
-        )
-    for label, symbol, colour, test in KINDS:
+        arrows["x"] += [*x, None]
+        arrows["y"] += [*y, None]
+        arrows["size"] += [0] * (len(x) - 1) + [13, 0]
+        arrows["text"] += [f"{plain(edge['value'])} is used here"] * len(x) + [""]
+    fig.add_scatter(
+        x=arrows["x"],
+        y=arrows["y"],
+        mode="lines+markers",
+        line={"color": GREY, "width": 2},
+        marker={
+            "symbol": "arrow",
+            "size": arrows["size"],
+            "angleref": "previous",
+            "color": GREY,
+            "standoff": arrows["size"],
+            "line": {"width": 0},
+        },
+        showlegend=False,
+        hoverinfo="text",
+        hovertext=arrows["text"],
+    )
+    for label, symbol, colour, test in KINDS:  # always all of them, so that a picture can be changed in place
         group = [node for node in nodes if test(node)]
-        if group:
-            fig.add_scatter(
-                x=[node["id"] for node in group],
-                y=[0] * len(group),
-                mode="markers",
-                marker={"symbol": symbol, "color": colour, "size": 22, "line": {"width": 2, "color": colour}},
-                name=label,
-                hoverinfo="text",
-                hovertext=[_note(node).replace("<br>", ", ") for node in group],
-            )
+        fig.add_scatter(
+            x=[node["id"] for node in group],
+            y=[0] * len(group),
+            mode="markers",
+            marker={"symbol": symbol, "color": colour, "size": 22, "line": {"width": 2, "color": colour}},
+            name=label,
+            showlegend=bool(group),
+            hoverinfo="text",
+            hovertext=[_note(node).replace("<br>", ", ") for node in group],
+        )
     for node in nodes:
         fig.add_annotation(
             x=node["id"], y=0, yshift=-20, yanchor="top", text=_note(node), showarrow=False, font={"size": 13}

@@ -13,6 +13,7 @@ import plotly.graph_objects as go
 
 from atp_lite.planner import Planner
 from atp_lite.problems import Problem, read_expression
+from atp_lite.views.explorers.figure import Figure
 from atp_lite.views.palette import without_caption
 
 SLOW = 0.3
@@ -22,12 +23,13 @@ SLOW = 0.3
 class Panel(widgets.VBox):
     """A figure that can be changed in place, its title above and its caption below as text that wraps.
 
-    It takes the width that the page gives it. `figure` is the `FigureWidget`.
+    It takes the width that the page gives it. `figure` is a `FigureWidget`.
     """
 
     def __init__(self, figure: go.Figure) -> None:
-        self.figure = go.FigureWidget(without_caption(figure))
+        self.figure = Figure(without_caption(figure))
         self.figure.layout.autosize = True
+        self.figure.observe(self._placed, "_view_count")
         self.title, self.caption = widgets.HTML(), widgets.HTML()
         self._say(figure)
         super().__init__([self.title, self.figure, self.caption], layout=widgets.Layout(width="100%", min_width="0"))
@@ -50,6 +52,22 @@ class Panel(widgets.VBox):
             shown.data = []
             shown.add_traces(list(figure.data))
 
+    FIT_AFTER = (0.3, 1.5)
+    """Seconds after a browser has shown it."""
+
+    def _placed(self, change) -> None:
+        """A browser shows the figure, in whatever width it finds; it is fitted when the page has given it a place.
+
+        Nothing is sent before: Voila takes no messages to a widget that it still makes, and then never any again.
+        """
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:  # no kernel: nothing is shown
+            return
+        if change.new:
+            for delay in self.FIT_AFTER:
+                loop.call_later(delay, self.fit)
+
     def fit(self) -> None:
         """Ask the browser to measure the width anew."""
         self.figure.layout.autosize = False
@@ -62,33 +80,7 @@ class Panel(widgets.VBox):
 
 
 class Explorer(widgets.VBox):
-    """What is shown and clicked. A figure is drawn before the page has given it a place, so it is fitted afterwards."""
-
-    FIT_AFTER = (0.5, 2.0)
-    """Seconds after being shown."""
-
-    def _repr_mimebundle_(self, **kwargs):
-        self._fit_soon()
-        return super()._repr_mimebundle_(**kwargs)
-
-    def _fit_soon(self) -> None:
-        try:
-            loop = asyncio.get_running_loop()
-        except RuntimeError:  # no kernel: nothing is shown
-            return
-        for delay in self.FIT_AFTER:
-            loop.call_later(delay, self._fit)
-
-    def _fit(self) -> None:
-        def panels(widget: widgets.Widget):
-            if isinstance(widget, Panel):
-                yield widget
-            else:
-                for child in getattr(widget, "children", ()):
-                    yield from panels(child)
-
-        for panel in panels(self):
-            panel.fit()
+    """What is shown and clicked."""
 
 
 def heading(text: str, caption: str = "") -> widgets.HTML:

@@ -80,7 +80,6 @@ class Explorers(Explorer):
         if isinstance(children[index], widgets.Label):
             children[index] = _or_why_not(list(self.makers.values())[index])
             self.tabs.children = children
-        self._fit_soon()  # a hidden figure had no width
 
 
 def explore(
