@@ -1,5 +1,6 @@
 """What is reasoned about: problems, exact arithmetic on text, toy expressions. Plain Python."""
 
+from atp_lite.problems.answers import last_number, same_answer, write_number
 from atp_lite.problems.arithmetic import (
     count_chains,
     default_counts,
@@ -43,6 +44,7 @@ __all__ = [
     "expression_tokens",
     "generate",
     "label_errors",
+    "last_number",
     "needed_steps",
     "parse_equation",
     "parse_number",
@@ -50,8 +52,10 @@ __all__ = [
     "question_length",
     "read_expression",
     "read_jsonl",
+    "same_answer",
     "same_number",
     "split_of",
     "true_answer",
     "write_jsonl",
+    "write_number",
 ]
