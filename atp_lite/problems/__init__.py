@@ -2,6 +2,7 @@
 
 from atp_lite.problems.answers import last_number, same_answer, write_number
 from atp_lite.problems.arithmetic import (
+    ProblemSettings,
     count_chains,
     default_counts,
     equivalent_chains,
@@ -35,6 +36,8 @@ from atp_lite.problems.expressions import Step, expression_tokens
 from atp_lite.problems.overlap import normalise_question, overlap, without_overlap, without_repeats
 from atp_lite.problems.problem import Problem, data_hash, iterate_jsonl, read_jsonl, write_jsonl
 from atp_lite.problems.sampling import SPLITS, ArithmeticSettings, question_length
+from atp_lite.problems.stories import StorySettings, story_words
+from atp_lite.problems.story_steps import Story, read_story, story_of
 
 __all__ = [
     "BENCHMARKS",
@@ -46,7 +49,10 @@ __all__ = [
     "Leaf",
     "Operation",
     "Problem",
+    "ProblemSettings",
     "Step",
+    "Story",
+    "StorySettings",
     "chain_fault",
     "chain_faults",
     "count_chains",
@@ -70,9 +76,12 @@ __all__ = [
     "question_length",
     "read_expression",
     "read_jsonl",
+    "read_story",
     "same_answer",
     "same_number",
     "split_of",
+    "story_of",
+    "story_words",
     "true_answer",
     "without_overlap",
     "without_repeats",
