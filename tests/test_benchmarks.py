@@ -278,8 +278,9 @@ def test_what_the_hub_refuses_is_one_line_with_a_way_out(monkeypatch, failure, k
 def test_questions_are_compared_by_words_and_numbers():
     same = ["Tom’s 2 pies cost $1,000.50.  How much?", "tom's 2 PIES cost $1000.50; how much"]
     assert normalise_question(same[0]) == normalise_question(same[1]) == "toms 2 pies cost $ 1000.50 how much"
-    different = ["(3+4)*2", "3+4-2", "1.5 l", "15 l", "1 5 l", "1,5 l", "costs 20%", "costs $20"]
-    assert len({normalise_question(text) for text in different}) == 7  # "1 5" and "1,5" are one
+    assert normalise_question(" (3 + 4)*2") == "(3+4)*2"
+    different = ["(3+4)*2", "3+4*2", "3+4-2", "1.5 l", "15 l", "1 5 l", "1,5 l", "costs 20%", "costs $20"]
+    assert len({normalise_question(text) for text in different}) == 8  # "1 5" and "1,5" are one
 
 
 def problem(question, name):

@@ -14,16 +14,21 @@ from itertools import combinations
 from atp_lite.problems.problem import Problem
 
 _SEPARATOR = re.compile(r"(?<=[0-9]),(?=[0-9]{3}(?![0-9]))")
+_LETTER = re.compile(r"[^\W\d_]")
 _WORD = re.compile(r"[0-9]*\.[0-9]+|\w+|[-+*/=%$]")
 
 
 def normalise_question(text: str) -> str:
     """The question as its words, numbers and operators in lower case, one space between them.
 
+    A question without words, a toy expression, stays as it is but for its white space: there parentheses count.
+
     >>> normalise_question("Tom’s pie costs $1,200.50.  How  much?")
     'toms pie costs $ 1200.50 how much'
     """
     text = unicodedata.normalize("NFKC", text).casefold()
+    if not _LETTER.search(text):
+        return "".join(text.split())
     return " ".join(_WORD.findall(_SEPARATOR.sub("", re.sub(r"['’‘`]", "", text))))
 
 

@@ -142,7 +142,7 @@ def _needed(
     for at in sorted(used):
         s = sentences[at]
         names = [people.setdefault(name, len(people)) for name in (s.who, s.whom) if name]
-        core.append(" ".join(map(str, (s.kind, *names, "with", *s.numbers))))
+        core.append(" ".join(map(str, (s.kind, *names, *(("with", *s.numbers) if s.numbers else ())))))
     kept = [steps[i] for i in order]
     return Story(
         question=text,
