@@ -93,7 +93,6 @@ class _Plot:
         self.have: dict[str, int] = {}
         self.changed: set[str] = set()  # who an event has happened to
         self.sentences: list[Sentence] = []
-        self.n_distractors = 0
 
     def say(self, kind: str, who: str = "", whom: str = "", *numbers: int, which: int | None = None, **more) -> None:
         """Add a sentence of this kind; no event is told twice in the same words."""
@@ -177,9 +176,9 @@ class _Plot:
 
     def distract(self) -> None:
         """Add sentences whose number is not needed, each behind the first sentence of somebody in the story."""
-        self.n_distractors = self.rng.randint(0, self.settings.max_distractors)
+        wanted = self.rng.randint(0, self.settings.max_distractors)
         kinds = ["have", "family", "age", "also"]  # the last one comes to stand closest
-        for kind in sorted(self.rng.sample(kinds, self.n_distractors), key=kinds.index):
+        for kind in sorted(self.rng.sample(kinds, wanted), key=kinds.index):
             who = self.rng.choice(list(self.have))
             first = next(i for i, s in enumerate(self.sentences) if s.who == who)
             end = self.sentences[first + 1 :]
@@ -258,11 +257,11 @@ def _draw(n: int, settings: StorySettings, rng: random.Random) -> _Plot:
     return plot
 
 
-def _is_fit(story: Story, n: int, plot: _Plot) -> bool:
-    """Whether the story needs n different steps with results in range, and leaves out no more than it should."""
-    texts, low, high = {step.text for step in story.steps}, plot.settings.min_value, plot.settings.max_value
+def _is_fit(story: Story, n: int, settings: StorySettings) -> bool:
+    """Whether the story needs n different steps, all with results in range."""
+    texts, low, high = {step.text for step in story.steps}, settings.min_value, settings.max_value
     in_range = all(low <= step.value <= high for step in story.steps)
-    return len(story.steps) == len(texts) == n and in_range and len(story.spare) == plot.n_distractors
+    return len(story.steps) == len(texts) == n and in_range
 
 
 def sample_stories(n: int, count: int, split: Split, settings: StorySettings) -> list[str]:
@@ -282,7 +281,7 @@ def sample_stories(n: int, count: int, split: Split, settings: StorySettings) ->
         except _DeadEnd:
             continue
         drawn = work_out(plot.sentences, "a drawn story")
-        if not _is_fit(drawn, n, plot) or split_of_core(drawn.core) != split:
+        if not _is_fit(drawn, n, settings) or split_of_core(drawn.core) != split:
             continue
         text = write(plot.sentences, rng)
         if len(_WORD.findall(text)) > MOST_WORDS or text in found:
