@@ -23,9 +23,11 @@ from atp_lite.problems import (
     SPLITS,
     ArithmeticSettings,
     Problem,
+    StorySettings,
     data_hash,
     generate,
     label_errors,
+    overlap,
     read_expression,
     read_jsonl,
     write_jsonl,
@@ -37,31 +39,40 @@ from atp_lite.views import thought_table, thought_text
 from atp_lite.views.measure import identity
 from atp_lite.views.tables import unread_text
 
+Kind = Literal["toy", "stories"]
 Config = Annotated[Path | None, tyro.conf.arg(help="YAML file with any of the settings below")]
 
 
 @dataclass(frozen=True)
 class Data:
-    """Make toy arithmetic problems: one JSONL file a split, with id, question, steps, answer, source."""
+    """Make toy expressions or story problems: one JSONL file a split, with id, question, steps, answer, source."""
 
-    out: Path = Path("data/toy")
-    """Folder to write to."""
+    out: Path | None = None
+    """Folder to write to; none takes data/toy or data/stories."""
+    kind: Kind = "toy"
+    """toy: expressions, as --problems says. stories: word problems, as --stories says."""
     splits: tuple[str, ...] = ("train", "rl", "validation", "test")
     """Which splits; their questions are disjoint."""
     limit: int | None = None
     """At most this many problems a split."""
     problems: ArithmeticSettings = field(default_factory=ArithmeticSettings)
+    stories: StorySettings = field(default_factory=StorySettings)
     config: Config = None
 
     def run(self) -> int:
+        out = self.out if self.out is not None else Path("data") / self.kind
+        written: dict[str, list[Problem]] = {}
         for split in self.splits:
             if split not in SPLITS:
                 raise ValueError(f"split {split!r}: choose from {', '.join(SPLITS)}")
-            made = generate(self.problems, split)[: self.limit]
-            path = self.out / f"{split}.jsonl"
+            made = written[split] = _problems(None, self, split)[: self.limit]
+            path = out / f"{split}.jsonl"
             write_jsonl(path, made)
             wrong = sum(n for n, _ in label_errors(made).values())
             print(f"{path}: {len(made)} problems, {wrong} wrong labels, hash {data_hash(made)}")
+        shared = overlap(written)
+        if shared:
+            raise ValueError(f"questions stand in more than one split or twice in one: {', '.join(map(str, shared))}")
         return 0
 
 
@@ -74,10 +85,13 @@ class SFT:
     init: Path | None = None
     """Checkpoint to start from; none starts from random weights."""
     train: Path | None = None
-    """JSONL of training problems; none makes toy problems."""
+    """JSONL of training problems; none makes problems."""
     validation: Path | None = None
-    """JSONL of validation problems; none makes toy problems."""
+    """JSONL of validation problems; none makes problems."""
+    kind: Kind = "toy"
+    """Which problems are made where no file is given: toy (--problems) or stories (--stories)."""
     problems: ArithmeticSettings = field(default_factory=ArithmeticSettings)
+    stories: StorySettings = field(default_factory=StorySettings)
     model: ModelSettings = field(default_factory=ModelSettings)
     settings: SFTSettings = LATENT
     resume: bool = False
@@ -85,14 +99,19 @@ class SFT:
     config: Config = None
 
     def run(self) -> int:
-        planner = Planner.from_pretrained(self.init) if self.init else Planner.toy(self.model, self.settings.seed)
+        if self.init:
+            planner = Planner.from_pretrained(self.init)
+        elif self.kind == "stories":
+            planner = Planner.stories(self.model, self.stories, self.settings.seed)
+        else:
+            planner = Planner.toy(self.model, self.settings.seed)
         method, last_stage = METHODS[self.settings.method], self.settings.curriculum.last_stage
         planner = method.start(planner, last_stage, self.model.max_latents, self.settings.seed)
         with _saved_on_interrupt(self.out):
             train_sft(
                 planner,
-                _problems(self.train, self.problems, "train"),
-                _problems(self.validation, self.problems, "validation"),
+                _problems(self.train, self, "train"),
+                _problems(self.validation, self, "validation"),
                 self.settings,
                 self.out,
                 self.resume,
@@ -111,10 +130,13 @@ class RL:
     init: Path = CHECKPOINTS / "atp-sft"
     """Latent checkpoint to start from."""
     questions: Path | None = None
-    """JSONL of questions with answers (chains are not read); none makes toy problems."""
+    """JSONL of questions with answers (chains are not read); none makes problems."""
     validation: Path | None = None
-    """JSONL of validation problems; none makes toy problems."""
+    """JSONL of validation problems; none makes problems."""
+    kind: Kind = "toy"
+    """Which problems are made where no file is given: toy (--problems) or stories (--stories)."""
     problems: ArithmeticSettings = field(default_factory=ArithmeticSettings)
+    stories: StorySettings = field(default_factory=StorySettings)
     settings: RLSettings = GRPO
     resume: bool = False
     """Go on with the run in --out."""
@@ -124,8 +146,8 @@ class RL:
         with _saved_on_interrupt(self.out):
             train_rl(
                 Planner.from_pretrained(self.init),
-                _problems(self.questions, self.problems, "rl"),
-                _problems(self.validation, self.problems, "validation"),
+                _problems(self.questions, self, "rl"),
+                _problems(self.validation, self, "validation"),
                 self.settings,
                 self.out,
                 self.resume,
@@ -142,8 +164,11 @@ class Eval:
     checkpoint: Annotated[Path, tyro.conf.Positional] = CHECKPOINTS / "atp-rl"
     """Folder of the checkpoint."""
     test: Path | None = None
-    """JSONL of test problems; none makes the toy test set."""
+    """JSONL of test problems; none makes the test set."""
+    kind: Kind = "toy"
+    """Which problems are made where no file is given: toy (--problems) or stories (--stories)."""
     problems: ArithmeticSettings = field(default_factory=ArithmeticSettings)
+    stories: StorySettings = field(default_factory=StorySettings)
     settings: EvalSettings = field(default_factory=EvalSettings)
     out: Path | None = None
     """Folder for report.json, report.md and outcomes.jsonl."""
@@ -151,7 +176,7 @@ class Eval:
 
     def run(self) -> int:
         planner = Planner.from_pretrained(self.checkpoint)
-        result = evaluate(planner, _problems(self.test, self.problems, "test"), self.settings, progress=True)
+        result = evaluate(planner, _problems(self.test, self, "test"), self.settings, progress=True)
         if not Accelerator().is_main_process:
             return 0
         print(result.to_markdown())
@@ -344,8 +369,11 @@ def run(arguments: list[str]) -> int:
     return command.run()
 
 
-def _problems(path: Path | None, settings: ArithmeticSettings, split: str) -> list[Problem]:
-    return read_jsonl(path) if path else generate(settings, split)
+def _problems(path: Path | None, command: Data | SFT | RL | Eval, split: str) -> list[Problem]:
+    """The problems of a file; without one, those that the command's settings make."""
+    if path:
+        return read_jsonl(path)
+    return generate(command.stories if command.kind == "stories" else command.problems, split)
 
 
 @contextmanager

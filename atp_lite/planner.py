@@ -13,8 +13,8 @@ from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
 from atp_lite.model import BackboneSettings, LatentReasoner, ReasonerConfig, Trace, latent_tokenizer
 from atp_lite.model.lora import has_lora, merged_state
-from atp_lite.problems import Problem
-from atp_lite.tokens import Collator, arithmetic_tokenizer, split_language
+from atp_lite.problems import Problem, StorySettings, story_words
+from atp_lite.tokens import Collator, arithmetic_tokenizer, split_language, word_tokenizer
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class ModelSettings:
     max_latents: int = 8
     """The most latents the model thinks before it must answer."""
     max_number: int = 49
-    """Largest number that is one token."""
+    """Largest number that is one token (toy arithmetic)."""
     initializer_range: float = 0.1
     """Standard deviation of fresh embeddings and linear layers."""
 
@@ -59,7 +59,24 @@ class Planner:
     def toy(cls, settings: ModelSettings | None = None, seed: int = 0) -> Planner:
         """A fresh planner for toy arithmetic: a tiny LLaMA with random weights."""
         settings = ModelSettings() if settings is None else settings
-        tokenizer = arithmetic_tokenizer(settings.max_number)
+        return cls.fresh(arithmetic_tokenizer(settings.max_number), settings, seed)
+
+    @classmethod
+    def stories(
+        cls, settings: ModelSettings | None = None, stories: StorySettings | None = None, seed: int = 0
+    ) -> Planner:
+        """A fresh planner for story problems: the tiny LLaMA with a word-level vocabulary, about 150 tokens.
+
+        The largest number that is one token is the `max_value` of `stories`; `settings.max_number` is not looked at.
+        """
+        return cls.fresh(word_tokenizer(story_words(stories)), settings, seed)
+
+    @classmethod
+    def fresh(
+        cls, tokenizer: PreTrainedTokenizerBase, settings: ModelSettings | None = None, seed: int = 0
+    ) -> Planner:
+        """A fresh planner for any tokenizer that `Collator` accepts: a tiny LLaMA with random weights."""
+        settings = ModelSettings() if settings is None else settings
         ids = Collator(tokenizer, settings.latents_per_step)
         llama = dict(
             model_type="llama",

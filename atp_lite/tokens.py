@@ -1,4 +1,4 @@
-"""Text <-> token ids: the arithmetic tokenizer, the special tokens, and `Problem -> Batch` at a curriculum stage.
+"""Text <-> token ids: word-level tokenizers, the special tokens, and `Problem -> Batch` at a curriculum stage.
 
 A batch is drawn like this (c = 1 latent per step, curriculum stage k = 2; `.` is padding)::
 
@@ -18,6 +18,7 @@ This is the layout `steps` of ATP-Latent. Rivals lay out the same problems in ot
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -36,6 +37,9 @@ STEP_END = ";"
 """Ends every step that is written in words; what follows the last one is the answer."""
 
 
+SPECIALS = ["<pad>", "<eos>", "<unk>", START_LATENT, LATENT, END_LATENT]
+
+
 def arithmetic_tokenizer(max_number: int = 49) -> PreTrainedTokenizerFast:
     """A word-level tokenizer in which every whole number from 0 to `max_number` is ONE token.
 
@@ -45,13 +49,46 @@ def arithmetic_tokenizer(max_number: int = 49) -> PreTrainedTokenizerFast:
     >>> tokenizer.tokenize("(3+4)*12")
     ['(', '3', '+', '4', ')', '*', '12']
     """
-    specials = ["<pad>", "<eos>", "<unk>", START_LATENT, LATENT, END_LATENT]
-    words = specials + list(f"()+-*={STEP_END}") + [str(number) for number in range(max_number + 1)]
-    tokenizer = Tokenizer(models.WordLevel({word: i for i, word in enumerate(words)}, unk_token="<unk>"))
-    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
-        [pre_tokenizers.WhitespaceSplit(), pre_tokenizers.Split(Regex(r"\d+|\D"), behavior="isolated")]
+    words = [*f"()+-*={STEP_END}", *(str(number) for number in range(max_number + 1))]
+    return _word_level(words, Regex(r"\d+|\D"), decoders.Fuse())
+
+
+def word_tokenizer(words: Iterable[str]) -> PreTrainedTokenizerFast:
+    """A word-level tokenizer for word problems and the equations of their steps, with a closed vocabulary.
+
+    `words` are words (runs of letters), numbers and single signs; operators, `;` and the special tokens are added. A
+    number is the same token in the text and in an equation. Decoding puts one space between words, none before `. , ?`
+    and none round operators, so text that is written so comes back as it was.
+
+    >>> tokenizer = word_tokenizer(["Tom", "has", "cards", ".", "5", "3", "8"])
+    >>> tokenizer.decode(tokenizer("Tom has 5 cards.")["input_ids"]), tokenizer.tokenize("5+3=8")
+    ('Tom has 5 cards.', ['5', '+', '3', '=', '8'])
+
+    Raises ValueError for a word that is not one run of letters or digits, or one sign: text would never be cut so.
+    """
+    words = list(words)
+    for word in words:
+        if not (word.isalpha() or re.fullmatch(r"[0-9]+|\S", word)):
+            raise ValueError(f"{word!r} is no word of a word_tokenizer: give runs of letters, numbers or single signs")
+    glue = r"[-+*/=();]"  # no space on either side; nor round a special token
+    decoder = decoders.Sequence(
+        [
+            decoders.WordPiece(prefix="##", cleanup=False),  # one space between all tokens
+            decoders.Fuse(),
+            decoders.Replace(Regex(rf" (?={glue}|[.,?!]|<\|)|(?<={glue}|\|>) "), ""),
+        ]
     )
-    tokenizer.decoder = decoders.Fuse()
+    return _word_level([*f"()+-*/={STEP_END}", *words], Regex(r"[0-9]+|\p{L}+|\S"), decoder)
+
+
+def _word_level(words: Iterable[str], pieces: Regex, decoder: decoders.Decoder) -> PreTrainedTokenizerFast:
+    """The tokenizer that cuts text at white space and into `pieces`, each of them one token."""
+    vocabulary = dict.fromkeys([*SPECIALS, *words])
+    tokenizer = Tokenizer(models.WordLevel({word: i for i, word in enumerate(vocabulary)}, unk_token="<unk>"))
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [pre_tokenizers.WhitespaceSplit(), pre_tokenizers.Split(pieces, behavior="isolated")]
+    )
+    tokenizer.decoder = decoder
     return PreTrainedTokenizerFast(
         tokenizer_object=tokenizer,
         pad_token="<pad>",
@@ -177,13 +214,21 @@ class Collator:
         unknown = self.tokenizer.unk_token_id
         for text, row in zip(texts, rows, strict=True):
             if unknown is not None and unknown in row:
-                tokens = self.tokenizer.tokenize(text)
-                bad = next(t for t in tokens if self.tokenizer.convert_tokens_to_ids(t) == unknown)
                 raise ValueError(
-                    f"{text!r} holds {bad!r}, which the tokenizer does not know: write it with the tokens of its "
-                    "vocabulary (for toy arithmetic: whole numbers up to the largest, + - * = and parentheses)"
+                    f"{text!r} holds {self._unknown_word(text)!r}, which the tokenizer does not know: write it with "
+                    "the tokens of its vocabulary (for toy arithmetic: whole numbers up to the largest, + - * = and "
+                    "parentheses; for stories: the words of story_words)"
                 )
         return rows
+
+    def _unknown_word(self, text: str) -> str:
+        """The first piece of the text that is not in the vocabulary, as it is written there."""
+        found = self.tokenizer(text, add_special_tokens=False, return_offsets_mapping=self.tokenizer.is_fast)
+        at = found["input_ids"].index(self.tokenizer.unk_token_id)
+        if not self.tokenizer.is_fast:
+            return self.tokenizer.unk_token
+        start, end = found["offset_mapping"][at]
+        return text[start:end]
 
     def encode(self, problems: Iterable[Problem]) -> list[Encoded]:
         """Token ids of every problem, computed once so that a training loop need not."""

@@ -15,7 +15,7 @@ from atp_lite.cli import main
 from atp_lite.commands import SFT, Data
 from atp_lite.config import read_config
 from atp_lite.planner import ModelSettings, Planner
-from atp_lite.problems import read_jsonl
+from atp_lite.problems import Problem, read_jsonl, true_answer
 
 TINY = """
 problems: {max_ops: 2}
@@ -42,6 +42,33 @@ def test_data_writes_the_schema(tmp_path, capsys):
     line = json.loads((tmp_path / "test.jsonl").read_text().splitlines()[0])
     assert set(line) == {"id", "question", "steps", "answer", "source"}
     assert "7 problems, 0 wrong labels" in capsys.readouterr().out
+
+
+def test_data_writes_stories(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    settings = ["--stories.max-ops", "2", "--stories.label-noise", "1", "--limit", "40"]
+    assert main(["data", "--kind", "stories", "--splits", "train", "test", *settings]) == 0
+    train, test = (read_jsonl(tmp_path / "data" / "stories" / f"{split}.jsonl") for split in ("train", "test"))
+    assert len(train) == len(test) == 40
+    assert {len(p.steps) for p in train + test} == {2} and all(p.question.endswith("?") for p in train + test)
+    wrong = sum(p.answer != true_answer(p.question) for p in train)
+    assert wrong > 5 and all(p.answer == true_answer(p.question) for p in test)
+    assert f"40 problems, {wrong} wrong labels" in capsys.readouterr().out
+
+
+def test_data_refuses_splits_that_share_a_question(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("atp_lite.commands.generate", lambda settings, split: [Problem("1+2", ("1+2=3",), "3", split)])
+    assert main(["data", "--out", str(tmp_path), "--splits", "train", "test"]) == 2
+    assert "more than one split" in (error := capsys.readouterr().err) and "('train', 'test')" in error
+
+
+def test_a_planner_learns_stories_from_the_command_line(tiny, capsys):
+    out, stories = tiny / "run", ["--kind", "stories", "--stories.max-ops", "2"]
+    main(["data", "--out", str(tiny), "--splits", "train", "validation", "--limit", "8", *stories])
+    assert main(["sft", "--config", str(tiny / "tiny.yaml"), "--kind", "stories", "--out", str(out)]) == 0
+    assert "marbles" in Planner.from_pretrained(out / "best").tokenizer.get_vocab()
+    assert main(["eval", str(out / "best"), "--test", str(tiny / "validation.jsonl")]) == 0
+    assert "accuracy, %" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from transformers import PreTrainedTokenizerFast
 
-from atp_lite.problems import Problem, read_expression
+from atp_lite.planner import ModelSettings, Planner
+from atp_lite.problems import Problem, StorySettings, generate, read_expression, read_story, story_words
 from atp_lite.tokens import (
     END_LATENT,
     LATENT,
@@ -15,6 +16,7 @@ from atp_lite.tokens import (
     arithmetic_tokenizer,
     pad_rows,
     split_language,
+    word_tokenizer,
 )
 
 TOKENIZER = arithmetic_tokenizer()
@@ -101,7 +103,7 @@ def test_padding_keeps_every_row(rows, left):
 
 def test_errors_name_the_value_the_place_and_the_way_out():
     collate = Collator(TOKENIZER)
-    with pytest.raises(ValueError, match="'50' holds .*vocabulary"):
+    with pytest.raises(ValueError, match="'50' holds '50', which .*vocabulary"):
         collate([Problem("25+25", ("25+25=50",), "50")], 1)
     with pytest.raises(ValueError, match="stage is -1; it starts at 0"):
         collate([ONE], -1)
@@ -131,3 +133,63 @@ def test_a_typed_question_reads_back():
     problem = read_expression("(3 + 4) * 2")
     batch = Collator(TOKENIZER)([problem], 5)
     assert Collator(TOKENIZER).text(batch.question) == [problem.question + "<|start-latent|>"]
+
+
+# --- words ---
+
+STORIES = StorySettings(min_ops=1, max_ops=6, max_distractors=2)
+WORDS = word_tokenizer(story_words(STORIES))
+
+
+def test_stories_and_their_steps_come_back_as_they_were():
+    collate = Collator(WORDS)
+    problems = generate(STORIES, "train", {n: 100 for n in range(2, 7)})
+    assert len(problems) == 500
+    batch = collate(problems, stage=0)
+    assert collate.text(batch.question) == [p.question + START_LATENT for p in problems]
+    for problem, text in zip(problems, collate.text(batch.language), strict=True):
+        assert text == END_LATENT + ";".join([*problem.steps, problem.answer])
+        assert split_language(text.removeprefix(END_LATENT)) == (list(problem.steps), problem.answer)
+    steps = collate(problems, stage=6).steps
+    assert collate.text(steps.flatten(0, 1))[:2] == list(problems[0].steps[:2])
+
+
+def test_a_number_is_the_same_token_in_text_and_equation():
+    assert WORDS.tokenize("Tom has 12 cards. 12/3=4") == ["Tom", "has", "12", "cards", ".", "12", "/", "3", "=", "4"]
+    assert WORDS.convert_tokens_to_ids("<pad>") == 0 and len(WORDS) == len(set(WORDS.get_vocab().values()))
+    assert len(WORDS) == 6 + 8 + len(story_words(STORIES))  # special tokens, operators with parentheses and ;
+
+
+def test_spaces_stand_where_english_has_them():
+    tokenizer = word_tokenizer(["Yes", ",", "No", "!", ".", "7"])
+    for text in ("Yes, No! 7. No", "7+7=7;7", "Yes 7", f"No{START_LATENT}Yes"):
+        assert tokenizer.decode(tokenizer(text)["input_ids"]) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "word"), [("Tom has 3 zebras.", "zebras"), ("José has 3 cards.", "José"), ("Tom has 77 cards.", "77")]
+)
+def test_a_word_outside_the_vocabulary_is_named(text, word):
+    with pytest.raises(ValueError, match=f"holds '{word}', which the tokenizer does not know.*story_words"):
+        Collator(WORDS).encode([Problem(text, (), "3")])
+
+
+@pytest.mark.parametrize("word", ["two words", "a-b", "1a", "", "..", " "])
+def test_what_is_no_word_is_refused(word):
+    with pytest.raises(ValueError, match="is no word of a word_tokenizer"):
+        word_tokenizer(["Tom", word])
+
+
+def test_a_planner_for_stories_reasons_and_is_saved(tmp_path):
+    sizes = ModelSettings(hidden_size=16, layers=1, heads=2, intermediate_size=32)
+    planner = Planner.stories(sizes, STORIES, seed=3)
+    assert planner.model.backbone.config.vocab_size == len(WORDS) == len(planner.tokenizer)
+    problems = [read_story("Tom has 8 cards. How many cards does Tom have?"), *generate(STORIES, "test", {3: 3})]
+    trace = planner.reason(problems)
+    assert len(trace.answers) == 4 and trace.problems == problems
+    planner.save_pretrained(tmp_path)
+    again = Planner.from_pretrained(tmp_path)
+    assert again.reason(problems).answers == trace.answers
+    assert again.collate.text(again.collate(problems, 0).question)[0] == problems[0].question + START_LATENT
+    with pytest.raises(ValueError, match="holds 'T', which the tokenizer does not know"):
+        Planner.toy(sizes).reason(problems)

@@ -1,6 +1,7 @@
-"""Toy arithmetic: problems, all their equivalent chains of thought, and data sets with clean or noisy labels.
+"""Problems with all their equivalent chains of thought, and data sets with clean or noisy labels.
 
-Questions are drawn in sampling.py; which steps they need is read in expressions.py.
+A question is a toy expression (drawn in sampling.py, its steps read in expressions.py) or a story problem (drawn in
+stories.py, its steps read in story_steps.py). Both need steps that form a DAG, and everything here is about that.
 """
 
 from __future__ import annotations
@@ -21,20 +22,30 @@ from atp_lite.problems.sampling import (
     sample_questions,
     split_of_core,
 )
+from atp_lite.problems.stories import StorySettings, sample_stories
+from atp_lite.problems.story_steps import Story, story_of
 from atp_lite.problems.syntax import SAME_SYMBOL, shorten
+
+ProblemSettings = ArithmeticSettings | StorySettings
+"""What `generate` takes: the kind of problem follows from it."""
+
+
+def _read(question: str) -> Expression | Story:
+    """A question, worked out. What ends with a question mark is a story."""
+    return story_of(question) if question.rstrip().endswith("?") else read(question)
 
 
 def needed_steps(question: str) -> tuple[Step, ...]:
-    """The steps an expression needs, in written order; each names the earlier steps it uses (a DAG).
+    """The steps a question needs, in written order; each names the earlier steps it uses (a DAG).
 
-    Raises EquationError (a ValueError) for text that is no toy expression.
+    Raises EquationError (a ValueError) for text that is no toy expression, ValueError for a story that cannot be read.
     """
-    return read(question).steps
+    return _read(question).steps
 
 
 def true_answer(question: str) -> str:
     """The exact value of a question, as text; what its label says does not matter."""
-    return str(read(question).value)
+    return str(_read(question).value)
 
 
 def read_expression(text: str, settings: ArithmeticSettings = DEFAULT_SETTINGS) -> Problem:
@@ -92,16 +103,17 @@ def split_of(question: str) -> Split:
     """The split a question belongs to: 70 % train, 10 % each rl, validation, test.
 
     By a hash of the expression without its decorations, so a decorated twin of a test question is never
-    trained on, and no setting moves a question. "rl" is for reinforcement learning, which sees answers only.
+    trained on, and no setting moves a question. The core of a story leaves out names, things, words and distractors, so
+    no test story is a training story told again. "rl" is for reinforcement learning, which sees answers only.
     """
-    return split_of_core(read(question).core)
+    return split_of_core(_read(question).core)
 
 
 def _label(
-    expression: Expression, settings: ArithmeticSettings, noise: float, rng: random.Random
+    needed: tuple[Step, ...], settings: ProblemSettings, noise: float, rng: random.Random
 ) -> list[Step]:
-    """The steps of one label. The outermost operation ends every order, since all others feed it."""
-    steps = list(expression.steps)
+    """The steps of one label. The last operation ends every order, since all others feed it."""
+    steps = list(needed)
     if settings.label_order == "random":
         steps = [steps[i] for i in rng.choice(all_orders(tuple(step.uses for step in steps)))]
     swap = rng.random() < noise  # drawn in any case, so noise changes no order
@@ -114,11 +126,11 @@ def _label(
     return steps
 
 
-def default_counts(split: Split, settings: ArithmeticSettings = DEFAULT_SETTINGS) -> dict[int, int]:
+def default_counts(split: Split, settings: ProblemSettings = DEFAULT_SETTINGS) -> dict[int, int]:
     """How many problems of each number of steps a split holds by default.
 
     Few steps allow few expressions, so small numbers of steps get fewer, and never more than exist where the
-    space is small enough to be listed (one and two steps in the plain regime).
+    space is small enough to be listed (one and two steps in the plain regime). Stories come in equal numbers.
     """
     _check_split(split)
     one, two, more = {
@@ -128,6 +140,9 @@ def default_counts(split: Split, settings: ArithmeticSettings = DEFAULT_SETTINGS
         "test": (15, 300, 1000),
     }[split]
     counts = {}
+    if isinstance(settings, StorySettings):
+        same = {"train": 10_000, "rl": 2000, "validation": 200, "test": 500}[split]
+        return dict.fromkeys(range(settings.min_ops, settings.max_ops + 1), same)
     for n in range(settings.min_ops, settings.max_ops + 1):
         counts[n] = one if n == 1 else two if n == 2 else more
         listed = list_questions(n, split, settings)
@@ -142,9 +157,11 @@ def _check_split(split: str) -> None:
 
 
 def generate(
-    settings: ArithmeticSettings, split: Split, counts: Mapping[int, int] | None = None
+    settings: ProblemSettings, split: Split, counts: Mapping[int, int] | None = None
 ) -> list[Problem]:
     """Distinct problems of one split: `counts[n]` of them with n needed steps, shuffled together.
+
+    `ArithmeticSettings` give toy expressions, `StorySettings` story problems.
 
     `counts` defaults to `default_counts(split, settings)`. The result depends on the arguments alone. Labels
     carry noise (`settings.label_noise`) in the train split only; rl, validation and test always tell the
@@ -153,7 +170,8 @@ def generate(
     """
     _check_split(split)
     noise = settings.label_noise if split == "train" else 0.0
-    source = f"toy/{split}-noisy" if noise else f"toy/{split}"
+    kind, sample = ("story", sample_stories) if isinstance(settings, StorySettings) else ("toy", sample_questions)
+    source = f"{kind}/{split}-noisy" if noise else f"{kind}/{split}"
     problems: list[Problem] = []
     for n, count in sorted((default_counts(split, settings) if counts is None else counts).items()):
         if not settings.min_ops <= n <= settings.max_ops or count < 0:
@@ -161,7 +179,7 @@ def generate(
                 f"counts[{n}] = {count}: ask for 0 or more problems of {settings.min_ops} to "
                 f"{settings.max_ops} steps, or change min_ops and max_ops"
             )
-        questions = sample_questions(n, count, split, settings)
+        questions = sample(n, count, split, settings)
         if len(questions) < count:
             raise ValueError(
                 f"{count} problems of n = {n} steps were asked of the {split!r} split, but only "
@@ -169,11 +187,11 @@ def generate(
             )
         rng = random_stream(settings, "labels", split, n)
         for question in questions:
-            steps = _label(read(question), settings, noise, rng)
+            steps = _label(_read(question).steps, settings, noise, rng)
             problems.append(Problem(question, tuple(step.text for step in steps), str(steps[-1].value)))
     random_stream(settings, "order", split).shuffle(problems)
     return [
-        Problem(p.question, p.steps, p.answer, f"toy-{split}-{i:06d}", source)
+        Problem(p.question, p.steps, p.answer, f"{kind}-{split}-{i:06d}", source)
         for i, p in enumerate(problems, start=1)
     ]
 

@@ -181,14 +181,23 @@ def parse_equation(text: str) -> Equation:
     return Equation(inner, lhs.strip(), parse_number(others[0]), operands, value)
 
 
-def same_number(a: str | Fraction, b: str | Fraction, tolerance: Fraction | float = 0) -> bool:
-    """Whether two numbers differ by at most `tolerance` (absolute). False when either is not a number."""
+def same_number(
+    a: str | Fraction,
+    b: str | Fraction,
+    tolerance: Fraction | float = 0,
+    relative: Fraction | float = 0,
+) -> bool:
+    """Whether two numbers differ by at most `tolerance`, or by at most `relative` times the size of `b`.
+
+    `b` is the reference. Both are 0 by default: exactly the same. False when either is not a number.
+    """
     try:
         first = parse_number(a) if isinstance(a, str) else Fraction(a)
         second = parse_number(b) if isinstance(b, str) else Fraction(b)
     except (ValueError, TypeError, OverflowError):
         return False
-    return first == second or abs(first - second) <= tolerance
+    difference = abs(first - second)
+    return difference == 0 or difference <= tolerance or difference <= Fraction(relative) * abs(second)
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,11 +17,11 @@ class Problem:
     """What is reasoned about: a question, one written chain of thought, the answer."""
 
     question: str
-    """The text shown to the model."""
+    """The text shown to the model: an expression such as `(3+4)*2`, or a word problem."""
     steps: tuple[str, ...]
     """The labelled chain of thought, one equation such as `3+4=7` a step; empty where the source has none."""
     answer: str
-    """The number asked for, as text."""
+    """The number asked for, as text that `parse_number` reads: whole, a decimal, negative or a fraction."""
     id: str = ""
     """Unique in its file."""
     source: str = ""
@@ -85,18 +85,22 @@ def read_jsonl(path: str | os.PathLike[str]) -> list[Problem]:
 
     Raises ValueError naming the file and the line (counted from 1), FileNotFoundError where there is no file.
     """
-    problems = []
+    return list(iterate_jsonl(path))
+
+
+def iterate_jsonl(path: str | os.PathLike[str]) -> Iterator[Problem]:
+    """The problems of a file one at a time, without holding it in memory; errors as in `read_jsonl`."""
     with open(path, "rb") as file:
         for number, line in enumerate(file, start=1):
             if not line.strip():
                 continue
             try:
-                problems.append(Problem.from_json(json.loads(line.decode("utf-8-sig"))))
+                problem = Problem.from_json(json.loads(line.decode("utf-8-sig")))
             except ValueError as error:  # JSONDecodeError and UnicodeDecodeError are ValueErrors
                 raise ValueError(f"{path}, line {number}: {error}") from error
             except RecursionError as error:
                 raise ValueError(f"{path}, line {number}: the JSON is nested too deeply") from error
-    return problems
+            yield problem
 
 
 def data_hash(problems: Iterable[Problem]) -> str:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import blake2b
 from itertools import product
-from typing import Literal, get_args
+from typing import Literal, Protocol, get_args
 
 from atp_lite.problems.expressions import expression_tokens, read
 
@@ -72,6 +72,11 @@ class ArithmeticSettings:
         swappable = {"+", "-"} <= known
         check(swappable or not self.label_noise, "label_noise", "use 0, or have + and - among the operators")
         check(self.label_order in ("random", "written"), "label_order", "use 'random' or 'written'")
+
+    @property
+    def stream(self) -> tuple[object, ...]:
+        """What the random numbers depend on, besides their use."""
+        return (self.seed, self.hidden_length)
 
 
 DEFAULT_SETTINGS = ArithmeticSettings()
@@ -195,9 +200,16 @@ def _decorate(tree: Tree, room: int, settings: ArithmeticSettings, rng: random.R
     return tree
 
 
-def random_stream(settings: ArithmeticSettings, *names: object) -> random.Random:
+class Streamed(Protocol):
+    """Settings that random numbers may depend on."""
+
+    @property
+    def stream(self) -> tuple[object, ...]: ...
+
+
+def random_stream(settings: Streamed, *names: object) -> random.Random:
     """A stream of its own for each use, the same in every process."""
-    key = "/".join(map(str, (settings.seed, settings.hidden_length, *names)))
+    key = "/".join(map(str, (*settings.stream, *names)))
     return random.Random(int.from_bytes(blake2b(key.encode(), digest_size=16).digest(), "big"))
 
 

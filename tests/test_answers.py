@@ -1,0 +1,147 @@
+"""Numbers in answers: whatever they are written like, and whatever stands around them, they are read back exactly."""
+
+from fractions import Fraction
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from atp_lite.problems import last_number, parse_number, same_answer, same_number, write_number
+
+
+@st.composite
+def written_numbers(draw):
+    """(a number as it may stand in an answer, its exact value)."""
+    form = draw(st.sampled_from(["plain", "commas", "dollar", "percent", "unit", "fraction", "mixed", "exponent"]))
+    whole, cents = draw(st.integers(0, 10**9)), draw(st.integers(0, 99))
+    value = whole + Fraction(cents, 100) if draw(st.booleans()) else Fraction(whole)
+    plain = f"{whole}.{cents:02d}" if value.denominator != 1 else f"{whole}"
+    if form == "commas":
+        plain = f"{int(value):,}" + plain[len(str(whole)) :]
+    elif form == "dollar":
+        plain = f"${plain}"
+    elif form == "percent":
+        plain, value = plain + draw(st.sampled_from(["%", " %"])), value / 100
+    elif form == "unit":
+        plain += draw(st.sampled_from([" apples", "kg", " km", " dollars", "°", " ml per day"]))
+    elif form in ("fraction", "mixed"):
+        under = draw(st.integers(2, 99))
+        over = draw(st.integers(1, under - 1 if form == "mixed" else 999))
+        plain, value = f"{over}/{under}", Fraction(over, under)
+        if form == "mixed":
+            plain, value = f"{whole} {plain}", whole + value
+    elif form == "exponent":
+        power = draw(st.integers(-5, 5))
+        plain, value = f"{plain}e{power}", value * Fraction(10) ** power
+    if draw(st.booleans()):
+        minus = draw(st.sampled_from("-−–"))
+        plain = f"$-{plain[1:]}" if form == "dollar" and minus == "-" else minus + plain
+        value = -value
+    return plain, value
+
+
+BITS = ["so", "the answer is", "She pays:", "=", "####", "(total)", "x2", "v1.2.3", "R2D2", "1_000", "7", "3.5", "10-4"]
+WORDS = st.lists(st.sampled_from([*BITS, ",", "-", "$", "%", "..."]), max_size=8).map(" ".join)
+AFTER = st.sampled_from(["", ".", "!", " in all.", ")", ",", ".\n", " left, so many", '"', "</s>", ". Done (x2)."])
+
+
+@given(WORDS, written_numbers(), AFTER)
+def test_the_last_number_is_read_back_whatever_stands_around_it(before, written, after):
+    text, value = written
+    assume(not ("/" in text and before[-1:].isdigit()))  # `7 1/2` is a mixed number
+    assert last_number(f"{before} {text}{after}") == value
+
+
+@given(st.text(max_size=30))
+def test_any_text_has_a_number_or_none(text):
+    value = last_number(text)
+    assert value is None or isinstance(value, Fraction)
+    assert any(digit in text for digit in "0123456789") or value is None
+
+
+@given(st.integers(0, 10**6), st.integers(0, 10**6))
+def test_a_number_is_never_a_part_of_another(inner, outer):
+    assert same_answer(f"{outer}", str(inner)) == (inner == outer)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("14", 14),
+        ("The answer is: 72", 72),
+        ("#### 1,080", 1080),
+        ("He has 3 apples and 4 pears.", 4),
+        ("10-4", 4),
+        ("from 3–5", 5),
+        ("10 - 4 = -6.", -6),
+        ("<<48/2=24>>", 24),
+        ("It costs US$3.50.", Fraction(7, 2)),
+        ("(-5)", -5),
+        ("half, or 1/2", Fraction(1, 2)),
+        ("2 1/2 cups", Fraction(5, 2)),
+        ("7 48/2", 24),
+        ("1, 2, 3", 3),
+        ("1,2345", 2345),
+        ("so...42", 42),
+        (".5 cups", Fraction(1, 2)),
+        ("25%", Fraction(1, 4)),
+        ("25 % of them", Fraction(1, 4)),
+        ("5.", 5),
+        ("3:30", 30),
+        ("$-3", -3),
+        ("−$3", -3),
+    ],
+)
+def test_last_number_by_hand(text, value):
+    assert last_number(text) == value
+
+
+@pytest.mark.parametrize(
+    "text", ["", "none", "x2", "R2D2", "v1.2.3", "1_000", "3/0", "1e99", "9" * 400, "٣", "-", "$", ".", "a_1"]
+)
+def test_texts_without_a_number(text):
+    assert last_number(text) is None
+    assert not same_answer(text, "3")
+
+
+def test_same_answer_by_hand():
+    assert same_answer("She makes $18 a day.", "18")
+    assert not same_answer("14", "4") and not same_answer("4", "14") and not same_answer("18 or 19", "18")
+    assert same_answer("25%", "25") and same_answer("25%", "0.25") and same_answer("25", "25")
+    assert not same_answer("25", "0.25") and not same_answer("0.25%", "0.25%x")
+    assert same_answer("-9,867,630", "-9867630") and not same_answer("9867630", "-9867630")
+
+
+def test_a_relative_tolerance_is_measured_by_the_reference():
+    noisy = "3244047.0999999996"
+    assert not same_answer("3244047.1", noisy) and same_answer("3244047.1", noisy, 1e-12)
+    assert same_number("101", "100", relative=0.01) and not same_number("101.01", "100", relative=0.01)
+    assert same_number("-99", "-100", relative=Fraction(1, 100)) and not same_number("0.001", "0", relative=0.5)
+    assert same_number("0.001", "0", tolerance=0.01, relative=0.5)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (Fraction(0), "0"),
+        (Fraction(-3), "-3"),
+        (Fraction(5, 4), "1.25"),
+        (Fraction(-1, 20), "-0.05"),
+        (Fraction(1, 3), "1/3"),
+        (Fraction(10**20), "1" + "0" * 20),
+        (Fraction(7, 2**5), "0.21875"),
+    ],
+)
+def test_write_number_by_hand(value, text):
+    assert write_number(value) == text
+
+
+@given(st.fractions(max_denominator=10**4))
+def test_written_numbers_read_back(value):
+    assert parse_number(write_number(value)) == value == last_number(f"It is {write_number(value)}.")
+    assert "e" not in write_number(value) and not write_number(value).endswith(".0")
+
+
+@given(st.floats(-1e15, 1e15).filter(lambda x: abs(x) > 1e-15 or x == 0))
+def test_a_float_is_written_as_it_is_shown(number):
+    assert float(write_number(parse_number(repr(number)))) == number
