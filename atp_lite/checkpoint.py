@@ -49,6 +49,7 @@ def save_state(
     optimizer: torch.optim.Optimizer,
     generator: torch.Generator,
     progress: dict[str, Any],
+    learned_only: bool = False,
 ) -> None:
     """Write everything a run needs to go on.
 
@@ -57,8 +58,15 @@ def save_state(
         optimizer: its moments are kept, in the order of its parameters; settings are not (they come from the run's).
         generator: source of the run's noise.
         progress: JSON values such as the step, the best score so far.
+        learned_only: leave out parameters that do not learn (a pretrained model under LoRA): whoever resumes the run
+            has them already.
     """
-    tensors = {f"{name}/{key}": value for name, module in modules.items() for key, value in module.state_dict().items()}
+    tensors = {
+        f"{name}/{key}": value
+        for name, module in modules.items()
+        for key, value in module.state_dict().items()
+        if not learned_only or key not in _frozen(module)
+    }
     for i, moments in optimizer.state_dict()["state"].items():
         tensors |= {f"optimizer/{i}/{key}": value for key, value in moments.items()}
     tensors["generator"] = generator.get_state()
@@ -76,6 +84,7 @@ def load_state(
     modules: Mapping[str, nn.Module],
     optimizer: torch.optim.Optimizer,
     generator: torch.Generator,
+    learned_only: bool = False,
 ) -> dict[str, Any]:
     """The inverse of `save_state`, in place; returns `progress`.
 
@@ -89,6 +98,8 @@ def load_state(
     tensors = load_file(folder / "state.safetensors")
     for name, module in modules.items():
         own = {key.removeprefix(f"{name}/"): value for key, value in tensors.items() if key.startswith(f"{name}/")}
+        if learned_only:
+            own = {key: value for key, value in module.state_dict().items() if key in _frozen(module)} | own
         try:
             module.load_state_dict(own)
         except RuntimeError as error:
@@ -104,6 +115,11 @@ def load_state(
     optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
     generator.set_state(tensors["generator"])
     return json.loads((folder / "progress.json").read_text())
+
+
+def _frozen(module: nn.Module) -> set[str]:
+    """Names of the parameters that do not learn."""
+    return {name for name, parameter in module.named_parameters(remove_duplicate=False) if not parameter.requires_grad}
 
 
 def keep_settings(folder: str | os.PathLike[str], settings: dict[str, Any], resume: bool) -> None:

@@ -18,6 +18,8 @@ from accelerate import Accelerator
 from atp_lite.baselines import METHODS
 from atp_lite.config import read_config
 from atp_lite.evaluate import EvalSettings, evaluate
+from atp_lite.model import BackboneSettings
+from atp_lite.model.lora import LoRASettings, add_lora
 from atp_lite.planner import ModelSettings, Planner
 from atp_lite.problems import (
     SPLITS,
@@ -40,6 +42,7 @@ from atp_lite.views.measure import identity
 from atp_lite.views.tables import unread_text
 
 Kind = Literal["toy", "stories"]
+NO_LORA = LoRASettings(rank=0)
 Config = Annotated[Path | None, tyro.conf.arg(help="YAML file with any of the settings below")]
 
 
@@ -93,20 +96,35 @@ class SFT:
     problems: ArithmeticSettings = field(default_factory=ArithmeticSettings)
     stories: StorySettings = field(default_factory=StorySettings)
     model: ModelSettings = field(default_factory=ModelSettings)
+    """A fresh small model, where neither --init nor --backbone is given."""
+    backbone: str | None = None
+    """Pretrained causal LM to start from: a name on the Hugging Face hub, or a folder."""
+    pretrained: BackboneSettings = field(default_factory=BackboneSettings)
+    """How --backbone becomes a latent reasoner."""
+    lora: LoRASettings = NO_LORA
+    """How much of a pretrained model learns; rank 0 trains all of it."""
     settings: SFTSettings = LATENT
     resume: bool = False
     """Go on with the run in --out."""
     config: Config = None
 
     def run(self) -> int:
+        if self.init and self.backbone:
+            raise ValueError(f"--init {self.init} and --backbone {self.backbone}: a run starts from one of them")
+        limit = self.model.max_latents
         if self.init:
             planner = Planner.from_pretrained(self.init)
+        elif self.backbone:
+            planner, limit = Planner.from_backbone(self.backbone, self.pretrained), self.pretrained.max_latents
         elif self.kind == "stories":
             planner = Planner.stories(self.model, self.stories, self.settings.seed)
         else:
             planner = Planner.toy(self.model, self.settings.seed)
         method, last_stage = METHODS[self.settings.method], self.settings.curriculum.last_stage
-        planner = method.start(planner, last_stage, self.model.max_latents, self.settings.seed)
+        if not (self.backbone and method.name == "atp"):  # a fresh latent reasoner is ATP-Latent already
+            planner = method.start(planner, last_stage, limit, self.settings.seed)
+        if self.lora.rank:
+            add_lora(planner.model, self.lora, self.settings.seed)
         with _saved_on_interrupt(self.out):
             train_sft(
                 planner,
@@ -137,15 +155,20 @@ class RL:
     """Which problems are made where no file is given: toy (--problems) or stories (--stories)."""
     problems: ArithmeticSettings = field(default_factory=ArithmeticSettings)
     stories: StorySettings = field(default_factory=StorySettings)
+    lora: LoRASettings = NO_LORA
+    """How much of a pretrained model learns; rank 0 trains all of it."""
     settings: RLSettings = GRPO
     resume: bool = False
     """Go on with the run in --out."""
     config: Config = None
 
     def run(self) -> int:
+        planner = Planner.from_pretrained(self.init)
+        if self.lora.rank:
+            add_lora(planner.model, self.lora, self.settings.seed)
         with _saved_on_interrupt(self.out):
             train_rl(
-                Planner.from_pretrained(self.init),
+                planner,
                 _problems(self.questions, self, "rl"),
                 _problems(self.validation, self, "validation"),
                 self.settings,

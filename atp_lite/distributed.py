@@ -87,19 +87,23 @@ def own_noise(accelerator: Accelerator, generator: torch.Generator, *key: int) -
 
 
 def own_share(
-    accelerator: Accelerator, terms: Mapping[str, Tensor], counts: Callable[[], Mapping[str, int]]
+    accelerator: Accelerator,
+    terms: Mapping[str, Tensor],
+    counts: Callable[[], Mapping[str, int]],
+    whole: Callable[[], Mapping[str, int]] | None = None,
 ) -> dict[str, Tensor]:
-    """n_rj / N_j times every term: what this process's rows add to the mean over the global batch.
+    """n_rj / N_j times every term: what these rows of this process add to the mean over the global batch.
 
     Args:
-        terms: means over the rows of this process.
+        terms: means over the rows.
         counts: over how many tokens, latents or rows each of them is a mean here; called where there are several
-            processes. All of its names are counted together, so they must be the same in every process.
+            processes or parts. All of its names are counted together, so they must be the same in every process.
+        whole: the same for all rows of this process, where these are one part of them.
 
     Raises:
         ValueError: a term is not counted.
     """
-    if accelerator.num_processes == 1:
+    if accelerator.num_processes == 1 and whole is None:
         return dict(terms)
     own = counts()
     unknown = sorted(set(terms) - set(own))
@@ -108,11 +112,17 @@ def own_share(
             f"the terms {unknown} of the loss have no count, so several processes cannot add up their parts: say what "
             "they are means over in atp_lite.baselines.method.term_counts"
         )
-    everywhere = summed(accelerator, own)
+    everywhere = summed(accelerator, own if whole is None else whole())
     return {  # a mean over nothing may be NaN: it is left out, not multiplied by 0
         name: term * (own[name] / everywhere[name]) if own[name] else torch.zeros_like(term)
         for name, term in terms.items()
     }
+
+
+def parts_of(rows: Sequence, count: int) -> list[Sequence]:
+    """`rows` in `count` parts of equal size, but for the last. A single part is `rows` itself."""
+    size = -(-len(rows) // count)
+    return [rows[i : i + size] for i in range(0, len(rows), size)]
 
 
 def add_gradients(accelerator: Accelerator, parameters: Iterable[nn.Parameter]) -> None:

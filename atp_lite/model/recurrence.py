@@ -19,6 +19,8 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
+from atp_lite.model.memory import is_recomputed
+
 SMALLEST = 2**15
 """Matrices with fewer numbers are left to autograd: collecting their steps costs more than it saves."""
 
@@ -34,7 +36,10 @@ def one_weight_gradient(model: nn.Module) -> Iterator[None]:
     do not learn and for layers that are not plainly `nn.Linear`, it does nothing. Autograd refuses gradients of these
     gradients.
     """
-    layers = [layer for layer in model.modules() if _can_wait(layer)] if torch.is_grad_enabled() else []
+    layers = []
+    if torch.is_grad_enabled():
+        again = {id(inner) for layer in model.modules() if is_recomputed(layer) for inner in layer.modules()}
+        layers = [layer for layer in model.modules() if id(layer) not in again and _can_wait(layer)]
     for layer in layers:
         layer.forward = _Loop(layer)
     try:

@@ -48,6 +48,7 @@ from atp_lite.distributed import (
 )
 from atp_lite.evaluate import evaluate
 from atp_lite.model import LatentReasoner, Trace
+from atp_lite.model.lora import has_lora
 from atp_lite.planner import Planner
 from atp_lite.problems import Problem, same_number
 from atp_lite.rl.controls import answer_cross_entropy, verified_chains
@@ -115,14 +116,14 @@ def train_rl(
     modules = {"model": run.model, "average": run.average}
     if resume:
         with accelerator.main_process_first():
-            progress = load_state(folder / "state", modules, run.optimizer, run.generator)
+            progress = load_state(folder / "state", modules, run.optimizer, run.generator, has_lora(run.model))
         run.sigma = progress["sigma"]
     log = MetricLog(folder, progress["iteration"], silent=not main)
     average = Planner(run.average.module, planner.tokenizer)
 
     def save() -> None:
         if main:
-            save_state(folder / "state", modules, run.optimizer, run.generator, progress)
+            save_state(folder / "state", modules, run.optimizer, run.generator, progress, has_lora(run.model))
 
     def validate(iteration: int) -> None:
         result = evaluate(average, validation)
@@ -192,7 +193,8 @@ class _Run:
         self.planner, self.settings, self.model = planner, settings, planner.model.eval()
         self.accelerator = Accelerator()
         self.sigma = sigma if settings.sigma == "mean" else settings.sigma
-        self.model.requires_grad_(True)
+        if not has_lora(self.model):  # then the small matrices learn, and what is frozen stays so
+            self.model.requires_grad_(True)
         if settings.objective != "rejection" and self.model.decoder is not None:
             self.model.decoder.requires_grad_(False)  # phi is frozen: a moving judge could be talked into anything
         trained = [p for p in self.model.parameters() if p.requires_grad]

@@ -24,8 +24,19 @@ from atp_lite.checkpoint import (
     replace_folder,
     save_state,
 )
-from atp_lite.distributed import add_gradients, anywhere, own_noise, own_part, own_share, start_together, summed
+from atp_lite.distributed import (
+    add_gradients,
+    anywhere,
+    own_noise,
+    own_part,
+    own_share,
+    parts_of,
+    start_together,
+    summed,
+)
 from atp_lite.evaluate import EvalSettings, evaluate
+from atp_lite.model.lora import has_lora
+from atp_lite.model.memory import checkpoint_mlps
 from atp_lite.planner import Planner
 from atp_lite.problems import Problem
 from atp_lite.sft.curriculum import BatchPlan, Curriculum
@@ -44,6 +55,11 @@ class SFTSettings:
     """Optimizer steps of each stage, from the first on."""
     batch_size: int = 64
     """Problems per optimizer step, over all processes together (paper: 32)."""
+    accumulate: int = 1
+    """Parts that a process's share of a batch is worked through in; their gradients add up to those of the whole."""
+    checkpoint_mlps: bool = False
+    """Keep no activations inside the feed-forward layers, and work them out again on the way back: less memory, a third
+    more time."""
     lr: float = 3e-3
     """Peak learning rate of AdamW (paper, LLaMA-1B: 1e-4)."""
     warmup_steps: int = 100
@@ -76,6 +92,8 @@ class SFTSettings:
     def __post_init__(self) -> None:
         if self.method not in METHODS:
             raise ValueError(f"method {self.method!r}: choose from {', '.join(METHODS)}")
+        if not 1 <= self.accumulate <= self.batch_size:
+            raise ValueError(f"accumulate is {self.accumulate}: choose 1 to batch_size, {self.batch_size}")
 
     @property
     def curriculum(self) -> Curriculum:
@@ -137,17 +155,23 @@ def train_sft(
     model, curriculum, method = planner.model, settings.curriculum, METHODS[settings.method]
     longest = max((len(problem.steps) for problem in train), default=0)
     method.check(planner, curriculum.first_stage, curriculum.last_stage, longest)
+    if settings.checkpoint_mlps:
+        checkpoint_mlps(model)
     plan = BatchPlan(planner.collate.encode(train), settings.batch_size, settings.seed)
     optimizer = accelerator.prepare_optimizer(
         torch.optim.AdamW(
-            model.parameters(), settings.lr, settings.betas, weight_decay=settings.weight_decay, fused=True
+            [p for p in model.parameters() if p.requires_grad],
+            settings.lr,
+            settings.betas,
+            weight_decay=settings.weight_decay,
+            fused=True,
         )
     )
     generator = torch.Generator(model.device).manual_seed(settings.seed)
     progress = {"step": 0, "best": -1.0, "tokens": 0}
     if resume:
         with accelerator.main_process_first():
-            progress = load_state(folder / "state", {"model": model}, optimizer, generator)
+            progress = load_state(folder / "state", {"model": model}, optimizer, generator, has_lora(model))
     log = MetricLog(folder, progress["step"], silent=not main)
     stage = curriculum.stage(max(0, progress["step"] - 1))  # that of the last step taken: a reset may be due
     if curriculum.last_stage == 0:
@@ -155,7 +179,7 @@ def train_sft(
 
     def save() -> None:
         if main:
-            save_state(folder / "state", {"model": model}, optimizer, generator, progress)
+            save_state(folder / "state", {"model": model}, optimizer, generator, progress, has_lora(model))
 
     bar = tqdm(total=curriculum.total_steps, initial=progress["step"], desc="sft", disable=not main)
     watch = Stopwatch(progress)
@@ -182,12 +206,18 @@ def train_sft(
             batch = plan.batch(step)
             rows = own_part(accelerator, batch, "batch_size")
             own_noise(accelerator, generator, settings.seed, step)
-            with accelerator.autocast():
-                terms = method.losses(planner, rows, stage, settings.sample, generator)
-            terms = own_share(accelerator, terms, partial(term_counts, planner.collate, rows, stage))
-            loss = method.total(terms, beta)
             optimizer.zero_grad()
-            accelerator.backward(loss)
+            count = partial(term_counts, planner.collate)
+            loss, terms = torch.zeros((), device=model.device), {}
+            for part in parts_of(rows, settings.accumulate):
+                with accelerator.autocast():
+                    means = method.losses(planner, part, stage, settings.sample, generator)
+                whole = partial(count, rows, stage) if len(part) < len(rows) else None
+                shares = own_share(accelerator, means, partial(count, part, stage), whole)
+                share = method.total(shares, beta)
+                accelerator.backward(share)
+                loss = loss + share.detach()
+                terms = {name: terms.get(name, 0.0) + value.detach() for name, value in shares.items()}
             add_gradients(accelerator, model.parameters())
             norm = accelerator.clip_grad_norm_(model.parameters(), settings.clip)
             optimizer.step()
