@@ -25,41 +25,35 @@ from atp_lite.problems import (
     SPLITS,
     ArithmeticSettings,
     Problem,
-    StorySettings,
     data_hash,
     generate,
     label_errors,
     overlap,
     read_expression,
-    read_jsonl,
     write_jsonl,
 )
 from atp_lite.recipes import CHECKPOINTS, GRPO, JOURNEY, LATENT
 from atp_lite.rl import RLSettings, train_rl
 from atp_lite.sft import SFTSettings, train_sft
+from atp_lite.sources import Sources
 from atp_lite.views import thought_table, thought_text
 from atp_lite.views.measure import identity
 from atp_lite.views.tables import unread_text
 
-Kind = Literal["toy", "stories"]
 NO_LORA = LoRASettings(rank=0)
 Config = Annotated[Path | None, tyro.conf.arg(help="YAML file with any of the settings below")]
 
 
 @dataclass(frozen=True)
-class Data:
+class Data(Sources):
     """Make toy expressions or story problems: one JSONL file a split, with id, question, steps, answer, source."""
 
     out: Path | None = None
     """Folder to write to; none takes data/toy or data/stories."""
-    kind: Kind = "toy"
-    """toy: expressions, as --problems says. stories: word problems, as --stories says."""
     splits: tuple[str, ...] = ("train", "rl", "validation", "test")
     """Which splits; their questions are disjoint."""
     limit: int | None = None
     """At most this many problems a split."""
-    problems: ArithmeticSettings = field(default_factory=ArithmeticSettings)
-    stories: StorySettings = field(default_factory=StorySettings)
     config: Config = None
 
     def run(self) -> int:
@@ -68,7 +62,7 @@ class Data:
         for split in self.splits:
             if split not in SPLITS:
                 raise ValueError(f"split {split!r}: choose from {', '.join(SPLITS)}")
-            made = written[split] = _problems(None, self, split)[: self.limit]
+            made = written[split] = self.load(None, split)[: self.limit]
             path = out / f"{split}.jsonl"
             write_jsonl(path, made)
             wrong = sum(n for n, _ in label_errors(made).values())
@@ -80,7 +74,7 @@ class Data:
 
 
 @dataclass(frozen=True)
-class SFT:
+class SFT(Sources):
     """Supervised training: chain of thought (--settings.first-stage 0) or latents, along the curriculum."""
 
     out: Path = Path("runs/sft")
@@ -91,10 +85,6 @@ class SFT:
     """JSONL of training problems; none makes problems."""
     validation: Path | None = None
     """JSONL of validation problems; none makes problems."""
-    kind: Kind = "toy"
-    """Which problems are made where no file is given: toy (--problems) or stories (--stories)."""
-    problems: ArithmeticSettings = field(default_factory=ArithmeticSettings)
-    stories: StorySettings = field(default_factory=StorySettings)
     model: ModelSettings = field(default_factory=ModelSettings)
     """A fresh small model, where neither --init nor --backbone is given."""
     backbone: str | None = None
@@ -128,8 +118,8 @@ class SFT:
         with _saved_on_interrupt(self.out):
             train_sft(
                 planner,
-                _problems(self.train, self, "train"),
-                _problems(self.validation, self, "validation"),
+                self.load(self.train, "train"),
+                self.load(self.validation, "validation"),
                 self.settings,
                 self.out,
                 self.resume,
@@ -140,7 +130,7 @@ class SFT:
 
 
 @dataclass(frozen=True)
-class RL:
+class RL(Sources):
     """Reinforcement learning from a latent checkpoint: GRPO, or a control (--settings.objective)."""
 
     out: Path = Path("runs/rl")
@@ -151,10 +141,6 @@ class RL:
     """JSONL of questions with answers (chains are not read); none makes problems."""
     validation: Path | None = None
     """JSONL of validation problems; none makes problems."""
-    kind: Kind = "toy"
-    """Which problems are made where no file is given: toy (--problems) or stories (--stories)."""
-    problems: ArithmeticSettings = field(default_factory=ArithmeticSettings)
-    stories: StorySettings = field(default_factory=StorySettings)
     lora: LoRASettings = NO_LORA
     """How much of a pretrained model learns; rank 0 trains all of it."""
     settings: RLSettings = GRPO
@@ -169,8 +155,8 @@ class RL:
         with _saved_on_interrupt(self.out):
             train_rl(
                 planner,
-                _problems(self.questions, self, "rl"),
-                _problems(self.validation, self, "validation"),
+                self.load(self.questions, "rl"),
+                self.load(self.validation, "validation"),
                 self.settings,
                 self.out,
                 self.resume,
@@ -181,17 +167,13 @@ class RL:
 
 
 @dataclass(frozen=True)
-class Eval:
+class Eval(Sources):
     """Evaluate a checkpoint: accuracy with interval, tokens, stops, decoded steps, coherence, pass@k."""
 
     checkpoint: Annotated[Path, tyro.conf.Positional] = CHECKPOINTS / "atp-rl"
     """Folder of the checkpoint."""
     test: Path | None = None
     """JSONL of test problems; none makes the test set."""
-    kind: Kind = "toy"
-    """Which problems are made where no file is given: toy (--problems) or stories (--stories)."""
-    problems: ArithmeticSettings = field(default_factory=ArithmeticSettings)
-    stories: StorySettings = field(default_factory=StorySettings)
     settings: EvalSettings = field(default_factory=EvalSettings)
     out: Path | None = None
     """Folder for report.json, report.md and outcomes.jsonl."""
@@ -199,7 +181,7 @@ class Eval:
 
     def run(self) -> int:
         planner = Planner.from_pretrained(self.checkpoint)
-        result = evaluate(planner, _problems(self.test, self, "test"), self.settings, progress=True)
+        result = evaluate(planner, self.load(self.test, "test"), self.settings, progress=True)
         if not Accelerator().is_main_process:
             return 0
         print(result.to_markdown())
@@ -383,20 +365,13 @@ def run(arguments: list[str]) -> int:
         place = arguments.index("--config") + 1
         if place == len(arguments):
             raise ValueError("--config needs a YAML file behind it")
-        default = read_config(arguments[place], commands[name]())
+        default = read_config(arguments[place], commands[name](), name, tuple(commands))
         command = tyro.cli(commands[name], args=arguments[1:], default=default, prog=f"atp-lite {name}")
     else:
         command = tyro.extras.subcommand_cli_from_dict(
             commands, args=arguments, prog="atp-lite", description="Learn, see and extend latent reasoning."
         )
     return command.run()
-
-
-def _problems(path: Path | None, command: Data | SFT | RL | Eval, split: str) -> list[Problem]:
-    """The problems of a file; without one, those that the command's settings make."""
-    if path:
-        return read_jsonl(path)
-    return generate(command.stories if command.kind == "stories" else command.problems, split)
 
 
 @contextmanager

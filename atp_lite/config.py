@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import typing
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -13,12 +14,15 @@ import yaml
 T = TypeVar("T")
 
 
-def read_config(path: str | os.PathLike[str], default: T) -> T:
+def read_config(path: str | os.PathLike[str], default: T, section: str = "", sections: Sequence[str] = ()) -> T:
     """`default` (a settings dataclass) with the values of a YAML file put in, level by level.
+
+    A file may be divided: where all its names are `sections`, such as sft, rl and eval, only `section` is read.
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: it is not a YAML mapping, or names a setting that does not exist; the message lists those that do.
+        ValueError: it is not a YAML mapping, has no such section, or names a setting that does not exist; the message
+            lists those that do.
     """
     path = Path(path)
     if not path.is_file():
@@ -27,7 +31,12 @@ def read_config(path: str | os.PathLike[str], default: T) -> T:
         values = yaml.safe_load(path.read_text())
     except yaml.YAMLError as error:
         raise ValueError(f"{path} is not valid YAML: {error}") from error
-    return merge(default, values if values is not None else {}, str(path))
+    values = {} if values is None else values
+    if isinstance(values, dict) and values and set(values) <= set(sections):
+        if section not in values:
+            raise ValueError(f"{path} has no section {section!r}: it is for {', '.join(map(repr, values))}")
+        return merge(default, values[section] or {}, f"{path}: {section}")
+    return merge(default, values, str(path))
 
 
 def merge(default: T, values: Any, where: str) -> T:

@@ -19,7 +19,7 @@ from tqdm.auto import tqdm
 from atp_lite.coherence import coherence
 from atp_lite.model import Trace
 from atp_lite.planner import Planner
-from atp_lite.problems import Problem, same_number
+from atp_lite.problems import Problem, same_answer
 
 Z95 = 1.959963984540054
 """The normal quantile of a two-sided 95 % interval."""
@@ -45,6 +45,8 @@ class EvalSettings:
     """Reason greedily once about every problem; False leaves everything but the sampled metrics out."""
     diversity: bool = False
     """Decode the sampled trajectories too, and count the distinct chains of each problem."""
+    relative: float = 0.0
+    """How far an answer may be from the reference, as a share of it; 0: exactly. GSM-Hard's are noisy: 1e-6."""
     seed: int = 0
     """Seed of the sampled trajectories."""
 
@@ -123,9 +125,12 @@ def pass_at_k(n: int, right: int, k: int) -> float:
     return 1.0 - math.comb(n - right, k) / math.comb(n, k)
 
 
-def outcomes(trace: Trace, latents_per_step: int = 1, spare: bool = False) -> list[Outcome]:
+def outcomes(
+    trace: Trace, latents_per_step: int = 1, spare: bool = False, relative: float = 0.0
+) -> list[Outcome]:
     """One `Outcome` a row of a trace that was answered (and decoded, if the step metrics are to mean anything).
 
+    An answer is right where its last number is the reference, up to `relative` times its size.
     spare: every row was given the same number of latents, so those that read as nothing count as no step.
     """
     result = []
@@ -141,7 +146,7 @@ def outcomes(trace: Trace, latents_per_step: int = 1, spare: bool = False) -> li
                 question=problem.question,
                 answer=trace.answers[i],
                 n_steps=len(problem.steps),
-                correct=same_number(trace.answers[i], problem.answer),
+                correct=same_answer(trace.answers[i], problem.answer, relative),
                 n_latents=counts[i],
                 n_answer_tokens=tokens[i],
                 steps=tuple(steps),
@@ -294,7 +299,7 @@ def evaluate(
         chunk = problems[start : start + settings.batch_size]
         if settings.greedy:
             trace = planner.reason(chunk, max_latents=settings.max_latents, decode=settings.decode)
-            results += outcomes(trace, c, spare=config.layout == "fixed" and settings.decode)
+            results += outcomes(trace, c, config.layout == "fixed" and settings.decode, settings.relative)
             latents += int(trace.latent_mask.sum())
             sigmas += float((trace.sigma.mean(-1) * trace.latent_mask).sum())
         right = [0] * len(chunk)
@@ -310,7 +315,7 @@ def evaluate(
                 generator=generator,
             )
             for i, problem in enumerate(chunk):
-                right[i] += same_number(drawn.answers[i], problem.answer)
+                right[i] += same_answer(drawn.answers[i], problem.answer, settings.relative)
                 chains[i].add(tuple(drawn.steps[i]))
         sampled += [(settings.samples, r) for r in right] if settings.samples else []
         if settings.diversity and settings.decode:

@@ -6,16 +6,18 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from atp_lite.baselines import METHODS
 from atp_lite.cli import main
-from atp_lite.commands import SFT, Data
+from atp_lite.commands import RL, SFT, Data, Eval
 from atp_lite.config import read_config
 from atp_lite.planner import ModelSettings, Planner
-from atp_lite.problems import Problem, read_jsonl, true_answer
+from atp_lite.problems import BenchmarkSettings, Problem, read_jsonl, true_answer, write_jsonl
+from atp_lite.sources import Sources
 
 TINY = """
 problems: {max_ops: 2}
@@ -57,7 +59,7 @@ def test_data_writes_stories(tmp_path, capsys, monkeypatch):
 
 
 def test_data_refuses_splits_that_share_a_question(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr("atp_lite.commands.generate", lambda settings, split: [Problem("1+2", ("1+2=3",), "3", split)])
+    monkeypatch.setattr("atp_lite.sources.generate", lambda settings, split: [Problem("1+2", ("1+2=3",), "3", split)])
     assert main(["data", "--out", str(tmp_path), "--splits", "train", "test"]) == 2
     assert "more than one split" in (error := capsys.readouterr().err) and "('train', 'test')" in error
 
@@ -172,3 +174,39 @@ def test_solve_answers_with_a_rival_whose_thoughts_nobody_can_read(tmp_path, cap
     assert lines[0] == "(3+4)*2"
     assert lines[1] == "  3 latents; there is no decoder, so nobody can read them"
     assert lines[2].startswith("Answer: ") and "answer token" in lines[2]
+
+
+# --- settings files with sections, and benchmarks ---
+
+
+def test_each_command_reads_its_own_section(tmp_path):
+    path = tmp_path / "all.yaml"
+    path.write_text("sft:\n  kind: stories\n  settings: {batch_size: 7}\nrl:\n  settings: {group_size: 3}\n")
+    sections = ("sft", "rl", "eval")
+    assert read_config(path, SFT(), "sft", sections).settings.batch_size == 7
+    assert read_config(path, RL(), "rl", sections).settings.group_size == 3
+    with pytest.raises(ValueError, match="has no section 'eval': it is for 'sft', 'rl'"):
+        read_config(path, Eval(), "eval", sections)
+    path.write_text("sft: {batch: 7}")
+    with pytest.raises(ValueError, match="all.yaml: sft: unknown setting 'batch'"):
+        read_config(path, SFT(), "sft", sections)
+
+
+def test_a_benchmark_is_trained_on_without_what_is_held_out(tmp_path):
+    rows = [Problem(f"{n} and 1?", (f"{n}+1={n + 1}",), str(n + 1), f"id-{n}") for n in range(6)]
+    broken = Problem("5 and 9?", ("5+9=14",), "15", "id-b")
+    write_jsonl(tmp_path / "gsm8k_train.jsonl", [*rows, broken])
+    write_jsonl(tmp_path / "gsm8k_test.jsonl", [replace(rows[2], id="t", question="2  AND 1 ?"), broken])
+    sources = Sources(kind="benchmark", benchmark=BenchmarkSettings("gsm8k", mirror=tmp_path))
+    assert [p.question for p in sources.load(None, "train")] == [rows[n].question for n in (0, 1, 3, 4, 5)]
+    assert sources.load(None, "rl") == sources.load(None, "train")
+    assert len(sources.load(None, "test")) == 2, "a test set is taken as it is"
+    with pytest.raises(FileNotFoundError, match="validation"):
+        sources.load(None, "validation")
+
+
+def test_without_a_network_a_benchmark_says_what_to_do(monkeypatch, capsys):
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    assert main(["eval", "--kind", "benchmark", "--benchmark.name", "svamp"]) == 2
+    said = capsys.readouterr().err.strip()
+    assert "\n" not in said and "ChilleD/SVAMP" in said and "mirror" in said

@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parent.parent
 # The house order. A module may import from lower floors, and from its own so long as there is no circle.
 FLOORS = (
     {"problems", "checkpoint", "config", "distributed", "doctor", "profile"},
-    {"tokens"},
+    {"tokens", "sources"},
     {"coherence", "model"},
     {"planner"},
     {"evaluate"},

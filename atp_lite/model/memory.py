@@ -1,7 +1,7 @@
 """Less memory for more time: the feed-forward layers' activations are not kept, but worked out again on the way back.
 
 Transformers' own gradient checkpointing recomputes whole layers and cannot be used with a KV cache, which the latent
-loop needs. The feed-forward part of a layer knows nothing of the cache, and leaves most of what a layer has to keep: its
+loop needs. The feed-forward part of a layer knows nothing of the cache, and leaves most of what a layer must keep: its
 inner width is three to four times that of the model.
 """
 
