@@ -6,7 +6,7 @@ What has to be settled, and how:
 - Tokens: `<|start-latent|>`, `<|latent|>` and `<|end-latent|>` are added, and a pad token where there is none or it is
   the end token. The embeddings grow by as many rows, drawn around the mean of the old ones.
 - Size: a latent has a spread of about 1 in each of its d dimensions (the prior's), a token embedding of a pretrained
-  model one of 0.01 to 0.1. A latent is multiplied by the root mean square of the embeddings where it is read
+  model often one of 0.01 to 0.1. A latent is multiplied by the root mean square of the embeddings where it is read
   (`ReasonerConfig.latent_scale`), so that the first layer meets what it knows.
 - Decoder: the whole backbone again, its first layers, or a small LM: see `BackboneSettings.decoder`.
 """
