@@ -43,7 +43,7 @@ class ReasonerConfig(PreTrainedConfig):
     `tokens.LAYOUTS`; with `fixed` every row thinks exactly `max_latents`, otherwise the stop head decides.
     latents_per_step: c. tokens_per_latent: r of the layout `compressed`.
     latent_scale: what a latent is multiplied by where it is read. A latent has a spread of about 1 per dimension (that
-    of the prior); token embeddings of pretrained models often have one of 0.01 to 0.1, and their first layers expect it.
+    of the prior); token embeddings of pretrained models often one of 0.01 to 0.1, and their first layers expect it.
     max_latents: thinking ends here at the latest (0: the model reasons in words).
     """
 
