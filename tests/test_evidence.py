@@ -5,12 +5,11 @@ import re
 
 import pytest
 
-from atp_lite.compare import OverSeeds, read_rows
+from atp_lite.compare import Claim, OverSeeds, claims_table, read_rows, verdict
 from atp_lite.evaluate import EvalSettings, evaluate
 from atp_lite.planner import Planner
 from atp_lite.problems import data_hash, generate
 from atp_lite.recipes import CHECKPOINTS, REGIMES
-from benchmarks.claims import verdict
 from benchmarks.evidence import fill, tables
 
 ROOT = CHECKPOINTS.parents[1]
@@ -74,3 +73,21 @@ def test_bundled_checkpoint_still_does_what_its_card_says(name, test_problems):
         # another processor may round a near-tie the other way: at most a few of the 2,300 problems
         tolerance = 0.003 * max(1.0, card["evaluation"]["metrics"][metric]["mean"])
         assert found[metric].mean == pytest.approx(card["evaluation"]["metrics"][metric]["mean"], abs=tolerance)
+
+
+def test_a_claim_is_a_difference_of_the_seeds_that_both_cells_have():
+    def row(arm, seed, accuracy, latents):
+        metrics = {"accuracy": accuracy, "latents": latents, "answer_tokens": 2.0}
+        estimates = {name: {"mean": mean} for name, mean in metrics.items()}
+        return {"regime": "clean", "arm": arm, "seed": seed, "evaluation": {"metrics": estimates}}
+
+    rows = [row("a", 0, 0.5, 3.0), row("a", 1, 0.75, 3.0), row("b", 1, 0.5, 8.0), row("b", 0, 0.625, 8.0)]
+    rows += [row("a", 2, 0.9, 3.0), row("a", 3, 1.0, 3.0) | {"regime": "noisy"}]
+    accuracy, tokens = Claim("t", "p", "clean", "a", "b"), Claim("t", "p", "clean", "a", "b", "tokens", fewer=True)
+    assert accuracy.by_seed(rows) == {0: -12.5, 1: 25.0}
+    assert (accuracy.measured(rows).mean, accuracy.measured(rows).n) == (6.25, 2)
+    assert tokens.by_seed(rows) == {0: -50.0, 1: -50.0} and tokens.unit == "%"
+    assert Claim("t", "p", "clean", "a", "c").measured(rows) is None
+    assert Claim("t", "p", "clean", "a", "b", "coherence").by_seed(rows) == {}
+    line = "| t | clean | p | a - b, accuracy | +6.2 (two seeds) points | 2 | undecided |"
+    assert line in claims_table(rows, [accuracy])

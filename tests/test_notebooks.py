@@ -17,7 +17,7 @@ from tools.notebooks import cell_id, chosen, normalise, tidy
 ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 CARD = ("You can do afterwards", "Builds on", "Difficulty", "Time", "Hardware", "Trained here", "Loaded")
-FEWEST_EXERCISES = {"00_tour": 2, "08_planning_with_rl": 3}
+FEWEST_EXERCISES = {"00_tour": 2, "08_planning_with_rl": 3, "09_does_it_hold": 3}
 HEADING = re.compile(r"^### Exercise (\d\d\.\d+) · .+$", re.MULTILINE)
 EFFORT = re.compile(r"\*Difficulty: (easy|medium|hard) · \d+ minutes\*")
 SOLUTION = re.compile(r"<details>\n<summary>Solution</summary>\n\n(.*?)\n</details>", re.DOTALL)

@@ -1,21 +1,31 @@
 """Comparison: a grid of methods, regimes and seeds, run cell by cell, one line of evidence each, and its tables."""
 
+from atp_lite.compare.claims import CLAIMS, Claim, claims_table, verdict
 from atp_lite.compare.grid import Cell, Grid, Job, jobs, resolve
-from atp_lite.compare.rows import read_rows, write_row
+from atp_lite.compare.rows import EVIDENCE, read_rows, write_row
 from atp_lite.compare.run import run_grid, run_job
-from atp_lite.compare.tables import OverSeeds, main_table, paired
+from atp_lite.compare.tables import OverSeeds, by_seed, differences, main_table, metric, over_seeds, paired
 
 __all__ = [
+    "CLAIMS",
+    "EVIDENCE",
     "Cell",
+    "Claim",
     "Grid",
     "Job",
     "OverSeeds",
+    "by_seed",
+    "claims_table",
+    "differences",
     "jobs",
     "main_table",
+    "metric",
+    "over_seeds",
     "paired",
     "read_rows",
     "resolve",
     "run_grid",
     "run_job",
+    "verdict",
     "write_row",
 ]

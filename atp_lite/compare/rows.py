@@ -10,6 +10,9 @@ from pathlib import Path
 
 from atp_lite import __version__
 
+EVIDENCE = Path(__file__).parents[2] / "data" / "evidence" / "toy.jsonl"
+"""The committed lines on toy arithmetic."""
+
 
 def read_rows(path: str | os.PathLike[str]) -> list[dict]:
     """Every line of an evidence file; none where there is no file yet. Raises ValueError that names a bad line."""

@@ -76,10 +76,19 @@ def paired(
 ) -> OverSeeds | None:
     """The difference to another cell, paired by seed (`relative`: in percent of the other); None without a common seed.
     """
-    pairs = [(metric(found[seed], name), metric(base[seed], name)) for seed in sorted(set(found) & set(base))]
-    if not pairs or any(None in pair for pair in pairs):
-        return None
-    return OverSeeds.of([100 * (a - b) / b if relative else a - b for a, b in pairs])
+    values = differences(found, base, name, relative)
+    return OverSeeds.of(list(values.values())) if values else None
+
+
+def differences(
+    found: dict[int, dict], base: dict[int, dict], name: str = "accuracy", relative: bool = False
+) -> dict[int, float]:
+    """What `paired` averages: the difference of every common seed; empty without one, or where a line lacks the metric.
+    """
+    pairs = {seed: (metric(found[seed], name), metric(base[seed], name)) for seed in sorted(set(found) & set(base))}
+    if any(None in pair for pair in pairs.values()):
+        return {}
+    return {seed: 100 * (a - b) / b if relative else a - b for seed, (a, b) in pairs.items()}
 
 
 NOT_YET = "| not measured yet: `atp-lite compare --config configs/compare-toy.yaml` adds it |\n| --- |"

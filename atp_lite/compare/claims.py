@@ -7,9 +7,10 @@ otherwise.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from atp_lite.compare.tables import OverSeeds, by_seed, markdown, paired
+from atp_lite.compare.tables import OverSeeds, by_seed, differences, markdown
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,21 @@ class Claim:
     """True where a smaller figure is the better one."""
     margin: float = 0.0
     """By how much it has to be better."""
+
+    @property
+    def unit(self) -> str:
+        """Of the difference: points of a percentage, percent of the other cell, or nothing where it is a count."""
+        return "%" if self.metric == "tokens" else "" if self.metric == "latents" else "points"
+
+    def by_seed(self, rows: Sequence[dict]) -> dict[int, float]:
+        """The difference of every training seed that both cells have."""
+        ours, base = by_seed(rows, self.regime, self.ours), by_seed(rows, self.regime, self.base)
+        return differences(ours, base, self.metric, relative=self.metric == "tokens")
+
+    def measured(self, rows: Sequence[dict]) -> OverSeeds | None:
+        """Their mean with its interval; None without a common seed."""
+        found = self.by_seed(rows)
+        return OverSeeds.of(list(found.values())) if found else None
 
 
 CLAIMS = (
@@ -104,16 +120,13 @@ def verdict(difference: OverSeeds | None, fewer: bool, margin: float = 0.0) -> s
     return "does not hold" if better + difference.half < 0 else "undecided"
 
 
-def claims_table(rows: list[dict]) -> str:
+def claims_table(rows: Sequence[dict], claims: Sequence[Claim] = CLAIMS) -> str:
     """One line a claim: the paper's figure, ours over seeds, the verdict."""
     lines = []
-    for claim in CLAIMS:
-        ours, base = by_seed(rows, claim.regime, claim.ours), by_seed(rows, claim.regime, claim.base)
-        relative = claim.metric == "tokens"
-        difference = paired(ours, base, claim.metric, relative)
+    for claim in claims:
+        difference = claim.measured(rows)
         seeds = "" if difference is None else str(difference.n)
-        unit = " %" if relative else "" if claim.metric == "latents" else " points"
-        shown = "" if difference is None else f"{difference.signed()}{unit}"
+        shown = "" if difference is None else f"{difference.signed()} {claim.unit}".rstrip()
         cells = f"{claim.ours} - {claim.base}, {claim.metric}"
         says = verdict(difference, claim.fewer, claim.margin)
         lines.append([claim.text, claim.regime, claim.paper, cells, shown, seeds, says])

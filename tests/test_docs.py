@@ -1,0 +1,152 @@
+"""The pages: links and anchors lead somewhere, and glossary and cheat sheet name what exists."""
+
+import dataclasses
+import importlib
+import json
+import re
+from pathlib import Path
+
+import pytest
+import torch
+from small import PROBLEMS, lively_planner
+
+from atp_lite import compare, evaluate, model, problems, rl
+from atp_lite.commands import COMMANDS
+from atp_lite.model import Trace
+from atp_lite.rl.rewards import REWARDS
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGES = sorted([*(ROOT / "docs").glob("*.md"), ROOT / "README.md", ROOT / "CONTRIBUTING.md"])
+GLOSSARY, CHEATSHEET = (ROOT / "docs" / name for name in ("glossary.md", "cheatsheet.md"))
+FENCE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
+CODE = re.compile(r"`[^`]*`")
+SECTION = re.compile(r"\[(\d\d),\ssection\s(\d+)\]\(\.\./notebooks/(\w+\.ipynb)\)")
+NAMED = re.compile(r"\*Code:\*\s`([\w/.]+)`(?:,\s`(\w+)`)?\.")
+
+
+def slug(heading: str) -> str:
+    """The anchor that GitHub gives a heading: small letters, no punctuation, a hyphen for every space."""
+    return re.sub(r"[^\w\- ]", "", heading.strip().lower()).replace(" ", "-")
+
+
+def anchors(text: str) -> set[str]:
+    """The anchors of a page; a heading that comes again gets a number."""
+    found: dict[str, int] = {}
+    every = set()
+    for heading in re.findall(r"^#+ (.+)$", FENCE.sub("", text), flags=re.MULTILINE):
+        name = slug(heading)
+        every.add(name if name not in found else f"{name}-{found[name]}")
+        found[name] = found.get(name, 0) + 1
+    return every
+
+
+def dead_links(page: Path) -> list[str]:
+    """Every link of a page to a file or to an anchor that is not there. Addresses are not asked."""
+    text = page.read_text(encoding="utf-8")
+    dead = []
+    for target in re.findall(r"\]\(([^()\s]+)\)", CODE.sub("", FENCE.sub("", text))):
+        place, _, anchor = target.partition("#")
+        if place.startswith("https://"):
+            continue
+        aim = page.parent / place if place else page
+        if not aim.exists() or (anchor and anchor not in anchors(aim.read_text(encoding="utf-8"))):
+            dead.append(target)
+    return dead
+
+
+def entries() -> dict[str, str]:
+    """Term -> its text."""
+    _, *parts = re.split(r"^## ", GLOSSARY.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    return dict(part.split("\n", 1) for part in parts)
+
+
+def table(heading: str, first: str) -> list[list[str]]:
+    """The cells of the cheat sheet's table below `## heading` whose first column is called `first`."""
+    part = CHEATSHEET.read_text(encoding="utf-8").split(f"## {heading}\n", 1)[1].split("\n## ")[0]
+    rows = [[cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]] for line in part.splitlines()]
+    start = next(i for i, row in enumerate(rows) if row and row[0] == first)
+    end = next((i for i in range(start, len(rows)) if not rows[i]), len(rows))
+    return rows[start + 2 : end]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page):
+    assert dead_links(page) == []
+
+
+def test_dead_links_are_seen(tmp_path):
+    (tmp_path / "b.md").write_text("# One thing\n\n## Pass@k, twice\n\n## Pass@k, twice\n\n```\n# no heading\n```\n")
+    good = "[a](b.md#one-thing) [b](b.md#passk-twice) [c](b.md#passk-twice-1) [d](https://x.org) [e](#top) `[f](g.md)`"
+    page = tmp_path / "a.md"
+    page.write_text(f"# Top\n\n{good}\n\n```\n[g](h.md)\n```\n")
+    assert dead_links(page) == []
+    page.write_text("[a](c.md) [b](b.md#no-heading) [c](b.md#passk-twice-2) ![d](x.png) [e](#top)")
+    assert dead_links(page) == ["c.md", "b.md#no-heading", "b.md#passk-twice-2", "x.png", "#top"]
+
+
+def test_glossary_is_in_order_and_its_index_complete():
+    names = list(entries())
+    assert len(names) > 60
+    assert names == sorted(names, key=str.lower)
+    index = GLOSSARY.read_text(encoding="utf-8").split("\n## ")[0]
+    assert re.findall(r"\[([^]]+)\]\(#([^)]+)\)", index) == [(name, slug(name)) for name in names]
+
+
+@pytest.mark.parametrize("term", entries())
+def test_glossary_entry_says_where_to_learn_it(term):
+    text = entries()[term]
+    named = NAMED.findall(text)
+    assert "*Learn it:* [" in text or named, "neither a notebook nor a module"
+    assert ("*Code:*" in text) == bool(named)
+    for module, name in named:
+        source = (ROOT / module).read_text(encoding="utf-8")
+        assert re.search(rf"\b{name}\b", source), f"{module} has no {name}"
+    for number, section, notebook in SECTION.findall(text):
+        assert notebook.startswith(number)
+        cells = json.loads((ROOT / "notebooks" / notebook).read_text(encoding="utf-8"))["cells"]
+        text = "\n".join("".join(c["source"]) for c in cells if c["cell_type"] == "markdown")
+        assert f"\n## {section} · " in text, f"{notebook} has no section {section}"
+    for module in re.findall(r"atp_lite/[\w/]+\.py", text):
+        importlib.import_module(module.removesuffix(".py").replace("/", "."))
+
+
+def test_cheat_sheet_has_every_field_of_a_trace_with_its_shape():
+    said = {name.strip("`"): shape for name, shape, _ in table("The fields of a Trace", "field")}
+    assert list(said) == [field.name for field in dataclasses.fields(Trace)]
+    planner, c = lively_planner(c=2), 2
+    batch = planner.collate(PROBLEMS, 0)
+    trace = planner.model.think(batch.question, batch.question_mask, group_size=3, sample=True)
+    planner.model.answer(trace)
+    planner.model.decode(trace)
+    rows, length, size = trace.mu.shape
+    sizes = {"B": rows, "B / G": rows // 3, "T": length, "S": length // c, "d": size, "Q": trace.question.shape[1]}
+    sizes |= {"A": trace.answer.shape[1], "W": trace.step_tokens.shape[2]}
+    for name, shape in said.items():
+        value = getattr(trace, name)
+        if isinstance(value, torch.Tensor):
+            assert tuple(value.shape) == tuple(sizes[part.strip()] for part in shape[1:-1].split(",") if part), name
+    worked_out = re.findall(r"`(\w+)` \(B", CHEATSHEET.read_text(encoding="utf-8").split("Worked out from these:")[1])
+    assert worked_out == [name for name, value in vars(Trace).items() if isinstance(value, property)]
+
+
+def test_cheat_sheet_has_every_command_and_every_reward():
+    assert [row[0].strip("`") for row in table("Commands", "`atp-lite ...`")] == list(COMMANDS)
+    assert {row[0].strip("`") for row in table("Second stage: rewards and the objective", "reward")} == set(REWARDS)
+    for page in (CHEATSHEET, GLOSSARY):
+        named = re.findall(r"`atp-lite ([a-z-]+)", page.read_text(encoding="utf-8"))
+        assert set(named) <= set(COMMANDS), page.name
+
+
+def test_cheat_sheet_names_functions_that_exist():
+    formulas = [*table("First stage: losses", "term"), *table("Second stage: rewards and the objective", "what")]
+    formulas += table("Measuring", "what")
+    rooms = (compare, evaluate, model, model.LatentReasoner, problems, rl)
+    for *_, function in formulas:
+        first, *rest = function.strip("`").split(".")
+        found = next((getattr(room, first) for room in rooms if hasattr(room, first)), None)
+        assert found is not None, function
+        for name in rest:
+            found = getattr(found, name)
+    fields = {field.name for field in dataclasses.fields(Trace)} | {"sigma"}
+    shapes = {row[1].strip("`"): row[2] for row in table("Symbols", "paper") if row[2].startswith("(B")}
+    assert {"question", "hidden", "latents", "sigma", "stop_logits"} <= set(shapes) & fields
