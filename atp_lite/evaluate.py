@@ -8,8 +8,10 @@ from __future__ import annotations
 import json
 import math
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
+from typing import Literal
 
 import torch
 from accelerate import Accelerator
@@ -19,7 +21,7 @@ from tqdm.auto import tqdm
 from atp_lite.coherence import coherence
 from atp_lite.model import Trace
 from atp_lite.planner import Planner
-from atp_lite.problems import Problem, same_answer
+from atp_lite.problems import Problem, same_answer, same_number
 
 Z95 = 1.959963984540054
 """The normal quantile of a two-sided 95 % interval."""
@@ -45,6 +47,9 @@ class EvalSettings:
     """Reason greedily once about every problem; False leaves everything but the sampled metrics out."""
     diversity: bool = False
     """Decode the sampled trajectories too, and count the distinct chains of each problem."""
+    answers: Literal["whole", "last number"] = "whole"
+    """What counts as the answer: all that was written, which must be a number, or the last number in it (for models
+    that answer in a sentence)."""
     relative: float = 0.0
     """How far an answer may be from the reference, as a share of it; 0: exactly. GSM-Hard's are noisy: 1e-6."""
     seed: int = 0
@@ -126,11 +131,11 @@ def pass_at_k(n: int, right: int, k: int) -> float:
 
 
 def outcomes(
-    trace: Trace, latents_per_step: int = 1, spare: bool = False, relative: float = 0.0
+    trace: Trace, latents_per_step: int = 1, spare: bool = False, right: Callable[[str, str], bool] = same_number
 ) -> list[Outcome]:
     """One `Outcome` a row of a trace that was answered (and decoded, if the step metrics are to mean anything).
 
-    An answer is right where its last number is the reference, up to `relative` times its size.
+    right: whether an answer is the reference.
     spare: every row was given the same number of latents, so those that read as nothing count as no step.
     """
     result = []
@@ -146,7 +151,7 @@ def outcomes(
                 question=problem.question,
                 answer=trace.answers[i],
                 n_steps=len(problem.steps),
-                correct=same_answer(trace.answers[i], problem.answer, relative),
+                correct=right(trace.answers[i], problem.answer),
                 n_latents=counts[i],
                 n_answer_tokens=tokens[i],
                 steps=tuple(steps),
@@ -280,6 +285,7 @@ def evaluate(
         ValueError: there is no problem to evaluate on.
     """
     settings = EvalSettings() if settings is None else settings
+    is_right = partial(same_answer if settings.answers == "last number" else same_number, relative=settings.relative)
     config = planner.model.config
     if config.layout == "dropped" or (config.max_latents > 0 and planner.model.decoder is None):
         settings = replace(settings, decode=False)  # there are no steps, or they cannot be read
@@ -299,7 +305,7 @@ def evaluate(
         chunk = problems[start : start + settings.batch_size]
         if settings.greedy:
             trace = planner.reason(chunk, max_latents=settings.max_latents, decode=settings.decode)
-            results += outcomes(trace, c, config.layout == "fixed" and settings.decode, settings.relative)
+            results += outcomes(trace, c, config.layout == "fixed" and settings.decode, is_right)
             latents += int(trace.latent_mask.sum())
             sigmas += float((trace.sigma.mean(-1) * trace.latent_mask).sum())
         right = [0] * len(chunk)
@@ -315,7 +321,7 @@ def evaluate(
                 generator=generator,
             )
             for i, problem in enumerate(chunk):
-                right[i] += same_answer(drawn.answers[i], problem.answer, settings.relative)
+                right[i] += is_right(drawn.answers[i], problem.answer)
                 chains[i].add(tuple(drawn.steps[i]))
         sampled += [(settings.samples, r) for r in right] if settings.samples else []
         if settings.diversity and settings.decode:

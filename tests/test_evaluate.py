@@ -3,6 +3,8 @@
 import itertools
 import json
 import math
+from functools import partial
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -12,7 +14,7 @@ from scipy.stats import binomtest
 from small import PROBLEMS, lively_planner, tiny_planner, told_trace
 
 from atp_lite.evaluate import EvalSettings, evaluate, mean_interval, outcomes, pass_at_k, wilson
-from atp_lite.problems import Problem, same_number
+from atp_lite.problems import Problem, same_answer, same_number
 
 
 @pytest.mark.parametrize(
@@ -183,3 +185,14 @@ def test_without_decoding_no_step_metric_is_claimed(planner):
     assert set(metrics) == {"accuracy", "latents", "answer_tokens"}
     blind = evaluate(tiny_planner(decoder_layers=0), PROBLEMS).summary()
     assert "coherence" not in blind and "stop" not in blind
+
+
+def test_what_counts_as_the_answer():
+    trace = SimpleNamespace(
+        n_latents=torch.zeros(2), n_answer_tokens=torch.ones(2), steps=[[], []], answers=["4+9", "9.0000001"],
+        problems=[Problem("4+5", ("4+5=9",), "9")] * 2,
+    )  # fmt: skip
+    assert [o.correct for o in outcomes(trace)] == [False, False], "the whole answer, exactly"
+    last = partial(same_answer, relative=1e-6)
+    assert [o.correct for o in outcomes(trace, right=last)] == [True, True]
+    assert [o.correct for o in outcomes(trace, right=partial(same_number, relative=1e-6))] == [False, True]
