@@ -1,4 +1,4 @@
-"""`atp-lite`: the way in. `doctor` runs without torch; everything else is in `commands.py`."""
+"""`atp-lite`: the way in. `doctor` runs without torch; everything else is in `commands/`."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ from tqdm.auto import tqdm
 from atp_lite.coherence import coherence
 from atp_lite.model import Trace
 from atp_lite.planner import Planner
-from atp_lite.problems import Problem, same_answer, same_number
+from atp_lite.problems import Problem, is_right, same_answer
 
 Z95 = 1.959963984540054
 """The normal quantile of a two-sided 95 % interval."""
@@ -48,8 +48,8 @@ class EvalSettings:
     diversity: bool = False
     """Decode the sampled trajectories too, and count the distinct chains of each problem."""
     answers: Literal["whole", "last number"] = "whole"
-    """What counts as the answer: all that was written, which must be a number, or the last number in it (for models
-    that answer in a sentence)."""
+    """What counts as the answer: all that was written (compared as a number, where the reference is one), or the last
+    number in it (for models that answer in a sentence)."""
     relative: float = 0.0
     """How far an answer may be from the reference, as a share of it; 0: exactly. GSM-Hard's are noisy: 1e-6."""
     seed: int = 0
@@ -67,7 +67,7 @@ class Outcome:
     n_steps: int
     """Steps of the reference chain."""
     correct: bool
-    """The answer equals the reference as a number."""
+    """The answer equals the reference (as a number, where that is one)."""
     n_latents: int
     n_answer_tokens: int
     """Tokens after the latents, the end token included."""
@@ -131,7 +131,7 @@ def pass_at_k(n: int, right: int, k: int) -> float:
 
 
 def outcomes(
-    trace: Trace, latents_per_step: int = 1, spare: bool = False, right: Callable[[str, str], bool] = same_number
+    trace: Trace, latents_per_step: int = 1, spare: bool = False, right: Callable[[str, str], bool] = is_right
 ) -> list[Outcome]:
     """One `Outcome` a row of a trace that was answered (and decoded, if the step metrics are to mean anything).
 
@@ -285,7 +285,7 @@ def evaluate(
         ValueError: there is no problem to evaluate on.
     """
     settings = EvalSettings() if settings is None else settings
-    is_right = partial(same_answer if settings.answers == "last number" else same_number, relative=settings.relative)
+    right_answer = partial(same_answer if settings.answers == "last number" else is_right, relative=settings.relative)
     config = planner.model.config
     if config.layout == "dropped" or (config.max_latents > 0 and planner.model.decoder is None):
         settings = replace(settings, decode=False)  # there are no steps, or they cannot be read
@@ -305,7 +305,7 @@ def evaluate(
         chunk = problems[start : start + settings.batch_size]
         if settings.greedy:
             trace = planner.reason(chunk, max_latents=settings.max_latents, decode=settings.decode)
-            results += outcomes(trace, c, config.layout == "fixed" and settings.decode, is_right)
+            results += outcomes(trace, c, config.layout == "fixed" and settings.decode, right_answer)
             latents += int(trace.latent_mask.sum())
             sigmas += float((trace.sigma.mean(-1) * trace.latent_mask).sum())
         right = [0] * len(chunk)
@@ -321,7 +321,7 @@ def evaluate(
                 generator=generator,
             )
             for i, problem in enumerate(chunk):
-                right[i] += is_right(drawn.answers[i], problem.answer)
+                right[i] += right_answer(drawn.answers[i], problem.answer)
                 chains[i].add(tuple(drawn.steps[i]))
         sampled += [(settings.samples, r) for r in right] if settings.samples else []
         if settings.diversity and settings.decode:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from atp_lite.problems import last_number, parse_number, same_answer, same_number, write_number
+from atp_lite.problems import is_right, last_number, parse_number, same_answer, same_number, write_number
 
 
 @st.composite
@@ -145,3 +145,29 @@ def test_written_numbers_read_back(value):
 @given(st.floats(-1e15, 1e15).filter(lambda x: abs(x) > 1e-15 or x == 0))
 def test_a_float_is_written_as_it_is_shown(number):
     assert float(write_number(parse_number(repr(number)))) == number
+
+
+@pytest.mark.parametrize(
+    ("answer", "reference", "right"),
+    [
+        ("08", "8", True),
+        ("8.0", "8", True),
+        ("8 apples", "8", False),  # all that was written counts
+        ("", "8", False),
+        ("1/2", "0.5", True),
+        (" D", "D", True),
+        ("D", "D ", True),
+        ("d", "D", False),
+        ("DE", "D", False),
+        ("", "", False),
+        ("8", "", False),
+        ("8", "D", False),
+    ],
+)
+def test_an_answer_is_right_as_a_number_or_else_as_it_is_written(answer, reference, right):
+    assert is_right(answer, reference) is right
+
+
+def test_a_noisy_reference_allows_a_share_of_itself():
+    assert is_right("1000001", "1000000", relative=1e-5)
+    assert not is_right("1000001", "1000000", relative=1e-7)

@@ -1,6 +1,6 @@
 """What is reasoned about: problems, exact arithmetic on text, toy expressions, word problems. Plain Python."""
 
-from atp_lite.problems.answers import last_number, same_answer, write_number
+from atp_lite.problems.answers import is_right, last_number, same_answer, write_number
 from atp_lite.problems.arithmetic import (
     ProblemSettings,
     count_chains,
@@ -62,6 +62,7 @@ __all__ = [
     "evaluate",
     "expression_tokens",
     "generate",
+    "is_right",
     "iterate_benchmark",
     "iterate_jsonl",
     "label_errors",

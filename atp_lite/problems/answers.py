@@ -68,6 +68,21 @@ def same_answer(text: str, reference: str | Fraction, relative: Fraction | float
     return any(same_number(reading, reference, relative=relative) for reading in readings)
 
 
+def is_right(answer: str, reference: str, relative: Fraction | float = 0) -> bool:
+    """Whether a model's answer is the reference: the same number where that is one, otherwise the same text.
+
+    White space at the ends does not count. No answer is right where the reference is empty, that is, unknown.
+
+    >>> is_right("08", "8"), is_right(" D", "D"), is_right("d", "D"), is_right("", "")
+    (True, True, False, False)
+    """
+    try:
+        number = parse_number(reference)
+    except EquationError:
+        return bool(reference.strip()) and answer.strip() == reference.strip()
+    return same_number(answer, number, relative=relative)
+
+
 def write_number(value: Fraction) -> str:
     """The number as plain text that `parse_number` reads back: a decimal where it ends, otherwise a fraction.
 

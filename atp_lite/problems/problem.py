@@ -21,7 +21,8 @@ class Problem:
     steps: tuple[str, ...]
     """The labelled chain of thought, one equation such as `3+4=7` a step; empty where the source has none."""
     answer: str
-    """The number asked for, as text that `parse_number` reads: whole, a decimal, negative or a fraction."""
+    """The answer asked for. As a rule a number, as text that `parse_number` reads: whole, a decimal, negative or a
+    fraction. In other domains any text, such as the name of a place: `is_right` then compares it as it is written."""
     id: str = ""
     """Unique in its file."""
     source: str = ""
@@ -47,9 +48,7 @@ class Problem:
             raise ValueError(f"a problem is a JSON object with question, steps and answer, not {data!r:.80}")
         for key in ("question", "steps", "answer"):
             if key not in data:
-                raise ValueError(
-                    f"the key {key!r} is missing (found: {', '.join(map(str, data)) or 'none'}); add it"
-                )
+                raise ValueError(f"the key {key!r} is missing (found: {', '.join(map(str, data)) or 'none'}); add it")
         for key in ("question", "answer", "id", "source"):
             if not isinstance(data.get(key, ""), str):
                 raise ValueError(f"{key!r} is {data[key]!r:.80}; write it as a string")

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from atp_lite.coherence import coherence, read_answer
 from atp_lite.model import Trace
-from atp_lite.problems import Problem, same_number
+from atp_lite.problems import Problem, is_right
 
 Reward = Callable[[Trace, Sequence[Problem]], Tensor]
 
@@ -36,8 +36,8 @@ def register(name: str) -> Callable[[Reward], Reward]:
 
 @register("correct")
 def correct(trace: Trace, problems: Sequence[Problem]) -> Tensor:
-    """R_correct: 1 if the answer equals the reference as a number, else 0."""
-    return _rows(trace, [same_number(a, p.answer) for a, p in zip(trace.answers, problems, strict=True)])
+    """R_correct: 1 if the answer equals the reference (as a number, where the reference is one), else 0."""
+    return _rows(trace, [is_right(a, p.answer) for a, p in zip(trace.answers, problems, strict=True)])
 
 
 @register("coherence")

@@ -50,7 +50,7 @@ from atp_lite.evaluate import evaluate
 from atp_lite.model import LatentReasoner, Trace
 from atp_lite.model.lora import has_lora
 from atp_lite.planner import Planner
-from atp_lite.problems import Problem, same_number
+from atp_lite.problems import Problem, is_right
 from atp_lite.rl.controls import answer_cross_entropy, verified_chains
 from atp_lite.rl.grpo import clipped_surrogate, group_advantages, kl_to_start, policy_log_probs
 from atp_lite.rl.rewards import total_reward
@@ -331,7 +331,7 @@ class _Run:
 
 def rollout_metrics(trace: Trace) -> dict[str, float]:
     """Accuracy and coherence of the sampled trajectories, diversity (distinct chains / G), sigma and length."""
-    right = [same_number(a, p.answer) for a, p in zip(trace.answers, trace.problems, strict=True)]
+    right = [is_right(a, p.answer) for a, p in zip(trace.answers, trace.problems, strict=True)]
     size = trace.group_size
     groups = [trace.steps[i : i + size] for i in range(0, len(trace), size)]
     distinct = sum(len({tuple(steps) for steps in group}) for group in groups)

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from atp_lite.coherence import coherence, read_answer
 from atp_lite.model import Trace
 from atp_lite.planner import Planner
-from atp_lite.problems import same_number
+from atp_lite.problems import is_right
 
 
 def rounded(value: float, digits: int = 4) -> float | None:
@@ -110,7 +110,7 @@ def coherence_graph(steps: Sequence[str], answer: str, reference: str | None = N
             "result": None if number is None else str(number),
             "value": reference,
             "is_equation": False,
-            "right": None if reference is None else same_number(answer, reference),
+            "right": None if reference is None else is_right(answer, reference),
             "coherent": any(edge["target"] == end for edge in edges),
         }
     )
@@ -173,7 +173,7 @@ def identity(trace: Trace, row: int) -> dict:
         "question": problem.question if problem else "",
         "answer": trace.answers[row],
         "reference": problem.answer if problem else None,
-        "correct": same_number(trace.answers[row], problem.answer) if problem else None,
+        "correct": is_right(trace.answers[row], problem.answer) if problem else None,
     }
 
 

@@ -1,0 +1,60 @@
+"""The commands of `atp-lite`: each is a dataclass of settings (its options and its help) with a `run` method.
+
+`--config FILE.yaml` fills the same names from a file; options given on the command line win.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import transformers
+import tyro
+
+from atp_lite.commands.studies import Checkpoints, Compare, Tour
+from atp_lite.commands.training import RL, SFT, Data
+from atp_lite.commands.using import Eval, Explore, ExportExplorer, Solve
+from atp_lite.config import read_config
+
+
+@dataclass(frozen=True)
+class Doctor:
+    """Check Python, packages, versions, widgets, disk and device: a line each, with what to do."""
+
+    def run(self) -> int:
+        from atp_lite import doctor
+
+        return doctor.main()
+
+
+COMMANDS = {
+    "tour": Tour,
+    "data": Data,
+    "sft": SFT,
+    "rl": RL,
+    "eval": Eval,
+    "solve": Solve,
+    "explore": Explore,
+    "export-explorer": ExportExplorer,
+    "compare": Compare,
+    "checkpoints": Checkpoints,
+    "doctor": Doctor,
+}
+
+
+def run(arguments: list[str]) -> int:
+    """Parse the arguments of one command and run it; the exit status."""
+    transformers.logging.set_verbosity_error()
+    transformers.logging.disable_progress_bar()
+    commands = dict(COMMANDS)
+    name = arguments[0] if arguments else ""
+    if "--config" in arguments and name in commands and name != "compare":  # its values become the defaults
+        place = arguments.index("--config") + 1
+        if place == len(arguments):
+            raise ValueError("--config needs a YAML file behind it")
+        default = read_config(arguments[place], commands[name](), name, tuple(commands))
+        command = tyro.cli(commands[name], args=arguments[1:], default=default, prog=f"atp-lite {name}")
+    else:
+        command = tyro.extras.subcommand_cli_from_dict(
+            commands, args=arguments, prog="atp-lite", description="Learn, see and extend latent reasoning."
+        )
+    return command.run()
