@@ -87,6 +87,7 @@ def test_solutions_are_folded_and_formulas_are_drawn(book):
     assert all('class="highlight"' in solution for solution in folded)
     assert "<math" in text and "$$" not in text
     assert pages["cheatsheet.html"].count("<math") > 40
+    assert "<code>&lt;|start-latent|&gt;</code>" in pages["cheatsheet.html"] and r"\|" not in pages["cheatsheet.html"]
 
 
 def test_formulas():

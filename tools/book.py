@@ -114,6 +114,9 @@ class Renderer(IPythonRenderer):
     def inline_math(self, body: str) -> str:
         return mathml(body, "inline")
 
+    def codespan(self, text: str) -> str:
+        return super().codespan(text.replace(r"\|", "|"))  # in a table a bar has to be escaped, in code too
+
     def heading(self, text: str, level: int, **_) -> str:
         name = slug(html.unescape(re.sub(r"<[^>]+>", "", text)))
         count = self.seen[name] = self.seen.get(name, -1) + 1
