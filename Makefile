@@ -20,7 +20,7 @@ export TOKENIZERS_PARALLELISM := false
 export HF_HUB_DISABLE_TELEMETRY := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help lab tour test test-unit test-notebooks test-browser screenshots lint checkpoints lock clean
+.PHONY: help lab tour test test-unit test-notebooks test-browser screenshots book lint checkpoints lock clean
 
 help:  ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-16s %s\n", $$1, $$2}'
@@ -59,6 +59,9 @@ test-browser: $(STAMP)  ## the explorers in a real browser; needs chromium (apt-
 
 screenshots: $(STAMP)  ## the pictures of the explorers in docs/img; needs chromium
 	$(ONE_THREAD) $(BIN)/python -m tools.screenshots
+
+book: $(STAMP)  ## the course as pages to read offline: build/book/index.html
+	$(BIN)/python -m tools.book
 
 lint: $(STAMP)  ## ruff on package, tests and notebooks
 	$(BIN)/ruff check .
