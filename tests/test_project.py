@@ -103,7 +103,7 @@ def test_lock_has_no_cuda(lock):
 
 
 def test_what_is_imported_is_required(pyproject):
-    """Every outside package that atp_lite imports is a dependency, not only somebody else's; `google` is Colab's own."""
+    """Every outside package that atp_lite imports is a dependency, not only somebody else's (google: Colab's own)."""
     distribution = {"sklearn": "scikit-learn", "yaml": "pyyaml"}
     project = pyproject["project"]
     ranges = [*project["dependencies"], *project["optional-dependencies"]["pretrained"]]
