@@ -169,28 +169,30 @@ def tests_by_file() -> dict[str, set[str]]:
     }
 
 
-def differences() -> tuple[list[list[str]], list[str]]:
-    """Rows of the table, and the defects of the released code, one text each."""
-    table_part, defects = (ROOT / "docs" / "differences.md").read_text(encoding="utf-8").split("\n## ")
-    rows = [line.strip("|").split("|") for line in table_part.splitlines() if line.startswith("| ")][1:]
-    return rows, re.split(r"^- ", defects, flags=re.MULTILINE)[1:]
+def differences() -> tuple[dict[str, str], list[str], dict[str, str]]:
+    """Point -> what is done here; the defects of the released code, a text each; point -> the tests of it."""
+    text = (ROOT / "docs" / "differences.md").read_text(encoding="utf-8")
+    points, defects, tests = text.split("\n## ")
+    rows, tested = ([line.strip("|").split("|") for line in t.splitlines() if line[:2] == "| "] for t in (points, tests))
+    here = {row[0].strip(): row[2].strip() for row in rows[1:]}
+    defects = re.split(r"^- ", defects, flags=re.MULTILINE)[1:]
+    return here, defects, {row[0].strip(): row[1] for row in tested[1:]}
 
 
 def test_every_difference_names_tests_that_exist():
-    rows, defects = differences()
-    assert len(rows) >= 22 and len(defects) == 9
+    here, defects, tests = differences()
+    assert len(here) >= 22 and list(tests) == list(here)
     there = tests_by_file()
-    for *_, last in rows:
-        assert TEST.findall(last) and set(TEST.findall(last)) <= set().union(*there.values()), last
-    for defect in defects:
-        assert TEST.findall(defect) and set(TEST.findall(defect)) <= there["test_reference_defects.py"], defect
-    named = {name for defect in defects for name in TEST.findall(defect)}
-    assert named == there["test_reference_defects.py"], "a test of a defect is not on the page"
+    for point, names in tests.items():
+        assert TEST.findall(names) and set(TEST.findall(names)) <= set().union(*there.values()), point
+    of_defects = [set(TEST.findall(defect)) for defect in defects]
+    assert len(defects) == 9 and all(of_defects)
+    assert set().union(*of_defects) == there["test_reference_defects.py"]
 
 
 def test_settings_are_those_of_the_page_of_differences():
     """What its column `here` says of defaults and of the toy recipe."""
-    says = {row[0].strip(): row[2].strip() for row in differences()[0]}
+    says, *_ = differences()
     assert says["KL factor"].startswith("1e-3 through the curriculum, then raised")
     assert LATENT.kl_factor == 1e-3 < LATENT.final_kl_factor
     assert "first layers by default" in says["decoder of a pretrained backbone"]
