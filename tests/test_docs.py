@@ -161,7 +161,7 @@ def test_cheat_sheet_names_functions_that_exist():
 TEST = re.compile(r"`(test_\w+)`")
 
 
-def tests_by_file() -> dict[str, set[str]]:
+def names_by_file() -> dict[str, set[str]]:
     """File of tests -> the names of its tests."""
     return {
         path.name: set(re.findall(r"^def (test_\w+)", path.read_text(encoding="utf-8"), flags=re.MULTILINE))
@@ -173,16 +173,19 @@ def differences() -> tuple[dict[str, str], list[str], dict[str, str]]:
     """Point -> what is done here; the defects of the released code, a text each; point -> the tests of it."""
     text = (ROOT / "docs" / "differences.md").read_text(encoding="utf-8")
     points, defects, tests = text.split("\n## ")
-    rows, tested = ([line.strip("|").split("|") for line in t.splitlines() if line[:2] == "| "] for t in (points, tests))
-    here = {row[0].strip(): row[2].strip() for row in rows[1:]}
-    defects = re.split(r"^- ", defects, flags=re.MULTILINE)[1:]
-    return here, defects, {row[0].strip(): row[1] for row in tested[1:]}
+
+    def rows(part: str) -> list[list[str]]:
+        lines = [line for line in part.splitlines() if line.startswith("| ")]
+        return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[1:]]
+
+    here = {row[0]: row[2] for row in rows(points)}
+    return here, re.split(r"^- ", defects, flags=re.MULTILINE)[1:], dict(rows(tests))
 
 
 def test_every_difference_names_tests_that_exist():
     here, defects, tests = differences()
     assert len(here) >= 22 and list(tests) == list(here)
-    there = tests_by_file()
+    there = names_by_file()
     for point, names in tests.items():
         assert TEST.findall(names) and set(TEST.findall(names)) <= set().union(*there.values()), point
     of_defects = [set(TEST.findall(defect)) for defect in defects]
