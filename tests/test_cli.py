@@ -187,6 +187,9 @@ def test_each_command_reads_its_own_section(tmp_path):
     assert read_config(path, RL(), "rl", sections).settings.group_size == 3
     with pytest.raises(ValueError, match="has no section 'eval': it is for 'sft', 'rl'"):
         read_config(path, Eval(), "eval", sections)
+    path.write_text("kind: stories\nstories: {max_ops: 3}\nrl: {stories: {max_ops: 4}}\neval:\n")
+    shared, own = read_config(path, Eval(), "eval", sections), read_config(path, RL(), "rl", sections)
+    assert (shared.kind, shared.stories.max_ops, own.kind, own.stories.max_ops) == ("stories", 3, "stories", 4)
     path.write_text("sft: {batch: 7}")
     with pytest.raises(ValueError, match="all.yaml: sft: unknown setting 'batch'"):
         read_config(path, SFT(), "sft", sections)
