@@ -41,7 +41,7 @@ if "google.colab" in sys.modules:  # on Colab only: install the project, data an
     from atp_lite.views.colab import prepare
 
     prepare()"""
-"""The first code cell. An editable install is a whole checkout, so `data/` comes along; no restart is needed."""
+"""The first code cell. An editable install is a whole checkout, so `data/` comes along."""
 
 
 def repository(root: Path = ROOT) -> str:
