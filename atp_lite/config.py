@@ -17,7 +17,8 @@ T = TypeVar("T")
 def read_config(path: str | os.PathLike[str], default: T, section: str = "", sections: Sequence[str] = ()) -> T:
     """`default` (a settings dataclass) with the values of a YAML file put in, level by level.
 
-    A file may be divided: where all its names are `sections`, such as sft, rl and eval, only `section` is read.
+    A file may be divided into `sections`, such as sft, rl and eval: then `section` is read, and before it the names
+    that stand outside all of them.
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -32,11 +33,13 @@ def read_config(path: str | os.PathLike[str], default: T, section: str = "", sec
     except yaml.YAMLError as error:
         raise ValueError(f"{path} is not valid YAML: {error}") from error
     values = {} if values is None else values
-    if isinstance(values, dict) and values and set(values) <= set(sections):
-        if section not in values:
-            raise ValueError(f"{path} has no section {section!r}: it is for {', '.join(map(repr, values))}")
-        return merge(default, values[section] or {}, f"{path}: {section}")
-    return merge(default, values, str(path))
+    divided = [name for name in values if name in sections] if isinstance(values, dict) else []
+    if not divided:
+        return merge(default, values, str(path))
+    if section not in divided:
+        raise ValueError(f"{path} has no section {section!r}: it is for {', '.join(map(repr, divided))}")
+    shared = {name: value for name, value in values.items() if name not in sections}
+    return merge(merge(default, shared, str(path)), values[section] or {}, f"{path}: {section}")
 
 
 def merge(default: T, values: Any, where: str) -> T:

@@ -96,8 +96,7 @@ class SFT(Sources):
         with _saved_on_interrupt(self.out):
             train_sft(
                 planner,
-                self.load(self.train, "train"),
-                self.load(self.validation, "validation"),
+                *self.training_data(self.train, "train", self.validation),
                 self.settings,
                 self.out,
                 self.resume,
@@ -133,8 +132,7 @@ class RL(Sources):
         with _saved_on_interrupt(self.out):
             train_rl(
                 planner,
-                self.load(self.questions, "rl"),
-                self.load(self.validation, "validation"),
+                *self.training_data(self.questions, "rl", self.validation),
                 self.settings,
                 self.out,
                 self.resume,
