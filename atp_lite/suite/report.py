@@ -17,9 +17,9 @@ from atp_lite.suite.paper import PAPER, PAPER_MEAN, PAPER_TOKENS
 from atp_lite.suite.sets import ProblemSet
 
 FOUR = frozenset(PAPER)
-NOTES = {
-    "?": "? read in a summary of the paper, not certain.",
-    "~": "~ not read anywhere: what the paper's mean implies.",
+MARKS = {
+    "?": "`?`: read in a summary of the paper, not certain.",
+    "~": "`~`: read nowhere; what the paper's mean implies.",
 }
 
 
@@ -27,13 +27,13 @@ def mean_of_sets(estimates: Sequence[Estimate]) -> Estimate:
     """The plain mean over sets, each counting alike, with an interval from theirs (MOVER, Zou and Donner 2008).
 
     mean - sqrt(sum (p_i - low_i)^2) / k to mean + sqrt(sum (high_i - p_i)^2) / k: for one set its own interval. It
-    takes the sets to be independent.
+    takes the sets to be independent, and ends at 0.
     """
     k = len(estimates)
     mean = sum(e.mean for e in estimates) / k
     below = math.sqrt(sum((e.mean - e.low) ** 2 for e in estimates)) / k
     above = math.sqrt(sum((e.high - e.mean) ** 2 for e in estimates)) / k
-    return Estimate(mean, mean - below, mean + above, sum(e.n for e in estimates))
+    return Estimate(mean, max(0.0, mean - below), mean + above, sum(e.n for e in estimates))
 
 
 def throughput(costs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -107,29 +107,28 @@ class Report:
         rows = self.rows()
         lines = ["| " + " | ".join(rows[0]) + " |", "|---" * len(rows[0]) + "|"]
         lines += ["| " + " | ".join(row.values()) + " |" for row in rows]
-        lines += ["", "95 % intervals over problems: Wilson for shares of problems, normal for other means."]
-        if len(rows) > 1:
-            lines.append("The mean counts every set alike; its interval takes the sets to be independent.")
-        if "paper %" in rows[0]:
-            cells = " ".join(row["paper %"] for row in rows)
-            notes = [note for mark, note in NOTES.items() if mark in cells]
-            tokens = f" It reports {PAPER_TOKENS} tokens per problem." if self.has_four else ""
-            lines.append(" ".join([f"Paper: ATP-Latent, LLaMA-3.2-1B-Instruct.{tokens}", *notes]))
-        lines += self._judging()
+        lines += ["", *(f"- {note}" for note in self.notes())]
         if details:
             for name, evaluation in self.evaluations.items():
                 lines += ["", f"## {name}", "", evaluation.to_markdown()]
         return "\n".join(lines)
 
-    def _judging(self) -> list[str]:
-        """What counted as right, where it was not the exact number."""
-        lines = []
+    def notes(self) -> list[str]:
+        """What to know of the table."""
+        notes = ["95 % intervals over problems: Wilson for accuracy, normal for other means."]
+        if len(self.sets) > 1:
+            notes.append("The mean counts every set alike; its interval takes the sets to be independent.")
+        told = " ".join(map(self.paper, self.summaries()))
+        if told.strip():
+            tokens = f"; it reports {PAPER_TOKENS} tokens per problem" if self.has_four else ""
+            notes.append(f"Paper: ATP-Latent, LLaMA-3.2-1B-Instruct, arXiv 2601.21598{tokens}.")
+            notes += [note for mark, note in MARKS.items() if mark in told]
         for name, evaluation in self.evaluations.items():
             if evaluation.settings.relative:
-                lines.append(f"{name}: right within a share of {evaluation.settings.relative:g} of the reference.")
-        if next(iter(self.evaluations.values())).settings.answers == "last number":
-            lines.append("The answer is the last number in what was written.")
-        return lines
+                notes.append(f"{name}: right within a share of {evaluation.settings.relative:g} of the reference.")
+        if any(evaluation.settings.answers == "last number" for evaluation in self.evaluations.values()):
+            notes.append("The answer is the last number in what was written.")
+        return notes
 
     def to_json(self) -> dict[str, Any]:
         """Everything but the single outcomes, as plain values; `throughput` alone differs from run to run."""

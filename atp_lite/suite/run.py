@@ -197,8 +197,9 @@ class Scorer:
         make: jobs -> a row each, and how many tokens they took.
         """
         started, rows, tokens, left = time.perf_counter(), [], 0, jobs
+        each = 1 if name == "greedy" else self.settings.samples
         while left:
-            part = block(left, self.batch_size)
+            part = block(left, self.batch_size, each)
             failed = None
             try:
                 made, written = make(part)
@@ -249,14 +250,13 @@ def _tokens(trace: Trace) -> int:
     return int(trace.n_latents.sum() + trace.n_answer_tokens.sum())
 
 
-def block(jobs: Sequence[Job], size: int) -> list[Job]:
+def block(jobs: Sequence[Job], size: int, each: int) -> list[Job]:
     """The first jobs that make a block of equally many trajectories a problem, at most `size`.
 
-    Whole problems where one fits in, otherwise as much of the first problem as does.
+    Whole problems, of `each` trajectories, where one fits in; otherwise as much of the first problem as does.
 
-    >>> block([(4, 0), (4, 1), (7, 0), (7, 1)], 3)
+    >>> block([(4, 0), (4, 1), (7, 0), (7, 1)], 3, each=2)
     [(4, 0), (4, 1)]
     """
-    first = jobs[0][0]
-    own = next((n for n, (i, _) in enumerate(jobs) if i != first), len(jobs))  # trajectories of the first problem
-    return list(jobs[: size // own * own or size])
+    own = next((n for n, (i, _) in enumerate(jobs) if i != jobs[0][0]), len(jobs))  # what the first problem has left
+    return list(jobs[: size // each * each if own == each <= size else min(own, size)])
