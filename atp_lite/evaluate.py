@@ -32,7 +32,7 @@ class EvalSettings:
     """How to evaluate."""
 
     batch_size: int = 500
-    """Problems reasoned about at once."""
+    """Problems reasoned about at once; `atp-lite eval` halves it by itself where memory runs out."""
     samples: int = 0
     """Sampled trajectories per problem for pass@k and accuracy under sampling; 0 leaves them out."""
     sigma: float | None = None
@@ -51,7 +51,8 @@ class EvalSettings:
     """What counts as the answer: all that was written (compared as a number, where the reference is one), or the last
     number in it (for models that answer in a sentence)."""
     relative: float = 0.0
-    """How far an answer may be from the reference, as a share of it; 0: exactly. GSM-Hard's are noisy: 1e-6."""
+    """How far an answer may be from the reference, as a share of it; 0: exactly, but where `atp-lite eval` knows better
+    (GSM-Hard's references are noisy: 1e-6)."""
     seed: int = 0
     """Seed of the sampled trajectories."""
 

@@ -85,8 +85,8 @@ class Benchmark:
     """Our name of a split -> the hub's."""
     read: Callable[[Row], Problem]
     """The adapter."""
-    test_rows: int
-    """Rows of the hub's test split: fewer are a part of it."""
+    test_rows: int = 0
+    """Rows of the hub's test split, so that a part of it is seen to be one; 0: not known."""
     relative: float = 0.0
     """How far an answer may be from the reference, as a share of it."""
 
