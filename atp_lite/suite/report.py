@@ -115,7 +115,7 @@ class Report:
 
     def notes(self) -> list[str]:
         """What to know of the table."""
-        notes = ["95 % intervals over problems: Wilson for accuracy and right numbers of steps, normal for other means."]
+        notes = ["95 % intervals over problems: Wilson for accuracy and right numbers of steps, normal for the rest."]
         if len(self.sets) > 1:
             notes.append("The mean counts every set alike; its interval takes the sets to be independent.")
         told = " ".join(map(self.paper, self.summaries()))
