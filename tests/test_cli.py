@@ -141,7 +141,7 @@ def test_train_then_evaluate(tiny, capsys):
     assert main(["eval", str(out / "best"), "--test", str(test), "--out", str(tiny / "report")]) == 0
     assert "accuracy, %" in capsys.readouterr().out
     report = json.loads((tiny / "report" / "report.json").read_text())
-    assert report["metrics"]["accuracy"]["n"] == 12
+    assert report["sets"]["validation"]["metrics"]["accuracy"]["n"] == 12
 
 
 def test_interrupted_run_is_saved_and_goes_on(tiny):

@@ -24,6 +24,7 @@ FLOORS = (
     {"coherence", "model"},
     {"planner"},
     {"evaluate"},
+    {"suite"},
     {"rl", "sft", "baselines"},
     {"recipes"},
     {"views", "exercises"},

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 
 import transformers
@@ -45,6 +46,7 @@ def run(arguments: list[str]) -> int:
     """Parse the arguments of one command and run it; the exit status."""
     transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()
+    logging.getLogger("huggingface_hub").setLevel(logging.ERROR)  # a line for every try of six to reach the hub
     commands = dict(COMMANDS)
     name = arguments[0] if arguments else ""
     if "--config" in arguments and name in commands and name != "compare":  # its values become the defaults
