@@ -25,7 +25,7 @@ FLOORS = (
     {"planner"},
     {"evaluate"},
     {"rl", "sft", "baselines"},
-    {"recipes"},
+    {"recipes", "memory_plan"},
     {"views", "exercises"},
     {"tour", "bundle", "compare"},
     {"commands"},
