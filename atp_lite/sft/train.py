@@ -84,6 +84,8 @@ class SFTSettings:
     """Share of the last stage over which the factor rises from one to the other."""
     sample: bool = True
     """Draw latents from the posterior; False trains on their means (no VAE)."""
+    log_every: int = 50
+    """Optimizer steps between lines of losses in the log."""
     eval_every: int = 300
     """Optimizer steps between looks at the validation set and saved states."""
     eval_batch: int = 500
@@ -228,7 +230,7 @@ def train_sft(
             progress["tokens"] += planner.collate.count(batch, stage)
             times = watch.read()
             bar.update()
-            if (step + 1) % 50 == 0 or step + 1 == curriculum.total_steps:
+            if (step + 1) % settings.log_every == 0 or step + 1 == curriculum.total_steps:
                 parts = {"loss": loss.item()} | {f"loss_{name}": value.item() for name, value in terms.items()}
                 log.write(
                     step + 1,
