@@ -153,7 +153,7 @@ def measure(config: Path, part: str, how: str) -> dict:
         peak = (tensor_peak if how == "tensors" else resident_peak)(run)
     planned = max(moments[name].total for name in moments if name in ("step", "rollout", "update", "saving"))
     return {"config": config.stem, "part": part, "planned": planned, how: peak,
-            f"{how} seconds": round(time.perf_counter() - began)}  # fmt: skip
+            f"{how} seconds": round(time.perf_counter() - began), "process": resident("VmHWM"), "cpu seconds": round(time.process_time())}  # fmt: skip
 
 
 def measured_apart(config: Path, part: str, how: str) -> dict:

@@ -138,12 +138,14 @@ def longest_practice(
 ) -> Practice:
     """An iteration of RL on one of the devices, its trajectories as long as the longest labels.
 
-    A trained planner thinks and answers about as long as its labels were. `limits` takes what the model may think and
-    write at most.
+    A trained planner thinks and answers about as long as its labels were. Steps that do not fit into its latents are
+    written before the answer, each of the longest chain's mean length. `limits` takes what the model may think and write
+    at most.
     """
     c = config.latents_per_step
     latents = config.max_latents if limits else min(config.max_latents, c * lengths.steps)
-    answer = config.max_answer_tokens if limits else min(config.max_answer_tokens, lengths.answer + 1)
+    words = -(-lengths.chain * max(0, lengths.steps - latents // c) // max(1, lengths.steps))
+    answer = config.max_answer_tokens if limits else min(config.max_answer_tokens, words + lengths.answer + 1)
     width = config.max_step_tokens if limits else min(config.max_step_tokens, lengths.step + 1)
     return Practice(
         questions=-(-settings.questions // devices),
