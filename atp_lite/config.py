@@ -25,14 +25,7 @@ def read_config(path: str | os.PathLike[str], default: T, section: str = "", sec
         ValueError: it is not a YAML mapping, has no such section, or names a setting that does not exist; the message
             lists those that do.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f"{path}: no such settings file; see configs/ for examples")
-    try:
-        values = yaml.safe_load(path.read_text())
-    except yaml.YAMLError as error:
-        raise ValueError(f"{path} is not valid YAML: {error}") from error
-    values = {} if values is None else values
+    values = read_values(path)
     divided = [name for name in values if name in sections] if isinstance(values, dict) else []
     if not divided:
         return merge(default, values, str(path))
@@ -40,6 +33,21 @@ def read_config(path: str | os.PathLike[str], default: T, section: str = "", sec
         raise ValueError(f"{path} has no section {section!r}: it is for {', '.join(map(repr, divided))}")
     shared = {name: value for name, value in values.items() if name not in sections}
     return merge(merge(default, shared, str(path)), values[section] or {}, f"{path}: {section}")
+
+
+def read_values(path: str | os.PathLike[str]) -> Any:
+    """What stands in a YAML file; an empty one is an empty mapping.
+
+    Raises FileNotFoundError without such a file, ValueError where it is not valid YAML.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: no such settings file; see configs/ for examples")
+    try:
+        values = yaml.safe_load(path.read_text())
+    except yaml.YAMLError as error:
+        raise ValueError(f"{path} is not valid YAML: {error}") from error
+    return {} if values is None else values
 
 
 def merge(default: T, values: Any, where: str) -> T:

@@ -26,7 +26,7 @@ FLOORS = (
     {"evaluate"},
     {"suite"},
     {"rl", "sft", "baselines"},
-    {"recipes"},
+    {"recipes", "memory_plan"},
     {"views", "exercises"},
     {"tour", "bundle", "compare"},
     {"commands"},

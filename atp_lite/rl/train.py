@@ -9,7 +9,6 @@ The controls use the same questions and answers in another way (`objective`).
 
 from __future__ import annotations
 
-import copy
 import os
 import random
 from collections.abc import Sequence
@@ -20,7 +19,7 @@ from pathlib import Path
 import torch
 from accelerate import Accelerator
 from accelerate.utils import gather_object
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm.auto import tqdm
 
@@ -46,9 +45,10 @@ from atp_lite.distributed import (
     start_together,
     summed,
 )
-from atp_lite.evaluate import evaluate
+from atp_lite.evaluate import EvalSettings, evaluate
 from atp_lite.model import LatentReasoner, Trace
 from atp_lite.model.lora import has_lora
+from atp_lite.model.memory import copy_sharing_frozen
 from atp_lite.planner import Planner
 from atp_lite.problems import Problem, is_right
 from atp_lite.rl.controls import answer_cross_entropy, verified_chains
@@ -126,7 +126,7 @@ def train_rl(
             save_state(folder / "state", modules, run.optimizer, run.generator, progress, has_lora(run.model))
 
     def validate(iteration: int) -> None:
-        result = evaluate(average, validation)
+        result = evaluate(average, validation, EvalSettings(settings.eval_batch))
         metrics = {name: e.mean for name, e in result.summary().items()}
         log.write(iteration, **{f"validation_{name}": value for name, value in metrics.items()})
         bar.set_postfix({name: f"{metrics[name]:.3f}" for name in ("accuracy", "coherence") if name in metrics})
@@ -202,9 +202,10 @@ class _Run:
             torch.optim.AdamW(trained, settings.lr, weight_decay=settings.weight_decay, fused=True)
         )
         self.generator = torch.Generator(self.model.device).manual_seed(settings.seed)
-        self.start: LatentReasoner = copy.deepcopy(self.model).requires_grad_(False).eval()
+        self.start: LatentReasoner = copy_sharing_frozen(self.model).requires_grad_(False).eval()
         self.tokens = 0  # positions of the last iteration's trajectories: questions (once a group), latents, answers
-        self.average = AveragedModel(self.model, multi_avg_fn=get_ema_multi_avg_fn(settings.ema))
+        self.average = AveragedModel(nn.Identity(), multi_avg_fn=get_ema_multi_avg_fn(settings.ema))
+        self.average.module = copy_sharing_frozen(self.model)  # its own way copies frozen weights too
 
     def step(self, problems: list[Problem], iteration: int, measure_kl: bool) -> dict[str, float]:
         """One iteration; its metrics (docs/metrics.md explains each)."""

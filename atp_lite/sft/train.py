@@ -88,6 +88,8 @@ class SFTSettings:
     """Optimizer steps between lines of losses in the log."""
     eval_every: int = 300
     """Optimizer steps between looks at the validation set and saved states."""
+    eval_batch: int = 500
+    """Validation problems reasoned about at once; fewer take less memory."""
     seed: int = 0
     """Seed of batches and noise."""
 
@@ -243,7 +245,7 @@ def train_sft(
                 limit = None
                 if stage < curriculum.last_stage:  # as many latents as this stage has taught
                     limit = min(stage * model.config.latents_per_step, model.config.max_latents)
-                result = evaluate(planner, validation, EvalSettings(max_latents=limit))
+                result = evaluate(planner, validation, EvalSettings(settings.eval_batch, max_latents=limit))
                 accuracy = result.accuracy.mean
                 metrics = {name: e.mean for name, e in result.summary().items()}
                 log.write(step + 1, sigma=result.sigma, **{f"validation_{n}": v for n, v in metrics.items()})
