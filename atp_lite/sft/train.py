@@ -55,6 +55,9 @@ class SFTSettings:
     """Optimizer steps of each stage, from the first on."""
     batch_size: int = 64
     """Problems per optimizer step, over all processes together (paper: 32)."""
+    bucket: int = 0
+    """0: batches of one question length and number of steps (toys). n, for text: problems are drawn at random for n
+    batches and sorted by length within them, so that little is padded and each comes once an epoch; try 50."""
     accumulate: int = 1
     """Parts that a process's share of a batch is worked through in; their gradients add up to those of the whole."""
     checkpoint_mlps: bool = False
@@ -92,6 +95,8 @@ class SFTSettings:
     def __post_init__(self) -> None:
         if self.method not in METHODS:
             raise ValueError(f"method {self.method!r}: choose from {', '.join(METHODS)}")
+        if self.bucket < 0:
+            raise ValueError(f"bucket is {self.bucket}: give a number of batches, or 0 for batches of one shape")
         if not 1 <= self.accumulate <= self.batch_size:
             raise ValueError(f"accumulate is {self.accumulate}: choose 1 to batch_size, {self.batch_size}")
 
@@ -157,7 +162,7 @@ def train_sft(
     method.check(planner, curriculum.first_stage, curriculum.last_stage, longest)
     if settings.checkpoint_mlps:
         checkpoint_mlps(model)
-    plan = BatchPlan(planner.collate.encode(train), settings.batch_size, settings.seed)
+    plan = BatchPlan(planner.collate.encode(train), settings.batch_size, settings.seed, settings.bucket)
     optimizer = accelerator.prepare_optimizer(
         torch.optim.AdamW(
             [p for p in model.parameters() if p.requires_grad],
