@@ -12,7 +12,7 @@ from __future__ import annotations
 import copy
 import os
 import random
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
@@ -43,16 +43,17 @@ from atp_lite.distributed import (
     own_noise,
     own_part,
     own_share,
+    parts_of,
     start_together,
     summed,
 )
 from atp_lite.evaluate import evaluate
-from atp_lite.model import LatentReasoner, Trace
+from atp_lite.model import LatentReasoner, Replay, Trace
 from atp_lite.model.lora import has_lora
 from atp_lite.planner import Planner
 from atp_lite.problems import Problem, is_right
 from atp_lite.rl.controls import answer_cross_entropy, verified_chains
-from atp_lite.rl.grpo import clipped_surrogate, group_advantages, kl_to_start, policy_log_probs
+from atp_lite.rl.grpo import PolicyLogProbs, clipped_surrogate, group_advantages, kl_to_start, policy_log_probs
 from atp_lite.rl.rewards import total_reward
 from atp_lite.rl.settings import RLSettings
 from atp_lite.sft.train import learning_rate
@@ -233,41 +234,53 @@ class _Run:
         return metrics | self._grpo(trace, advantages, measure_kl)
 
     def rollout(self, problems: list[Problem]) -> Trace:
-        """G sampled trajectories of every question."""
+        """G sampled trajectories of every question, `rollout_batch` of them at a time."""
         s = self.settings
+        size = len(problems) if s.rollout_batch is None else s.rollout_batch // s.group_size
         with self.accelerator.autocast():
-            return self.planner.reason(
-                problems,
-                sample=self.sigma == "learned" or self.sigma > 0,
-                sigma=None if self.sigma == "learned" else self.sigma,
-                sample_stop=s.learn_stop,
-                temperature=s.temperature,
-                group_size=s.group_size,
-                generator=self.generator,
-            )
+            parts = [
+                self.planner.reason(
+                    problems[i : i + size],
+                    sample=self.sigma == "learned" or self.sigma > 0,
+                    sigma=None if self.sigma == "learned" else self.sigma,
+                    sample_stop=s.learn_stop,
+                    temperature=s.temperature,
+                    group_size=s.group_size,
+                    generator=self.generator,
+                )
+                for i in range(0, len(problems), size)
+            ]
+        return Trace.join(parts, self.model.config.pad_id)
 
     def _grpo(self, trace: Trace, advantages: Tensor, measure_kl: bool) -> dict[str, float]:
         s = self.settings
         kinds = {"latents": s.learn_latents, "stop": s.learn_stop, "answer": s.learn_answer}
         sigma = trace.sigma if self.sigma == "learned" else torch.full_like(trace.mu, self.sigma)
+        n_groups, n_latents = len(trace) // s.group_size, trace.latents.shape[1]
         several = s.epochs * s.mini_batches > 1
+
+        def log_probs(chosen: Tensor) -> tuple[PolicyLogProbs, Replay, Trace, Tensor]:
+            """The policy of today along the trajectories of these questions; also their rows of the trace."""
+            part = trace if len(chosen) == n_groups and not several else trace.questions(chosen)
+            rows = (chosen[:, None] * s.group_size + torch.arange(s.group_size)).flatten()
+            with self.accelerator.autocast():
+                replay = self.model.replay(part)
+            return policy_log_probs(replay, part, sigma[rows], s.temperature, **kinds), replay, part, rows
+
         if several:  # the policy will have moved by the second update: write down where it was
-            with torch.no_grad(), self.accelerator.autocast():
-                before = policy_log_probs(self.model.replay(trace), trace, sigma, s.temperature, **kinds).values
+            with torch.no_grad():
+                parts = parts_of(torch.arange(n_groups), s.accumulate)
+                before = torch.cat([log_probs(part)[0].values for part in parts])
         totals: dict[str, float] = {}
-        n_groups = len(trace) // s.group_size
-        for _ in range(s.epochs):
-            order = torch.arange(n_groups)
-            if s.mini_batches > 1:
-                order = self._shuffled(n_groups)
-            for chosen in order.chunk(s.mini_batches):
-                part = trace.questions(chosen) if several else trace
-                rows = (chosen[:, None] * s.group_size + torch.arange(s.group_size)).flatten()
-                with self.accelerator.autocast():
-                    replay = self.model.replay(part)
-                new = policy_log_probs(replay, part, sigma[rows], s.temperature, **kinds)
+
+        def note(stats: dict[str, float], share: float) -> None:
+            for name, value in stats.items():
+                totals[name] = totals.get(name, 0.0) + value * share / (s.epochs * s.mini_batches)
+
+        def losses(questions: Tensor) -> Iterator[Tensor]:
+            for chosen in parts_of(questions, s.accumulate):
+                new, replay, part, rows = log_probs(chosen)
                 old = before[rows] if several else new.values.detach()
-                n_latents = trace.latents.shape[1]
                 loss, stats = clipped_surrogate(
                     new, old, advantages[rows], s.clip, s.log_ratio_limit, s.latent_weight, n_latents
                 )
@@ -277,10 +290,14 @@ class _Run:
                     kl = kl_to_start(replay, start, part, sigma[rows])
                     stats["kl"] = kl.item()
                     loss = loss + s.kl_weight * kl
+                note(stats, len(chosen) / len(questions))
                 # every process has as many trajectories, so its mean has this share in the mean over all of them
-                stats |= self._update(loss / self.accelerator.num_processes)
-                for name, value in stats.items():
-                    totals[name] = totals.get(name, 0.0) + value / (s.epochs * s.mini_batches)
+                yield loss * (len(chosen) / len(questions)) / self.accelerator.num_processes
+
+        for _ in range(s.epochs):
+            order = self._shuffled(n_groups) if s.mini_batches > 1 else torch.arange(n_groups)
+            for questions in order.chunk(s.mini_batches):
+                note(self._update(losses(questions)), 1.0)
         return totals
 
     def _rejection(self, trace: Trace, iteration: int) -> dict[str, float]:
@@ -291,12 +308,19 @@ class _Run:
             return metrics
         stage, beta = max(len(p.steps) for p in kept), self.settings.kl_factor / self.model.config.hidden_size
         rows, world = self.planner.collate.encode(kept), self.accelerator.num_processes
+        n_parts = min(self.settings.accumulate, len(rows) // world or len(rows))  # as many in every process
         if len(rows) >= world:  # otherwise every process takes all of them, for its share
             rows = rows[self.accelerator.process_index :: world]
-        with self.accelerator.autocast():
-            terms = METHODS["atp"].losses(self.planner, rows, stage, True, self.generator)
-        terms = own_share(self.accelerator, terms, partial(term_counts, self.planner.collate, rows, stage))
-        return metrics | self._update(METHODS["atp"].total(terms, beta))
+        count = partial(term_counts, self.planner.collate, stage=stage)
+
+        def losses() -> Iterator[Tensor]:
+            for part in (rows[i::n_parts] for i in range(n_parts)):
+                with self.accelerator.autocast():
+                    terms = METHODS["atp"].losses(self.planner, part, stage, True, self.generator)
+                whole = partial(count, rows) if n_parts > 1 else None
+                yield METHODS["atp"].total(own_share(self.accelerator, terms, partial(count, part), whole), beta)
+
+        return metrics | self._update(losses())
 
     def _can_be_read(self, problem: Problem) -> bool:
         """Decoded digits can stand side by side and make a number that is no token: such a chain is no label."""
@@ -306,27 +330,40 @@ class _Run:
             return False
 
     def _answer_ce(self, problems: list[Problem]) -> dict[str, float]:
-        with self.accelerator.autocast():
-            loss, trace = answer_cross_entropy(self.planner, problems, sample=True, generator=self.generator)
-        answers = self.planner.collate.encode(problems)
-        tokens = partial(term_counts, self.planner.collate, [replace(row, steps=()) for row in answers], stage=0)
-        loss = own_share(self.accelerator, {"enc": loss}, tokens)["enc"]
-        self.tokens = int(trace.question_mask.sum() + trace.latent_mask.sum()) + sum(len(a.answer) + 1 for a in answers)
-        return self._update(loss)
+        answers = [replace(row, steps=()) for row in self.planner.collate.encode(problems)]
+        count = partial(term_counts, self.planner.collate, stage=0)
+        self.tokens = sum(len(row.answer) + 1 for row in answers)
+
+        def losses() -> Iterator[Tensor]:
+            for chosen in parts_of(range(len(problems)), self.settings.accumulate):
+                part, rows = [problems[i] for i in chosen], [answers[i] for i in chosen]
+                with self.accelerator.autocast():
+                    loss, trace = answer_cross_entropy(self.planner, part, sample=True, generator=self.generator)
+                self.tokens += int(trace.question_mask.sum() + trace.latent_mask.sum())
+                whole = partial(count, answers) if len(part) < len(problems) else None
+                yield own_share(self.accelerator, {"enc": loss}, partial(count, rows), whole)["enc"]
+
+        return self._update(losses())
 
     def _shuffled(self, n: int) -> Tensor:
         """0 .. n - 1 in an order drawn from the run's generator, which lives where the model does."""
         return torch.randperm(n, generator=self.generator, device=self.generator.device).cpu()
 
-    def _update(self, loss: Tensor) -> dict[str, float]:
-        """Step along the sum of the processes' losses; that sum, and the norm of its gradient."""
+    def _update(self, losses: Iterable[Tensor]) -> dict[str, float]:
+        """Step along the sum of these losses over all processes; that sum, and the norm of its gradient.
+
+        losses: one of each part of the update, worked out when it is asked for: the part before it is free by then.
+        """
         self.optimizer.zero_grad()
-        self.accelerator.backward(loss)
+        total = 0.0
+        for loss in losses:
+            self.accelerator.backward(loss)
+            total += loss.item()
         add_gradients(self.accelerator, self.model.parameters())
         norm = self.accelerator.clip_grad_norm_(self.model.parameters(), self.settings.grad_clip)
         self.optimizer.step()
         self.average.update_parameters(self.model)
-        return summed(self.accelerator, {"loss": loss.item()}) | {"grad_norm": float(norm)}
+        return summed(self.accelerator, {"loss": total}) | {"grad_norm": float(norm)}
 
 
 def rollout_metrics(trace: Trace) -> dict[str, float]:
