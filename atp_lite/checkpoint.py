@@ -18,6 +18,7 @@ from typing import Any
 import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
+from torch.distributed.tensor import DTensor, distribute_tensor
 
 
 def recover_folder(folder: str | os.PathLike[str]) -> Path:
@@ -50,8 +51,9 @@ def save_state(
     generator: torch.Generator,
     progress: dict[str, Any],
     learned_only: bool = False,
+    writes: bool = True,
 ) -> None:
-    """Write everything a run needs to go on.
+    """Write everything a run needs to go on. Where weights are sharded, every process of the run must call this.
 
     Args:
         modules: by name; all their parameters and buffers are kept.
@@ -60,16 +62,21 @@ def save_state(
         progress: JSON values such as the step, the best score so far.
         learned_only: leave out parameters that do not learn (a pretrained model under LoRA): whoever resumes the run
             has them already.
+        writes: False in the processes beside the main one, which only hand over their slices.
     """
-    tensors = {
-        f"{name}/{key}": value
-        for name, module in modules.items()
-        for key, value in module.state_dict().items()
-        if not learned_only or key not in _frozen(module)
-    }
+    tensors = {}
+    for name, module in modules.items():
+        left_out = _frozen(module) if learned_only else ()
+        tensors |= {f"{name}/{key}": value for key, value in module.state_dict().items() if key not in left_out}
     for i, moments in optimizer.state_dict()["state"].items():
         tensors |= {f"optimizer/{i}/{key}": value for key, value in moments.items()}
     tensors["generator"] = generator.get_state()
+    for key, value in tensors.items():
+        if isinstance(value, DTensor):
+            full = whole(value)
+            tensors[key] = full.cpu() if writes else None
+    if not writes:
+        return
 
     def fill(fresh: Path) -> None:
         copies = {key: value.detach().contiguous().clone() for key, value in tensors.items()}
@@ -98,8 +105,11 @@ def load_state(
     tensors = load_file(folder / "state.safetensors")
     for name, module in modules.items():
         own = {key.removeprefix(f"{name}/"): value for key, value in tensors.items() if key.startswith(f"{name}/")}
+        now = module.state_dict()
         if learned_only:
-            own = {key: value for key, value in module.state_dict().items() if key in _frozen(module)} | own
+            left_out = _frozen(module)
+            own = {key: value for key, value in now.items() if key in left_out} | own
+        own = {key: _sliced(value, now.get(key)) for key, value in own.items()}
         try:
             module.load_state_dict(own)
         except RuntimeError as error:
@@ -108,13 +118,26 @@ def load_state(
                 f"{error}"
             ) from error
     state: dict[int, dict[str, Tensor]] = {}
+    learning = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     for key, value in tensors.items():
         if key.startswith("optimizer/"):
             _, i, moment = key.split("/")
-            state.setdefault(int(i), {})[moment] = value
+            state.setdefault(int(i), {})[moment] = _sliced(value, learning[int(i)] if value.dim() else None)
     optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
     generator.set_state(tensors["generator"])
     return json.loads((folder / "progress.json").read_text())
+
+
+def whole(value: Tensor) -> Tensor:
+    """A tensor that is sharded over the processes, put together (all of them must call this); any other is itself."""
+    return value.full_tensor() if isinstance(value, DTensor) else value
+
+
+def _sliced(value: Tensor, like: Tensor | None) -> Tensor:
+    """This process's slice of a whole tensor, where `like` is sharded; otherwise the tensor itself."""
+    if isinstance(value, DTensor) or not isinstance(like, DTensor):
+        return value
+    return distribute_tensor(value.to(like.device), like.device_mesh, like.placements, src_data_rank=None)
 
 
 def _frozen(module: nn.Module) -> set[str]:

@@ -35,11 +35,12 @@ from atp_lite.checkpoint import (
     replace_folder,
     save_state,
 )
-from atp_lite.coherence import coherence
 from atp_lite.distributed import (
     add_gradients,
     anywhere,
+    asked_to_shard,
     averaged,
+    clip_gradients,
     own_noise,
     own_part,
     own_share,
@@ -50,22 +51,15 @@ from atp_lite.distributed import (
 from atp_lite.evaluate import evaluate
 from atp_lite.model import LatentReasoner, Replay, Trace
 from atp_lite.model.lora import has_lora
+from atp_lite.model.sharding import gathered, shard
 from atp_lite.planner import Planner
-from atp_lite.problems import Problem, is_right
+from atp_lite.problems import Problem
 from atp_lite.rl.controls import answer_cross_entropy, verified_chains
 from atp_lite.rl.grpo import PolicyLogProbs, clipped_surrogate, group_advantages, kl_to_start, policy_log_probs
+from atp_lite.rl.metrics import mean_sigma, rollout_metrics
 from atp_lite.rl.rewards import total_reward
 from atp_lite.rl.settings import RLSettings
 from atp_lite.sft.train import learning_rate
-
-
-@torch.no_grad()
-def mean_sigma(planner: Planner, problems: Sequence[Problem]) -> float:
-    """The planner's own posterior standard deviation, averaged over latents and dimensions."""
-    trace = planner.think(problems)
-    if not trace.latent_mask.any():
-        raise ValueError("this checkpoint thinks no latents (it reasons in words), so there is nothing to explore")
-    return float(trace.sigma[trace.latent_mask].mean())
 
 
 def train_rl(
@@ -107,7 +101,8 @@ def train_rl(
         )
     if main:
         keep_settings(folder, asdict(settings), resume)
-    run = _Run(planner, settings, mean_sigma(planner, list(questions)[:256]))
+    run = _Run(planner, settings)
+    run.ask_sigma(list(questions)[:256])
     if settings.learn_latents and run.sigma != "learned" and not run.sigma > 0:
         raise ValueError(
             "this checkpoint's latents are points (its head has no spread), so there is no sigma to explore with: give "
@@ -123,8 +118,8 @@ def train_rl(
     average = Planner(run.average.module, planner.tokenizer)
 
     def save() -> None:
-        if main:
-            save_state(folder / "state", modules, run.optimizer, run.generator, progress, has_lora(run.model))
+        learned_only = has_lora(run.model)
+        save_state(folder / "state", modules, run.optimizer, run.generator, progress, learned_only, writes=main)
 
     def validate(iteration: int) -> None:
         result = evaluate(average, validation)
@@ -132,13 +127,16 @@ def train_rl(
         log.write(iteration, **{f"validation_{name}": value for name, value in metrics.items()})
         bar.set_postfix({name: f"{metrics[name]:.3f}" for name in ("accuracy", "coherence") if name in metrics})
         if result.accuracy.mean > progress["best"]:
+            whole = average.whole()
             if main:
-                replace_folder(folder / "best", average.save_pretrained)
+                replace_folder(folder / "best", whole.save_pretrained)
             progress["best"] = result.accuracy.mean
 
     def keep(iteration: int) -> None:
-        if main and settings.keep_every and iteration % settings.keep_every == 0:
-            replace_folder(kept_folder(folder, iteration), average.save_pretrained)
+        if settings.keep_every and iteration % settings.keep_every == 0:
+            whole = average.whole()
+            if main:
+                replace_folder(kept_folder(folder, iteration), whole.save_pretrained)
 
     bar = tqdm(total=settings.iterations, initial=progress["iteration"], desc=settings.objective, disable=not main)
     watch = Stopwatch(progress)
@@ -166,8 +164,9 @@ def train_rl(
                 validate(i + 1)
                 save()
             interrupt.check()
+        whole = average.whole()
         if main:
-            average.save_pretrained(folder / "last")
+            whole.save_pretrained(folder / "last")
     except KeyboardInterrupt:
         save()
         raise
@@ -190,22 +189,33 @@ class _Run:
     With several processes: of the questions of this process, except that all of them take the same steps.
     """
 
-    def __init__(self, planner: Planner, settings: RLSettings, sigma: float) -> None:
+    def __init__(self, planner: Planner, settings: RLSettings, sigma: float = 0.0) -> None:
         self.planner, self.settings, self.model = planner, settings, planner.model.eval()
         self.accelerator = Accelerator()
-        self.sigma = sigma if settings.sigma == "mean" else settings.sigma
+        if asked_to_shard() and settings.objective == "answer-ce":
+            raise ValueError("objective answer-ce cannot be sharded: it learns while rows stop when they like; use DDP")
         if not has_lora(self.model):  # then the small matrices learn, and what is frozen stays so
             self.model.requires_grad_(True)
         if settings.objective != "rejection" and self.model.decoder is not None:
             self.model.decoder.requires_grad_(False)  # phi is frozen: a moving judge could be talked into anything
+        self.start: LatentReasoner = copy.deepcopy(self.model).requires_grad_(False).eval()
+        self.average = AveragedModel(self.model, multi_avg_fn=get_ema_multi_avg_fn(settings.ema))
+        for model in (self.start, self.average.module, self.model):
+            shard(model, self.accelerator)
+        self.sigma = sigma if settings.sigma == "mean" else settings.sigma
         trained = [p for p in self.model.parameters() if p.requires_grad]
         self.optimizer = self.accelerator.prepare_optimizer(
             torch.optim.AdamW(trained, settings.lr, weight_decay=settings.weight_decay, fused=True)
         )
         self.generator = torch.Generator(self.model.device).manual_seed(settings.seed)
-        self.start: LatentReasoner = copy.deepcopy(self.model).requires_grad_(False).eval()
         self.tokens = 0  # positions of the last iteration's trajectories: questions (once a group), latents, answers
-        self.average = AveragedModel(self.model, multi_avg_fn=get_ema_multi_avg_fn(settings.ema))
+
+    def ask_sigma(self, questions: Sequence[Problem]) -> None:
+        """Take the mean of the planner's own sigma for exploring, where the settings ask for it."""
+        with gathered(self.model), self.accelerator.autocast():
+            own = mean_sigma(self.planner, questions)
+        if self.settings.sigma == "mean":
+            self.sigma = own
 
     def step(self, problems: list[Problem], iteration: int, measure_kl: bool) -> dict[str, float]:
         """One iteration; its metrics (docs/metrics.md explains each)."""
@@ -237,7 +247,7 @@ class _Run:
         """G sampled trajectories of every question, `rollout_batch` of them at a time."""
         s = self.settings
         size = len(problems) if s.rollout_batch is None else s.rollout_batch // s.group_size
-        with self.accelerator.autocast():
+        with gathered(self.model), self.accelerator.autocast():
             parts = [
                 self.planner.reason(
                     problems[i : i + size],
@@ -268,7 +278,7 @@ class _Run:
             return policy_log_probs(replay, part, sigma[rows], s.temperature, **kinds), replay, part, rows
 
         if several:  # the policy will have moved by the second update: write down where it was
-            with torch.no_grad():
+            with torch.no_grad(), gathered(self.model):
                 parts = parts_of(torch.arange(n_groups), s.accumulate)
                 before = torch.cat([log_probs(part)[0].values for part in parts])
         totals: dict[str, float] = {}
@@ -285,7 +295,7 @@ class _Run:
                     new, old, advantages[rows], s.clip, s.log_ratio_limit, s.latent_weight, n_latents
                 )
                 if s.kl_weight > 0 or measure_kl:
-                    with torch.no_grad(), self.accelerator.autocast():
+                    with torch.no_grad(), gathered(self.start), self.accelerator.autocast():
                         start = self.start.replay(part)
                     kl = kl_to_start(replay, start, part, sigma[rows])
                     stats["kl"] = kl.item()
@@ -360,24 +370,7 @@ class _Run:
             self.accelerator.backward(loss)
             total += loss.item()
         add_gradients(self.accelerator, self.model.parameters())
-        norm = self.accelerator.clip_grad_norm_(self.model.parameters(), self.settings.grad_clip)
+        norm = clip_gradients(self.accelerator, self.model.parameters(), self.settings.grad_clip)
         self.optimizer.step()
         self.average.update_parameters(self.model)
         return summed(self.accelerator, {"loss": total}) | {"grad_norm": float(norm)}
-
-
-def rollout_metrics(trace: Trace) -> dict[str, float]:
-    """Accuracy and coherence of the sampled trajectories, diversity (distinct chains / G), sigma and length."""
-    right = [is_right(a, p.answer) for a, p in zip(trace.answers, trace.problems, strict=True)]
-    size = trace.group_size
-    groups = [trace.steps[i : i + size] for i in range(0, len(trace), size)]
-    distinct = sum(len({tuple(steps) for steps in group}) for group in groups)
-    real = trace.latent_mask
-    scores = [coherence(steps, answer).score for steps, answer in zip(trace.steps, trace.answers, strict=True)]
-    return {
-        "sampled_accuracy": sum(right) / len(right),
-        "sampled_coherence": sum(scores) / len(scores),
-        "diversity": distinct / len(trace),
-        "sigma": float(trace.sigma[real].mean()) if real.any() else 0.0,
-        "n_latents": float(trace.n_latents.float().mean()),
-    }

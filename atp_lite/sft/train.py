@@ -27,6 +27,7 @@ from atp_lite.checkpoint import (
 from atp_lite.distributed import (
     add_gradients,
     anywhere,
+    clip_gradients,
     own_noise,
     own_part,
     own_share,
@@ -37,6 +38,7 @@ from atp_lite.distributed import (
 from atp_lite.evaluate import EvalSettings, evaluate
 from atp_lite.model.lora import has_lora
 from atp_lite.model.memory import checkpoint_mlps
+from atp_lite.model.sharding import is_sharded, shard
 from atp_lite.planner import Planner
 from atp_lite.problems import Problem
 from atp_lite.sft.curriculum import BatchPlan, Curriculum
@@ -162,6 +164,9 @@ def train_sft(
     method.check(planner, curriculum.first_stage, curriculum.last_stage, longest)
     if settings.checkpoint_mlps:
         checkpoint_mlps(model)
+    shard(model, accelerator)
+    if is_sharded(model) and curriculum.last_stage > 0 and not all(problem.steps for problem in train):
+        raise ValueError("sharded layers must be read equally often, so every problem needs a step: leave out the rest")
     plan = BatchPlan(planner.collate.encode(train), settings.batch_size, settings.seed, settings.bucket)
     optimizer = accelerator.prepare_optimizer(
         torch.optim.AdamW(
@@ -183,8 +188,7 @@ def train_sft(
         model.config.max_latents = 0  # a model that reasons in words thinks no latents
 
     def save() -> None:
-        if main:
-            save_state(folder / "state", {"model": model}, optimizer, generator, progress, has_lora(model))
+        save_state(folder / "state", {"model": model}, optimizer, generator, progress, has_lora(model), writes=main)
 
     bar = tqdm(total=curriculum.total_steps, initial=progress["step"], desc="sft", disable=not main)
     watch = Stopwatch(progress)
@@ -217,14 +221,14 @@ def train_sft(
             for part in parts_of(rows, settings.accumulate):
                 with accelerator.autocast():
                     means = method.losses(planner, part, stage, settings.sample, generator)
-                whole = partial(count, rows, stage) if len(part) < len(rows) else None
-                shares = own_share(accelerator, means, partial(count, part, stage), whole)
+                of_all = partial(count, rows, stage) if len(part) < len(rows) else None
+                shares = own_share(accelerator, means, partial(count, part, stage), of_all)
                 share = method.total(shares, beta)
                 accelerator.backward(share)
                 loss = loss + share.detach()
                 terms = {name: terms.get(name, 0.0) + value.detach() for name, value in shares.items()}
             add_gradients(accelerator, model.parameters())
-            norm = accelerator.clip_grad_norm_(model.parameters(), settings.clip)
+            norm = clip_gradients(accelerator, model.parameters(), settings.clip)
             optimizer.step()
 
             progress["step"] = step + 1
@@ -252,13 +256,15 @@ def train_sft(
                 log.write(step + 1, sigma=result.sigma, **{f"validation_{n}": v for n, v in metrics.items()})
                 bar.set_postfix(stage=stage, accuracy=f"{accuracy:.3f}", sigma=f"{result.sigma:.2f}")
                 if step + 1 > curriculum.last_stage_start and accuracy > progress["best"]:
+                    whole = planner.whole()
                     if main:
-                        replace_folder(folder / "best", planner.save_pretrained)
+                        replace_folder(folder / "best", whole.save_pretrained)
                     progress["best"] = accuracy
                 save()
             interrupt.check()
+        whole = planner.whole()
         if main:
-            planner.save_pretrained(folder / "last")
+            whole.save_pretrained(folder / "last")
     except KeyboardInterrupt:
         save()
         raise
