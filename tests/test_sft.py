@@ -18,8 +18,9 @@ from atp_lite.checkpoint import read_metrics
 from atp_lite.model import LatentReasoner, ReasonerConfig, kl_divergence
 from atp_lite.problems import Problem, read_expression
 from atp_lite.sft import BatchPlan, Curriculum, SFTSettings, train_sft
+from atp_lite.sft.loading import Steps, load
 from atp_lite.sft.train import beta_at, learning_rate
-from atp_lite.tokens import Collator, Encoded
+from atp_lite.tokens import Collator, Encoded, Rows
 
 # --- the losses ---
 
@@ -397,3 +398,38 @@ def test_a_question_trained_on_may_not_validate(tmp_path):
         train_sft(tiny_planner(), [], VALIDATION, SETTINGS, tmp_path)
     with pytest.raises(FileNotFoundError, match="start without --resume"):
         trained(tmp_path, resume=True)
+
+
+# --- workers ---
+
+
+def test_batches_made_ahead_are_the_batches(uninterrupted, tmp_path):
+    """Two workers or none: the same run to the last bit. Global noise is left alone."""
+    torch.manual_seed(7)
+    before = torch.get_rng_state()
+    trained(tmp_path, replace(SETTINGS, workers=2))
+    assert torch.equal(torch.get_rng_state(), before)
+    assert_same_run(uninterrupted, tmp_path)
+    with pytest.raises(ValueError, match="workers is -1"):
+        replace(SETTINGS, workers=-1)
+
+
+def test_rows_collated_ahead_are_handed_out_at_their_stage_only():
+    planner = lively_planner()
+    own = planner.collate.encode(PROBLEMS[:4])
+    rows = Rows(own, planner.collate, 2)
+    assert list(rows) == own and planner.collate(rows, 2) is rows.batch
+    other = planner.collate(rows, 1)
+    assert other.n_latents.tolist() == planner.collate(own, 1).n_latents.tolist() != rows.batch.n_latents.tolist()
+
+
+def test_a_step_is_shared_out_in_order():
+    """Process 1 of 2, in two parts: the rows of the second half, at the stage of the step."""
+    planner = lively_planner()
+    plan = BatchPlan(planner.collate.encode(PROBLEMS), 6, 0, bucket=1)
+    steps = Steps(plan, Curriculum(1, (1, 2)), planner.collate, range(3, 6), 2, ahead=True)
+    for step, (batch, parts) in enumerate(load(steps, 0, workers=0)):
+        assert batch == plan.batch(step)
+        assert [list(part) for part in parts] == [batch[3:5], batch[5:6]]
+        assert [part.stage for part in parts] == [[1, 2, 2][step]] * 2
+    assert step == 2

@@ -30,6 +30,7 @@ from atp_lite.checkpoint import whole
 from atp_lite.distributed import asked_to_shard
 from atp_lite.model.generation import Context, read
 
+
 def sharding() -> FullyShardedDataParallelPlugin | None:
     """How `accelerate launch` asks for weights to be sharded; None where it does not.
 

@@ -72,6 +72,8 @@ class RLSettings:
     """Iterations between looks at the validation set and saved states."""
     keep_every: int = 0
     """Iterations between checkpoints that are kept in `kept/`, the start included, to look back at; 0 keeps none."""
+    trackers: tuple[Literal["tensorboard", "wandb"], ...] = ("tensorboard",)
+    """Where metrics go beside `metrics.jsonl`; wandb has to be installed and logged in to."""
     seed: int = 0
     """Seed of questions, trajectories and shuffles."""
 

@@ -114,7 +114,7 @@ def train_rl(
         with accelerator.main_process_first():
             progress = load_state(folder / "state", modules, run.optimizer, run.generator, has_lora(run.model))
         run.sigma = progress["sigma"]
-    log = MetricLog(folder, progress["iteration"], silent=not main)
+    log = MetricLog(folder, progress["iteration"], not main, settings.trackers, asdict(settings))
     average = Planner(run.average.module, planner.tokenizer)
 
     def save() -> None:

@@ -31,7 +31,6 @@ from atp_lite.distributed import (
     own_noise,
     own_part,
     own_share,
-    parts_of,
     start_together,
     summed,
 )
@@ -42,6 +41,7 @@ from atp_lite.model.sharding import is_sharded, shard
 from atp_lite.planner import Planner
 from atp_lite.problems import Problem
 from atp_lite.sft.curriculum import BatchPlan, Curriculum
+from atp_lite.sft.loading import Steps, load
 
 
 @dataclass(frozen=True)
@@ -62,6 +62,8 @@ class SFTSettings:
     batches and sorted by length within them, so that little is padded and each comes once an epoch; try 50."""
     accumulate: int = 1
     """Parts that a process's share of a batch is worked through in; their gradients add up to those of the whole."""
+    workers: int = 0
+    """Processes that make batches ready ahead of time; 0 makes them between steps, which costs toys less."""
     checkpoint_mlps: bool = False
     """Keep no activations inside the feed-forward layers, and work them out again on the way back: less memory, a third
     more time."""
@@ -91,6 +93,8 @@ class SFTSettings:
     """Draw latents from the posterior; False trains on their means (no VAE)."""
     eval_every: int = 300
     """Optimizer steps between looks at the validation set and saved states."""
+    trackers: tuple[Literal["tensorboard", "wandb"], ...] = ("tensorboard",)
+    """Where metrics go beside `metrics.jsonl`; wandb has to be installed and logged in to."""
     seed: int = 0
     """Seed of batches and noise."""
 
@@ -99,6 +103,8 @@ class SFTSettings:
             raise ValueError(f"method {self.method!r}: choose from {', '.join(METHODS)}")
         if self.bucket < 0:
             raise ValueError(f"bucket is {self.bucket}: give a number of batches, or 0 for batches of one shape")
+        if self.workers < 0:
+            raise ValueError(f"workers is {self.workers}: give a number of processes, or 0 for none")
         if not 1 <= self.accumulate <= self.batch_size:
             raise ValueError(f"accumulate is {self.accumulate}: choose 1 to batch_size, {self.batch_size}")
 
@@ -156,7 +162,7 @@ def train_sft(
     folder = Path(folder)
     accelerator = start_together(planner.model)
     main = accelerator.is_main_process
-    own_part(accelerator, range(settings.batch_size), "batch_size")
+    places = own_part(accelerator, range(settings.batch_size), "batch_size")
     if main:
         keep_settings(folder, asdict(settings), resume)
     model, curriculum, method = planner.model, settings.curriculum, METHODS[settings.method]
@@ -182,7 +188,7 @@ def train_sft(
     if resume:
         with accelerator.main_process_first():
             progress = load_state(folder / "state", {"model": model}, optimizer, generator, has_lora(model))
-    log = MetricLog(folder, progress["step"], silent=not main)
+    log = MetricLog(folder, progress["step"], not main, settings.trackers, asdict(settings))
     stage = curriculum.stage(max(0, progress["step"] - 1))  # that of the last step taken: a reset may be due
     if curriculum.last_stage == 0:
         model.config.max_latents = 0  # a model that reasons in words thinks no latents
@@ -190,6 +196,8 @@ def train_sft(
     def save() -> None:
         save_state(folder / "state", {"model": model}, optimizer, generator, progress, has_lora(model), writes=main)
 
+    steps = Steps(plan, curriculum, planner.collate, places, settings.accumulate, ahead=settings.workers > 0)
+    batches = load(steps, progress["step"], settings.workers)
     bar = tqdm(total=curriculum.total_steps, initial=progress["step"], desc="sft", disable=not main)
     watch = Stopwatch(progress)
     interrupt = HeldInterrupt(partial(anywhere, accelerator))
@@ -212,13 +220,13 @@ def train_sft(
             beta = beta_at(step, settings, model.config.hidden_size)
 
             model.train()
-            batch = plan.batch(step)
-            rows = own_part(accelerator, batch, "batch_size")
+            batch, own = next(batches)
+            rows = [row for part in own for row in part]
             own_noise(accelerator, generator, settings.seed, step)
             optimizer.zero_grad()
             count = partial(term_counts, planner.collate)
             loss, terms = torch.zeros((), device=model.device), {}
-            for part in parts_of(rows, settings.accumulate):
+            for part in own:
                 with accelerator.autocast():
                     means = method.losses(planner, part, stage, settings.sample, generator)
                 of_all = partial(count, rows, stage) if len(part) < len(rows) else None
