@@ -17,6 +17,7 @@ from unittest.mock import patch
 
 import torch
 from accelerate import Accelerator
+from accelerate.state import AcceleratorState
 from accelerate.utils import gather_object
 from families_worker import family_runs
 from safetensors.torch import save_file
@@ -30,7 +31,7 @@ from atp_lite.cli import main as cli
 from atp_lite.distributed import own_noise, own_share
 from atp_lite.evaluate import EvalSettings, evaluate
 from atp_lite.model import LatentReasoner
-from atp_lite.problems import read_expression, write_jsonl
+from atp_lite.problems import Problem, read_expression, write_jsonl
 from atp_lite.rl import RLSettings, train_rl
 from atp_lite.sft import SFTSettings, train_sft
 
@@ -163,6 +164,14 @@ def refused(folder: Path, rank: int, calls: dict) -> None:
     (folder / f"refused-{rank}.json").write_text(json.dumps(said))
 
 
+def in_bfloat16(folder: Path) -> None:
+    """Comes last: what `--mixed_precision bf16` does to every `Accelerator` from here on."""
+    AcceleratorState._reset_state()
+    assert Accelerator(mixed_precision="bf16").mixed_precision == "bf16"
+    sft_run(folder / "bf16", "atp")
+    rl_run(folder / "bf16-rl", replace(RL, iterations=1))
+
+
 def main(folder: Path) -> None:
     rank = Accelerator().process_index
     made = runs(folder)
@@ -184,6 +193,7 @@ def main(folder: Path) -> None:
         "term": lambda: own_share(Accelerator(), {"enc": 1, "new": 1}, lambda: {"enc": 3}),
     }
     refused(folder, rank, calls)
+    in_bfloat16(folder)
 
 
 def sharded(folder: Path) -> None:
@@ -197,8 +207,12 @@ def sharded(folder: Path) -> None:
     evaluated(folder, rank)
     commands(folder, rank)
     families(folder, rank)
-    calls = {"answer-ce": lambda: rl_run(folder / "refused", replace(RL, objective="answer-ce"))}
+    calls = {
+        "answer-ce": lambda: rl_run(folder / "refused", replace(RL, objective="answer-ce")),
+        "no steps": lambda: train_sft(lively_planner(), [*PROBLEMS, Problem("1+1", (), "2")], VALIDATION, SFT, folder),
+    }
     refused(folder, rank, calls)
+    in_bfloat16(folder)
 
 
 def interrupted_run(folder: Path, settings: SFTSettings, rank: int) -> dict[str, torch.Tensor]:
