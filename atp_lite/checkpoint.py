@@ -5,19 +5,24 @@ A state folder is written beside its name and renamed into place, so a crash lea
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import shutil
 import signal
 import threading
 import time
-from collections.abc import Callable, Mapping
+import uuid
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
+from accelerate import Accelerator
+from accelerate.tracking import GeneralTracker
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
+from torch.distributed.tensor import DTensor, distribute_tensor
 
 
 def recover_folder(folder: str | os.PathLike[str]) -> Path:
@@ -50,8 +55,9 @@ def save_state(
     generator: torch.Generator,
     progress: dict[str, Any],
     learned_only: bool = False,
+    writes: bool = True,
 ) -> None:
-    """Write everything a run needs to go on.
+    """Write everything a run needs to go on. Where weights are sharded, every process of the run must call this.
 
     Args:
         modules: by name; all their parameters and buffers are kept.
@@ -60,16 +66,21 @@ def save_state(
         progress: JSON values such as the step, the best score so far.
         learned_only: leave out parameters that do not learn (a pretrained model under LoRA): whoever resumes the run
             has them already.
+        writes: False in the processes beside the main one, which only hand over their slices.
     """
-    tensors = {
-        f"{name}/{key}": value
-        for name, module in modules.items()
-        for key, value in module.state_dict().items()
-        if not learned_only or key not in _frozen(module)
-    }
+    tensors = {}
+    for name, module in modules.items():
+        left_out = _frozen(module) if learned_only else ()
+        tensors |= {f"{name}/{key}": value for key, value in module.state_dict().items() if key not in left_out}
     for i, moments in optimizer.state_dict()["state"].items():
         tensors |= {f"optimizer/{i}/{key}": value for key, value in moments.items()}
     tensors["generator"] = generator.get_state()
+    for key, value in tensors.items():
+        if isinstance(value, DTensor):
+            full = whole(value)
+            tensors[key] = full.cpu() if writes else None
+    if not writes:
+        return
 
     def fill(fresh: Path) -> None:
         copies = {key: value.detach().contiguous().clone() for key, value in tensors.items()}
@@ -98,8 +109,11 @@ def load_state(
     tensors = load_file(folder / "state.safetensors")
     for name, module in modules.items():
         own = {key.removeprefix(f"{name}/"): value for key, value in tensors.items() if key.startswith(f"{name}/")}
+        now = module.state_dict()
         if learned_only:
-            own = {key: value for key, value in module.state_dict().items() if key in _frozen(module)} | own
+            left_out = _frozen(module)
+            own = {key: value for key, value in now.items() if key in left_out} | own
+        own = {key: _sliced(value, now.get(key)) for key, value in own.items()}
         try:
             module.load_state_dict(own)
         except RuntimeError as error:
@@ -108,13 +122,26 @@ def load_state(
                 f"{error}"
             ) from error
     state: dict[int, dict[str, Tensor]] = {}
+    learning = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     for key, value in tensors.items():
         if key.startswith("optimizer/"):
             _, i, moment = key.split("/")
-            state.setdefault(int(i), {})[moment] = value
+            state.setdefault(int(i), {})[moment] = _sliced(value, learning[int(i)] if value.dim() else None)
     optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
     generator.set_state(tensors["generator"])
     return json.loads((folder / "progress.json").read_text())
+
+
+def whole(value: Tensor) -> Tensor:
+    """A tensor that is sharded over the processes, put together (all of them must call this); any other is itself."""
+    return value.full_tensor() if isinstance(value, DTensor) else value
+
+
+def _sliced(value: Tensor, like: Tensor | None) -> Tensor:
+    """This process's slice of a whole tensor, where `like` is sharded; otherwise the tensor itself."""
+    if isinstance(value, DTensor) or not isinstance(like, DTensor):
+        return value
+    return distribute_tensor(value.to(like.device), like.device_mesh, like.placements, src_data_rank=None)
 
 
 def _frozen(module: nn.Module) -> set[str]:
@@ -190,38 +217,67 @@ class HeldInterrupt:
 
 
 class MetricLog:
-    """Metrics of a run, one JSON object a line in `metrics.jsonl`, and the same as TensorBoard scalars.
+    """Metrics of a run, one JSON object a line in `metrics.jsonl`, and the same numbers in accelerate's trackers.
 
     Opening an existing log at `step` drops what a killed run wrote after that step, so a resumed log has no step twice.
-    With `silent`, as in the processes beside the main one, nothing is written and no file is opened.
+    Weights & Biases cannot drop anything: a resumed run goes on in its old page (`wandb.txt` keeps its name), which
+    ignores the steps that it has already. With `silent`, as in the processes beside the main one, nothing is written
+    and no file is opened.
+
+    Args:
+        trackers: names that accelerate knows, or trackers of one's own (`accelerate.tracking.GeneralTracker`).
+        settings: what a tracker keeps about the run, beside TensorBoard, which makes a run of its own of it.
+
+    Raises:
+        ValueError: a tracker is not installed; the message says how to.
     """
 
-    def __init__(self, folder: str | os.PathLike[str], step: int = 0, silent: bool = False) -> None:
+    def __init__(
+        self,
+        folder: str | os.PathLike[str],
+        step: int = 0,
+        silent: bool = False,
+        trackers: Sequence[str | GeneralTracker] = ("tensorboard",),
+        settings: Mapping[str, Any] | None = None,
+    ) -> None:
         self.silent = silent
         if silent:
             return
-        from torch.utils.tensorboard import SummaryWriter  # slow to import, needed only while training
-
+        self.trackers: list[GeneralTracker] = []
+        if "wandb" in trackers and importlib.util.find_spec("wandb") is None:
+            raise ValueError("trackers name wandb, which is not installed: pip install wandb, or leave it out")
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         self.path = folder / "metrics.jsonl"
         kept = [line for line in read_metrics(self.path) if line["step"] <= step] if step else []
         self.path.write_text("".join(json.dumps(line) + "\n" for line in kept))
-        self.board = SummaryWriter(str(folder / "tensorboard"), purge_step=step or None)
+        options: dict[str, dict[str, Any]] = {"tensorboard": {"purge_step": step or None}}
+        if "wandb" in trackers:
+            page = folder / "wandb.txt"
+            if not (step and page.is_file()):
+                page.write_text(uuid.uuid4().hex)
+            options["wandb"] = {"id": page.read_text(), "resume": "allow", "name": folder.name, "dir": str(folder)}
+        for tracker in trackers:
+            logging = Accelerator(log_with=[tracker], project_dir=str(folder))
+            logging.init_trackers("tensorboard" if tracker == "tensorboard" else "atp-lite", init_kwargs=options)
+            if settings is not None and tracker != "tensorboard":
+                logging.trackers[0].store_init_configuration(dict(settings))
+            self.trackers += logging.trackers
 
     def write(self, step: int, **metrics: float | int | str) -> None:
-        """One line: `step` and the metrics. Numbers also go to TensorBoard."""
+        """One line: `step` and the metrics. Numbers also go to the trackers."""
         if self.silent:
             return
         with self.path.open("a") as file:
             file.write(json.dumps({"step": step, **metrics}) + "\n")
-        for name, value in metrics.items():
-            if isinstance(value, int | float):
-                self.board.add_scalar(name, value, step)
+        numbers = {name: value for name, value in metrics.items() if isinstance(value, int | float)}
+        for tracker in self.trackers:
+            tracker.log(numbers, step=step)
 
     def close(self) -> None:
         if not self.silent:
-            self.board.close()
+            for tracker in self.trackers:
+                tracker.finish()
 
 
 def read_metrics(path: str | os.PathLike[str]) -> list[dict[str, Any]]:

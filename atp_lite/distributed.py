@@ -27,12 +27,15 @@ import torch
 from accelerate import Accelerator
 from accelerate.utils import broadcast, gather
 from torch import Tensor, nn
+from torch.distributed.tensor import DTensor
 
 Row = TypeVar("Row")
 
 
 def start_together(model: nn.Module) -> Accelerator:
     """Put the model on the device of this process, with the weights of the main process.
+
+    A model that is going to be sharded (atp_lite/model/sharding.py) stays where it is: it may not fit there whole.
 
     Raises:
         ValueError: a launcher started several processes that do not see each other.
@@ -51,12 +54,20 @@ def start_together(model: nn.Module) -> Accelerator:
             "ACCELERATE_USE_CPU=true and launch with --multi_gpu (docs/scale.md)",
             stacklevel=3,
         )
-    model.to(accelerator.device)
+    if not asked_to_shard():
+        model.to(accelerator.device)
     if accelerator.num_processes > 1:
         with torch.no_grad():
             for value in model.state_dict().values():
-                broadcast(value)
+                there = value.to(accelerator.device)  # itself, where it is there already
+                broadcast(there)
+                value.copy_(there)
     return accelerator
+
+
+def asked_to_shard() -> bool:
+    """Whether `accelerate launch` wants every process to keep a slice of the weights (FSDP)."""
+    return os.environ.get("ACCELERATE_USE_FSDP", "false").lower() == "true" and torch.distributed.is_initialized()
 
 
 def own_part(accelerator: Accelerator, rows: Sequence[Row], name: str) -> Sequence[Row]:
@@ -126,16 +137,25 @@ def parts_of(rows: Sequence, count: int) -> list[Sequence]:
 
 
 def add_gradients(accelerator: Accelerator, parameters: Iterable[nn.Parameter]) -> None:
-    """Add up the gradients of all processes: dL = sum_r dL_r. A gradient that nobody has stays None."""
-    if accelerator.num_processes == 1:
-        return
+    """Add up the gradients of all processes: dL = sum_r dL_r. A gradient that nobody has stays None.
+
+    Those of sharded parameters were added up on the way back already.
+    """
     learning = [p for p in parameters if p.requires_grad]
+    if accelerator.num_processes == 1 or any(isinstance(p, DTensor) for p in learning):
+        return
     grads = [torch.zeros_like(p) if p.grad is None else p.grad for p in learning]
     held = grads[0].new_tensor([p.grad is not None for p in learning])  # travels with them
     flat = accelerator.reduce(torch.cat([held, *(grad.flatten() for grad in grads)]), "sum")
     held, *parts = flat.split([len(learning), *(p.numel() for p in learning)])
     for parameter, part, holders in zip(learning, parts, held.tolist(), strict=True):
         parameter.grad = part.view_as(parameter).to(parameter.dtype) if holders else None
+
+
+def clip_gradients(accelerator: Accelerator, parameters: Iterable[nn.Parameter], limit: float) -> Tensor:
+    """Shorten the gradient to a norm of `limit` at most; the norm that it had, over all slices where it is sharded."""
+    norm = accelerator.clip_grad_norm_(parameters, limit)
+    return norm.full_tensor() if isinstance(norm, DTensor) else norm
 
 
 def summed(accelerator: Accelerator, values: Mapping[str, float]) -> dict[str, float]:

@@ -20,6 +20,7 @@ from tqdm.auto import tqdm
 
 from atp_lite.coherence import coherence
 from atp_lite.model import Trace
+from atp_lite.model.sharding import gathered
 from atp_lite.planner import Planner
 from atp_lite.problems import Problem, is_right, same_answer
 
@@ -312,7 +313,8 @@ def evaluate(
     The greedy pass takes the mean of every latent and the likeliest tokens, so it is the same every time.
 
     Under `accelerate launch` all processes must call this: each reasons about problems of its own, every problem once,
-    and all of them return the evaluation of the whole set. Sampled draws are other ones than in one process.
+    and all of them return the evaluation of the whole set. Sampled draws are other ones than in one process. They
+    compute in the precision that the launcher was given, as training does.
 
     Raises:
         ValueError: there is no problem to evaluate on.
@@ -330,31 +332,32 @@ def evaluate(
     generator = torch.Generator(planner.model.device).manual_seed(settings.seed + rank)
     results, sampled, distinct, sigmas, latents = [], [], [], 0.0, 0
     starts = range(0, len(problems), settings.batch_size)
-    for start in tqdm(starts, desc="evaluate", disable=rank > 0 or not progress):
-        chunk = problems[start : start + settings.batch_size]
-        if settings.greedy:
-            trace = planner.reason(chunk, max_latents=settings.max_latents, decode=settings.decode)
-            results += scored(planner, trace, settings)
-            latents += int(trace.latent_mask.sum())
-            sigmas += float((trace.sigma.mean(-1) * trace.latent_mask).sum())
-        right = [0] * len(chunk)
-        chains: list[set[tuple[str, ...]]] = [set() for _ in chunk]
-        for _ in range(settings.samples):
-            drawn = planner.reason(
-                chunk,
-                sample=True,
-                sigma=settings.sigma,
-                temperature=settings.temperature,
-                max_latents=settings.max_latents,
-                decode=settings.diversity and settings.decode,
-                generator=generator,
-            )
-            for i, problem in enumerate(chunk):
-                right[i] += right_answer(drawn.answers[i], problem.answer)
-                chains[i].add(tuple(drawn.steps[i]))
-        sampled += [(settings.samples, r) for r in right] if settings.samples else []
-        if settings.diversity and settings.decode:
-            distinct += [len(found - {()}) for found in chains]
+    with gathered(planner.model), accelerator.autocast():
+        for start in tqdm(starts, desc="evaluate", disable=rank > 0 or not progress):
+            chunk = problems[start : start + settings.batch_size]
+            if settings.greedy:
+                trace = planner.reason(chunk, max_latents=settings.max_latents, decode=settings.decode)
+                results += scored(planner, trace, settings)
+                latents += int(trace.latent_mask.sum())
+                sigmas += float((trace.sigma.mean(-1) * trace.latent_mask).sum())
+            right = [0] * len(chunk)
+            chains: list[set[tuple[str, ...]]] = [set() for _ in chunk]
+            for _ in range(settings.samples):
+                drawn = planner.reason(
+                    chunk,
+                    sample=True,
+                    sigma=settings.sigma,
+                    temperature=settings.temperature,
+                    max_latents=settings.max_latents,
+                    decode=settings.diversity and settings.decode,
+                    generator=generator,
+                )
+                for i, problem in enumerate(chunk):
+                    right[i] += right_answer(drawn.answers[i], problem.answer)
+                    chains[i].add(tuple(drawn.steps[i]))
+            sampled += [(settings.samples, r) for r in right] if settings.samples else []
+            if settings.diversity and settings.decode:
+                distinct += [len(found - {()}) for found in chains]
     planner.model.train(was_training)
     parts = gather_object([(results, sampled, distinct, sigmas, latents)])  # one of every process
     results, sampled, distinct = (_dealt([part[i] for part in parts]) for i in range(3))

@@ -14,6 +14,7 @@ from transformers import AutoTokenizer, PreTrainedTokenizerBase
 from atp_lite.model import BackboneSettings, LatentReasoner, ReasonerConfig, Trace, latent_tokenizer
 from atp_lite.model.lora import has_lora, merged_state
 from atp_lite.model.noise import Noise
+from atp_lite.model.sharding import whole_model
 from atp_lite.problems import Problem, StorySettings, story_words
 from atp_lite.tokens import Collator, arithmetic_tokenizer, split_language, word_tokenizer
 
@@ -133,6 +134,11 @@ class Planner:
         transformers.logging.disable_progress_bar()  # a toy loads in milliseconds
         model = LatentReasoner.from_pretrained(folder)
         return cls(model.eval(), AutoTokenizer.from_pretrained(folder))
+
+    def whole(self) -> Planner:
+        """The planner to be saved. Where its weights are sharded, every process must ask, and the main one may save."""
+        model = whole_model(self.model)
+        return self if model is self.model else Planner(model, self.tokenizer)
 
     def save_pretrained(self, folder: str | os.PathLike[str]) -> None:
         """Weights as safetensors, configuration and tokenizer as JSON. LoRA matrices are written merged."""

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from atp_lite.problems import (
+    BENCHMARKS,
     ArithmeticSettings,
     BenchmarkSettings,
     Problem,
@@ -65,11 +66,8 @@ def training_problems(settings: BenchmarkSettings) -> list[Problem]:
     A test split that the source does not have (many mirrors lack one) holds nothing out.
     """
     train = load_benchmark(replace(settings, split="train", chains="complete"))
-    try:
-        test = load_benchmark(replace(settings, split="test", chains="all", limit=None))
-    except (FileNotFoundError, ValueError):
-        test = []
-    return without_overlap(train, validation_problems(replace(settings, chains="all", limit=None)), test)
+    whole = replace(settings, chains="all", limit=None)
+    return without_overlap(train, validation_problems(whole), _split_or_none(whole, "test") or [])
 
 
 def validation_problems(settings: BenchmarkSettings) -> list[Problem]:
@@ -77,11 +75,24 @@ def validation_problems(settings: BenchmarkSettings) -> list[Problem]:
 
     That is about one in `HELD_OUT`, always the same ones, whatever else is in the file.
     """
+    own = _split_or_none(settings, "validation")
+    if own is not None:
+        return own
+    train = load_benchmark(replace(settings, split="train", limit=None))
+    return [problem for problem in train if _held_out(problem)][: settings.limit]
+
+
+def _split_or_none(settings: BenchmarkSettings, split: str) -> list[Problem] | None:
+    """The problems of a split; None where the source has no such split. A broken file is an error, no missing one."""
+    mirror = settings.mirror
+    if mirror.is_file() if mirror is not None else split not in BENCHMARKS[settings.name].splits:
+        return None  # one file is one split
     try:
-        return load_benchmark(replace(settings, split="validation"))
-    except (FileNotFoundError, ValueError):
-        train = load_benchmark(replace(settings, split="train", limit=None))
-        return [problem for problem in train if _held_out(problem)][: settings.limit]
+        return load_benchmark(replace(settings, split=split))
+    except FileNotFoundError:
+        if mirror is None:  # the data set itself is gone
+            raise
+        return None
 
 
 def _held_out(problem: Problem) -> bool:

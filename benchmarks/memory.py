@@ -152,8 +152,15 @@ def measure(config: Path, part: str, how: str) -> dict:
         began = time.perf_counter()
         peak = (tensor_peak if how == "tensors" else resident_peak)(run)
     planned = max(moments[name].total for name in moments if name in ("step", "rollout", "update", "saving"))
-    return {"config": config.stem, "part": part, "planned": planned, how: peak,
-            f"{how} seconds": round(time.perf_counter() - began), "process": resident("VmHWM"), "cpu seconds": round(time.process_time())}  # fmt: skip
+    return {
+        "config": config.stem,
+        "part": part,
+        "planned": planned,
+        how: peak,
+        f"{how} seconds": round(time.perf_counter() - began),
+        "process": resident("VmHWM"),
+        "cpu seconds": round(time.process_time()),
+    }
 
 
 def measured_apart(config: Path, part: str, how: str) -> dict:

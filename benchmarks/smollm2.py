@@ -184,7 +184,8 @@ def draw(root: Path = Path()) -> None:
     starts = [a["step"] for b, a in zip(lines, lines[1:], strict=False) if a["stage"] != b["stage"]]
     for step in starts:
         figure.add_vline(x=step, line={"dash": "dot", "color": "grey", "width": 1})
-    figure.update_layout(template=TEMPLATE, width=1200, height=330, paper_bgcolor="white", plot_bgcolor="white")
+    figure.update_layout(template=TEMPLATE, width=1200, height=330, margin={"t": 40})
+    figure.update_layout(paper_bgcolor="white", plot_bgcolor="white")
     with tempfile.TemporaryDirectory() as place:
         page = Path(place) / "picture.html"
         figure.write_html(page, include_plotlyjs=True, config={"staticPlot": True})

@@ -1,6 +1,6 @@
 """What test_distributed.py runs twice: in its own process, and in two that `accelerate launch` starts.
 
-    python -m accelerate.commands.launch ... tests/distributed_worker.py FOLDER
+    python -m accelerate.commands.launch ... tests/distributed_worker.py FOLDER [sharded]
 
 Every run is three steps. FOLDER/RUN-RANK.safetensors are the parameters (and averaged weights) that process RANK ends
 with; a run named `...-apart` leaves out the sum of the gradients.
@@ -17,18 +17,21 @@ from unittest.mock import patch
 
 import torch
 from accelerate import Accelerator
+from accelerate.state import AcceleratorState
 from accelerate.utils import gather_object
+from families_worker import family_runs
 from safetensors.torch import save_file
 from small import PROBLEMS, lively_planner, tiny_planner
 
 import atp_lite.rl.train as rl_train
 import atp_lite.sft.train as sft_train
 from atp_lite.baselines import METHODS
+from atp_lite.checkpoint import whole
 from atp_lite.cli import main as cli
 from atp_lite.distributed import own_noise, own_share
 from atp_lite.evaluate import EvalSettings, evaluate
 from atp_lite.model import LatentReasoner
-from atp_lite.problems import read_expression, write_jsonl
+from atp_lite.problems import Problem, read_expression, write_jsonl
 from atp_lite.rl import RLSettings, train_rl
 from atp_lite.sft import SFTSettings, train_sft
 from atp_lite.suite import evaluate_benchmarks
@@ -67,11 +70,11 @@ class RaggedPlan(sft_train.BatchPlan):
 
 def same_rollout(run, problems):
     """The trajectories of this process's questions out of those that one process draws for the questions of all."""
-    whole = gather_object(list(problems))
+    everybody = gather_object(list(problems))
     first = Accelerator().process_index * len(problems)
     run.draws = getattr(run, "draws", 0) + 1
     with patch.object(run, "generator", torch.Generator().manual_seed(run.draws)):
-        trace = ROLLOUT(run, whole)
+        trace = ROLLOUT(run, everybody)
     return trace.questions(torch.arange(first, first + len(problems)))
 
 
@@ -88,6 +91,11 @@ def apart():
         yield
 
 
+def weights(model) -> dict[str, torch.Tensor]:
+    """All parameters, put together where they are sharded."""
+    return {name: whole(value) for name, value in model.state_dict().items()}
+
+
 def sft_run(folder: Path, method: str, settings: SFTSettings = SFT) -> dict[str, torch.Tensor]:
     """Parameters after three steps of SFT on ragged batches."""
     if METHODS[method].stages == "single":
@@ -95,7 +103,7 @@ def sft_run(folder: Path, method: str, settings: SFTSettings = SFT) -> dict[str,
     planner = METHODS[method].start(lively_planner(), settings.curriculum.last_stage, 8, seed=0)
     with patch.object(sft_train, "BatchPlan", RaggedPlan):
         train_sft(planner, PROBLEMS, VALIDATION, replace(settings, method=method), folder)
-    return dict(planner.model.state_dict())
+    return weights(planner.model)
 
 
 def rl_run(folder: Path, settings: RLSettings = RL) -> dict[str, torch.Tensor]:
@@ -112,8 +120,8 @@ def rl_run(folder: Path, settings: RLSettings = RL) -> dict[str, torch.Tensor]:
     planner = lively_planner()
     with patch.object(rl_train, "_Run", Run):
         train_rl(planner, QUESTIONS, VALIDATION, settings, folder)
-    average = kept["run"].average.module.state_dict()
-    return dict(planner.model.state_dict()) | {f"average.{name}": value for name, value in average.items()}
+    average = weights(kept["run"].average.module)
+    return weights(planner.model) | {f"average.{name}": value for name, value in average.items()}
 
 
 def runs(folder: Path) -> dict[str, dict[str, torch.Tensor]]:
@@ -129,8 +137,43 @@ def runs(folder: Path) -> dict[str, dict[str, torch.Tensor]]:
     return made
 
 
+def keep(folder: Path, rank: int, made: dict[str, dict[str, torch.Tensor]]) -> None:
+    for name, values in made.items():
+        copies = {key: value.contiguous().clone() for key, value in values.items()}
+        save_file(copies, folder / f"{name}-{rank}.safetensors")
+
+
+def families(folder: Path, rank: int) -> None:
+    made = family_runs(folder, rank, same_rollout)
+    keep(folder, rank, {f"family-{name}": values for name, values in made.items()})
+
+
+def evaluated(folder: Path, rank: int) -> None:
+    result = evaluate(lively_planner(), QUESTIONS, EvalSettings(samples=2))
+    (folder / f"eval-{rank}.json").write_text(
+        json.dumps({"outcomes": [asdict(o) for o in result.outcomes], "sigma": result.sigma, "sampled": result.sampled})
+    )
+
+
+def refused(folder: Path, rank: int, calls: dict) -> None:
+    said = {}
+    for name, call in calls.items():
+        try:
+            call()
+        except ValueError as error:
+            said[name] = str(error)
+    (folder / f"refused-{rank}.json").write_text(json.dumps(said))
+
+
+def in_bfloat16(folder: Path) -> None:
+    """Comes last: what `--mixed_precision bf16` does to every `Accelerator` from here on."""
+    AcceleratorState._reset_state()
+    assert Accelerator(mixed_precision="bf16").mixed_precision == "bf16"
+    sft_run(folder / "bf16", "atp")
+    rl_run(folder / "bf16-rl", replace(RL, iterations=1))
+
+
 def main(folder: Path) -> None:
-    torch.set_num_threads(1)
     rank = Accelerator().process_index
     made = runs(folder)
     with apart():
@@ -139,29 +182,39 @@ def main(folder: Path) -> None:
     made["noisy"] = sft_run(folder / "noisy", "atp", replace(SFT, sample=True))
     made["resumed"] = interrupted_run(folder / "resumed", replace(SFT, sample=True), rank)
     made["begin-apart"] = begin_apart(folder / "begin-apart", rank)
-    for name, values in made.items():
-        save_file(
-            {key: value.contiguous().clone() for key, value in values.items()}, folder / f"{name}-{rank}.safetensors"
-        )
-    result = evaluate(lively_planner(), QUESTIONS, EvalSettings(samples=2))
-    (folder / f"eval-{rank}.json").write_text(
-        json.dumps({"outcomes": [asdict(o) for o in result.outcomes], "sigma": result.sigma, "sampled": result.sampled})
-    )
+    keep(folder, rank, made)
+    evaluated(folder, rank)
     suite(folder / "suite")
     (folder / f"noise-{rank}.json").write_text(json.dumps(noise()))
     commands(folder, rank)
-    refused = {}
-    for name, call in {
+    families(folder, rank)
+    calls = {
         "batch": lambda: sft_run(folder / "refused", "atp", replace(SFT, batch_size=5)),
         "questions": lambda: rl_run(folder / "refused", replace(RL, questions=5)),
         "mini-batches": lambda: rl_run(folder / "refused", replace(RL, mini_batches=4)),
         "term": lambda: own_share(Accelerator(), {"enc": 1, "new": 1}, lambda: {"enc": 3}),
-    }.items():
-        try:
-            call()
-        except ValueError as error:
-            refused[name] = str(error)
-    (folder / f"refused-{rank}.json").write_text(json.dumps(refused))
+    }
+    refused(folder, rank, calls)
+    in_bfloat16(folder)
+
+
+def sharded(folder: Path) -> None:
+    """The same where every process holds a slice of each weight."""
+    rank = Accelerator().process_index
+    made = {method: sft_run(folder / method, method) for method in SFT_METHODS}
+    made["grpo"] = rl_run(folder / "grpo")
+    made["noisy"] = sft_run(folder / "noisy", "atp", replace(SFT, sample=True))
+    made["resumed"] = interrupted_run(folder / "resumed", replace(SFT, sample=True), rank)
+    keep(folder, rank, made)
+    evaluated(folder, rank)
+    commands(folder, rank)
+    families(folder, rank)
+    calls = {
+        "answer-ce": lambda: rl_run(folder / "refused", replace(RL, objective="answer-ce")),
+        "no steps": lambda: train_sft(lively_planner(), [*PROBLEMS, Problem("1+1", (), "2")], VALIDATION, SFT, folder),
+    }
+    refused(folder, rank, calls)
+    in_bfloat16(folder)
 
 
 def suite(folder: Path) -> None:
@@ -209,7 +262,7 @@ def interrupted_run(folder: Path, settings: SFTSettings, rank: int) -> dict[str,
         assert json.loads((folder / "state/progress.json").read_text())["step"] == 2
         planner = lively_planner()
         train_sft(planner, PROBLEMS, VALIDATION, settings, folder, resume=True)
-    return dict(planner.model.state_dict())
+    return weights(planner.model)
 
 
 def noise() -> dict[str, list]:
@@ -247,8 +300,9 @@ def begin_apart(folder: Path, rank: int) -> dict[str, torch.Tensor]:
     """Processes that were given different weights begin with those of the main one."""
     planner = tiny_planner(seed=rank)
     train_sft(planner, PROBLEMS, VALIDATION, replace(SFT, stage_steps=(1,), batch_size=2), folder)
-    return dict(planner.model.state_dict())
+    return weights(planner.model)
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    torch.set_num_threads(1)
+    (sharded if sys.argv[2:] == ["sharded"] else main)(Path(sys.argv[1]))

@@ -1,9 +1,15 @@
 """What was saved is what is loaded, bit for bit; a crash leaves the old state."""
 
+import importlib.util
 import json
+import sys
+from importlib.machinery import ModuleSpec
+from types import SimpleNamespace
 
 import pytest
 import torch
+from accelerate.tracking import GeneralTracker
+from accelerate.utils import LoggerType
 from small import PROBLEMS, lively_planner, tiny_planner
 from torch import nn
 from transformers import AutoModel
@@ -184,3 +190,67 @@ def test_a_resumed_log_has_no_step_twice_and_a_fresh_one_starts_empty(tmp_path):
     ]
     MetricLog(tmp_path).close()
     assert read_metrics(tmp_path / "metrics.jsonl") == [] == read_metrics(tmp_path / "none.jsonl")
+
+
+class Noted(GeneralTracker):
+    """A tracker of one's own, that remembers."""
+
+    name = "noted"
+    requires_logging_directory = False
+    tracker = None
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.said: list = []
+
+    def start(self) -> None:
+        self.said.append("start")
+
+    def store_init_configuration(self, values: dict) -> None:
+        self.said.append(values)
+
+    def log(self, values: dict, step: int | None = None, **_) -> None:
+        self.said.append((step, values))
+
+    def finish(self) -> None:
+        self.said.append("finish")
+
+
+def test_any_tracker_of_accelerate_hears_the_numbers(tmp_path):
+    noted = Noted()
+    log = MetricLog(tmp_path, trackers=("tensorboard", noted), settings={"lr": 0.1})
+    log.write(1, loss=0.5, note="words stay in metrics.jsonl")
+    log.close()
+    assert noted.said == ["start", {"lr": 0.1}, (1, {"loss": 0.5}), "finish"]
+    assert [path.name[:6] for path in (tmp_path / "tensorboard").iterdir()] == ["events"]
+    silent = MetricLog(tmp_path / "no", silent=True, trackers=(noted,))
+    silent.write(1, loss=0.5)
+    silent.close()
+    assert len(noted.said) == 4 and not (tmp_path / "no").exists()
+
+
+def test_wandb_is_asked_for_by_name_and_goes_on_in_its_page(tmp_path, monkeypatch):
+    """A stand-in for the package: accelerate's tracker calls it as it would the real one."""
+    if importlib.util.find_spec("wandb") is None:
+        with pytest.raises(ValueError, match="wandb, which is not installed: pip install wandb"):
+            MetricLog(tmp_path, trackers=("wandb",))
+    made = []
+
+    def init(**how):
+        run = SimpleNamespace(how=how, lines=[], finish=lambda: None)
+        run.log = lambda values, step: run.lines.append((step, values))
+        made.append(run)
+        return run
+
+    fake = SimpleNamespace(init=init, config={}, __spec__=ModuleSpec("wandb", None))
+    monkeypatch.setitem(sys.modules, "wandb", fake)
+    monkeypatch.setattr("accelerate.tracking._available_trackers", [LoggerType.WANDB])
+    for step in (0, 4, 0):
+        fake.config = SimpleNamespace(update=lambda values, **_: made[-1].how.update(settings=values))
+        log = MetricLog(tmp_path / "run", step, trackers=("wandb",), settings={"seed": 3})
+        log.write(step + 1, loss=1.0)
+        log.close()
+    first, second, anew = made
+    assert first.how["project"] == "atp-lite" and first.how["name"] == "run" and first.how["settings"] == {"seed": 3}
+    assert first.how["id"] == second.how["id"] != anew.how["id"], "a resumed run has its page, a new one its own"
+    assert (first.lines, second.lines) == ([(1, {"loss": 1.0})], [(5, {"loss": 1.0})])

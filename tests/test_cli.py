@@ -216,6 +216,12 @@ def test_a_benchmark_without_a_validation_split_lends_training_questions(tmp_pat
     assert not {p.question for p in train} & {p.question for p in validation}
     write_jsonl(tmp_path / "gsm8k_train.jsonl", rows[:100])
     assert sources.load(None, "validation") == [p for p in validation if p in rows[:100]], "each by its own words"
+    one_file = Sources(kind="benchmark", benchmark=BenchmarkSettings("gsm8k", mirror=tmp_path / "gsm8k_train.jsonl"))
+    assert one_file.training_data(None, "train", None) == sources.training_data(None, "train", None)
+    (tmp_path / "gsm8k_validation.jsonl").write_text("half a li")
+    with pytest.raises(ValueError, match="gsm8k_validation.jsonl, line 1"):
+        sources.load(None, "train")
+    (tmp_path / "gsm8k_validation.jsonl").unlink()
     write_jsonl(tmp_path / "own.jsonl", [replace(rows[5], question="ann has 5 pens, and gets 1"), rows[6]])
     train, own = sources.training_data(None, "train", tmp_path / "own.jsonl")
     assert len(own) == 2 and not {"id-5", "id-6"} & {p.id for p in train}

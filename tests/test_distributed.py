@@ -1,4 +1,7 @@
-"""Two processes take the step of one: launched with accelerate, on the CPU, and compared with this process."""
+"""Two processes take the step of one: launched with accelerate, on the CPU, and compared with this process.
+
+They are launched twice: each with the whole model, and each with a slice of every weight (FSDP).
+"""
 
 import json
 import os
@@ -14,6 +17,7 @@ from types import SimpleNamespace
 import distributed_worker as worker
 import pytest
 import torch
+from families_worker import NAMES, family_runs
 from safetensors.torch import load_file, save_file
 from small import PROBLEMS, lively_planner
 
@@ -25,7 +29,7 @@ from atp_lite.evaluate import evaluate
 
 HERE = Path(__file__).resolve().parent
 TOLERANCE = 1e-5
-LIMIT = 300
+LIMIT = 900
 """Seconds that two processes may take."""
 EXACT = (*worker.SFT_METHODS, "grpo", "answer-ce", "rejection")
 
@@ -36,9 +40,12 @@ def free_port() -> int:
         return listener.getsockname()[1]
 
 
-def launch(*command: str) -> subprocess.CompletedProcess:
+SHARDED = ("--config_file", str(HERE.parent / "configs/accelerate/fsdp-4.yaml"))
+
+
+def launch(*command: str, how: tuple[str, ...] = ("--multi_gpu",)) -> subprocess.CompletedProcess:
     """Run a Python command in two processes that meet on the CPU."""
-    arguments = ["--multi_gpu", "--num_processes", "2", "--num_machines", "1", "--mixed_precision", "no"]
+    arguments = [*how, "--num_processes", "2", "--num_machines", "1", "--mixed_precision", "no"]
     arguments += ["--dynamo_backend", "no", "--main_process_port", str(free_port())]
     places = os.pathsep.join([str(HERE), str(HERE.parent), os.environ.get("PYTHONPATH", "")])
     environment = os.environ | {
@@ -83,16 +90,18 @@ def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path],
     return folder
 
 
-def run_two(folder: Path) -> str:
+def run_two(folder: Path, *what: str, **how) -> str:
     try:
-        done = launch(str(HERE / "distributed_worker.py"), str(folder))
+        done = launch(str(HERE / "distributed_worker.py"), str(folder), *what, **how)
     except subprocess.TimeoutExpired as error:
         return str(error)
     return done.stderr[-4000:] or "no word on why" if done.returncode else ""
 
 
 def run_one(folder: Path) -> str:
-    for name, values in worker.runs(folder).items():
+    made = worker.runs(folder)
+    made |= {f"family-{name}": values for name, values in family_runs(folder, 0, worker.same_rollout).items()}
+    for name, values in made.items():
         save_file({key: value.contiguous().clone() for key, value in values.items()}, folder / f"{name}.safetensors")
     return ""
 
@@ -101,6 +110,12 @@ def run_one(folder: Path) -> str:
 def two(tmp_path_factory) -> Path:
     """The folder in which two processes have left what they ended with."""
     return made_once(tmp_path_factory, "two", run_two)
+
+
+@pytest.fixture(scope="module")
+def sharded(tmp_path_factory) -> Path:
+    """The same of two processes that hold a slice of every weight each."""
+    return made_once(tmp_path_factory, "sharded", lambda folder: run_two(folder, "sharded", how=SHARDED))
 
 
 @pytest.fixture(scope="module")
@@ -191,6 +206,31 @@ def test_two_processes_end_with_the_parameters_of_one(one, two, name):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("name", [*worker.SFT_METHODS, "grpo"])
+def test_two_processes_with_slices_end_with_the_parameters_of_one(one, sharded, name):
+    """On ragged batches, so that one process has more latents to think than the other."""
+    first, second = (load_file(sharded / f"{name}-{rank}.safetensors") for rank in (0, 1))
+    assert distance(first, second) == 0.0
+    assert distance(one[name], first) < TOLERANCE
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["two", "sharded"])
+@pytest.mark.parametrize("name", NAMES)
+def test_two_processes_have_the_gradients_of_one_in_every_family(one_folder, name, kind, request):
+    """Of a supervised step in parts of a padded batch, and of an update of RL."""
+    folder = request.getfixturevalue(kind)
+    alone = load_file(one_folder / f"family-{name}.safetensors")
+    first, second = (load_file(folder / f"family-{name}-{rank}.safetensors") for rank in (0, 1))
+    assert distance(first, second) == 0.0
+    for part in ("sft.", "rl."):
+        own = {key: value for key, value in alone.items() if key.startswith(part)}
+        found = {key: value for key, value in first.items() if key.startswith(part)}
+        largest = max(value.abs().max().item() for value in own.values())
+        assert largest > 0.1 and distance(own, found) < TOLERANCE * max(1.0, largest), part
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [*EXACT, "noisy", "resumed", "begin-apart"])
 def test_both_processes_end_with_the_same_parameters(two, name):
     first, second = (load_file(two / f"{name}-{rank}.safetensors") for rank in (0, 1))
@@ -227,8 +267,10 @@ def test_processes_draw_noise_of_their_own(two):
 
 
 @pytest.mark.slow
-def test_a_resumed_run_of_two_processes_equals_an_uninterrupted_one(two):
+@pytest.mark.parametrize("kind", ["two", "sharded"])
+def test_a_resumed_run_of_two_processes_equals_an_uninterrupted_one(kind, request):
     """To the last bit, noise of both processes included, though Ctrl-C reached only one of them."""
+    two = request.getfixturevalue(kind)
     for rank in (0, 1):
         whole, resumed = (load_file(two / f"{name}-{rank}.safetensors") for name in ("noisy", "resumed"))
         assert distance(whole, resumed) == 0.0
@@ -237,8 +279,38 @@ def test_a_resumed_run_of_two_processes_equals_an_uninterrupted_one(two):
 
 
 @pytest.mark.slow
-def test_the_commands_can_be_launched(two):
+def test_checkpoints_of_slices_are_whole(one_folder, sharded):
+    """The files of sharded runs hold what those of one process do, tied and LoRA weights included."""
+    runs = ["atp/best", "grpo/last", "grpo/state", "family-sft-gemma2/last", "family-sft-llama-lora/last"]
+    for run in [*runs, "family-rl-llama-lora/state"]:
+        name = "state.safetensors" if run.endswith("state") else "model.safetensors"
+        ours, theirs = (load_file(folder / run / name) for folder in (one_folder, sharded))
+        assert ours.keys() == theirs.keys(), run
+        assert all(ours[key].shape == theirs[key].shape for key in ours), run
+    ours, theirs = (load_file(folder / "grpo/state/state.safetensors") for folder in (one_folder, sharded))
+    assert max((ours[key].float() - theirs[key].float()).abs().max() for key in ours) < TOLERANCE, "moments, noise"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["two", "sharded"])
+def test_in_bfloat16_they_learn_about_the_same(one_folder, kind, request):
+    """The losses of three steps, to the two digits that bfloat16 has; weights and what is saved stay float32."""
+    folder = request.getfixturevalue(kind)
+    (exact,) = [line["loss"] for line in read_metrics(one_folder / "atp/metrics.jsonl") if "loss" in line]
+    (rough,) = [line["loss"] for line in read_metrics(folder / "bf16/metrics.jsonl") if "loss" in line]
+    assert rough != exact and rough == pytest.approx(exact, rel=0.02)
+    rewards = [line["reward"] for line in read_metrics(folder / "bf16-rl/metrics.jsonl") if "reward" in line]
+    assert len(rewards) == 1
+    for run in ("bf16", "bf16-rl"):
+        saved = load_file(folder / run / "last/model.safetensors")
+        assert {value.dtype for value in saved.values()} == {torch.float32}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["two", "sharded"])
+def test_the_commands_can_be_launched(kind, request):
     """`accelerate launch -m atp_lite.cli sft`, then `rl` from its checkpoint, then `eval`: all speak once."""
+    two = request.getfixturevalue(kind)
     said = [(two / f"said-{rank}.txt").read_text() for rank in (0, 1)]
     assert said[0].count("best on validation") == 2 and said[0].count("| accuracy, %") == 1
     assert said[1] == ""
@@ -248,7 +320,9 @@ def test_the_commands_can_be_launched(two):
 
 
 @pytest.mark.slow
-def test_every_problem_is_evaluated_once(two):
+@pytest.mark.parametrize("kind", ["two", "sharded"])
+def test_every_problem_is_evaluated_once(kind, request):
+    two = request.getfixturevalue(kind)
     alone = evaluate(lively_planner(), worker.QUESTIONS)
     for rank in (0, 1):
         found = json.loads((two / f"eval-{rank}.json").read_text())
@@ -288,6 +362,14 @@ def test_what_cannot_be_shared_evenly_is_refused(two):
         assert "questions is 5, which 2 processes cannot share evenly" in refused["questions"]
         assert "4 questions over 2 processes do not split into 4 equal mini-batches" in refused["mini-batches"]
         assert "terms ['new'] of the loss have no count" in refused["term"]
+
+
+@pytest.mark.slow
+def test_what_cannot_be_sharded_is_refused(sharded):
+    for rank in (0, 1):
+        refused = json.loads((sharded / f"refused-{rank}.json").read_text())
+        assert "answer-ce cannot be sharded" in refused["answer-ce"]
+        assert "every problem needs a step" in refused["no steps"]
 
 
 @pytest.mark.slow

@@ -10,6 +10,7 @@ from atp_lite.evaluate import EvalSettings, evaluate
 from atp_lite.planner import Planner
 from atp_lite.problems import data_hash, generate
 from atp_lite.recipes import CHECKPOINTS, REGIMES
+from benchmarks import smollm2
 from benchmarks.evidence import all_rows, fill, tables
 
 ROOT = CHECKPOINTS.parents[1]
@@ -100,3 +101,10 @@ def test_a_claim_is_a_difference_of_the_seeds_that_both_cells_have():
     assert Claim("t", "p", "clean", "a", "b", "coherence").by_seed(rows) == {}
     line = "| t | clean | p | a - b, accuracy | +6.2 (two seeds) points | 2 | undecided |"
     assert line in claims_table(rows, [accuracy])
+
+
+def test_the_page_on_smollm2_carries_what_was_measured():
+    text = (ROOT / "docs/smollm2.md").read_text()
+    made = smollm2.tables(ROOT)
+    assert all(f"<!-- table {name} -->" in text for name in made)
+    assert fill(text, made) == text, "docs/smollm2.md: run python -m benchmarks.smollm2 page"

@@ -1,6 +1,6 @@
 """The architecture of LLaMA-3.2-1B at full size, with random weights: one step of each stage of training in 24 GB.
 
-Not part of `make test`: `python -m pytest -n 0 -s -m large tests/test_llama_1b.py` (a quarter of an hour on one thread).
+Not part of `make test`: `python -m pytest -n 0 -s -m large tests/test_llama_1b.py` (15 minutes on one thread).
 """
 
 from pathlib import Path
@@ -33,6 +33,6 @@ def test_a_step_with_lora_fits_into_24_gb(part, tmp_path):
     config = tmp_path / "llama-1b-short.yaml"
     config.write_text(f"{SHORT}  architecture: {ROOT}/configs/architectures/llama-3.2-1b.json\n")
     found = measured_apart(config, part, "resident")
-    print(f"\n{part}: planned {found['planned'] / 1e9:.2f} GB, resident memory grew by {found['resident'] / 1e9:.2f} GB, "
+    print(f"\n{part}: planned {found['planned'] / 1e9:.2f} GB, resident grew by {found['resident'] / 1e9:.2f} GB, "
           f"process {found['process'] / 1e9:.2f} GB, {found['resident seconds']} s with building")  # fmt: skip
     assert found["planned"] < found["process"] < 24e9

@@ -13,7 +13,17 @@ from atp_lite.cli import main
 from atp_lite.commands import COMMANDS
 from atp_lite.commands.planning import Plan
 from atp_lite.config import read_config, read_values
-from atp_lite.memory_plan import Lengths, Practice, Shape, Share, rl_update, sft_shapes, sft_step, sizes_of, stated_corpus
+from atp_lite.memory_plan import (
+    Lengths,
+    Practice,
+    Shape,
+    Share,
+    rl_update,
+    sft_shapes,
+    sft_step,
+    sizes_of,
+    stated_corpus,
+)
 from atp_lite.memory_plan.formulas import LM
 from atp_lite.model.generation import read
 from atp_lite.model.memory import copy_sharing_frozen
@@ -197,8 +207,8 @@ def test_plan_reads_a_folder_and_its_questions(tmp_path, capsys):
     ("text", "more", "words"),
     [
         (None, [], ["nowhere.yaml", "configs/"]),
-        ("sft: {backbone: no-one/no-model}\nplan: {lengths: {problems: 1, question: 1, steps: 1, step: 1, answer: 1}}", [],
-         ["no-one/no-model", "--architecture"]),
+        ("sft: {backbone: no-one/no-model}\nplan: {lengths: {problems: 1, question: 1, steps: 1, step: 1, answer: 1}}",
+         [], ["no-one/no-model", "--architecture"]),
         ("sft: {backbone: x}\nplan: {architecture: here.yaml, lengths: {problems: 1, question: 1, steps: 1, step: 1, "
          "answer: 1}}", [], ["here.yaml", "config.json"]),
         ("eval: {checkpoint: x}", [], ["neither sft nor rl"]),

@@ -59,14 +59,18 @@ def same_weights(one, two) -> bool:
     return first.keys() == second.keys() and all(torch.equal(first[key], second[key]) for key in first)
 
 
-def test_sft_with_lora_goes_on_where_it_was_cut_off(folder, tmp_path):
-    train_sft(fresh(folder), TRAIN, VALIDATION, SFT, tmp_path / "whole")
+@pytest.mark.parametrize("changes", [{}, {"bucket": 1, "accumulate": 2, "checkpoint_mlps": True}])
+def test_sft_with_lora_goes_on_where_it_was_cut_off(folder, tmp_path, changes):
+    settings = replace(SFT, **changes)
+    train_sft(fresh(folder), TRAIN, VALIDATION, settings, tmp_path / "whole")
     with pytest.raises(KeyboardInterrupt):
-        train_sft(stop_at(fresh(folder), 5), TRAIN, VALIDATION, SFT, tmp_path / "cut")
+        train_sft(stop_at(fresh(folder), 5), TRAIN, VALIDATION, settings, tmp_path / "cut")
     done = json.loads((tmp_path / "cut/state/progress.json").read_text())["step"]
     assert 0 < done < 6
-    train_sft(fresh(folder), TRAIN, VALIDATION, SFT, tmp_path / "cut", resume=True)
+    train_sft(fresh(folder), TRAIN, VALIDATION, settings, tmp_path / "cut", resume=True)
     assert same_weights(tmp_path / "whole", tmp_path / "cut")
+    whole, cut = (load_file(tmp_path / run / "state/state.safetensors") for run in ("whole", "cut"))
+    assert whole.keys() == cut.keys() and all(torch.equal(whole[key], cut[key]) for key in whole)
 
 
 def test_the_state_of_a_lora_run_holds_what_learns_only(folder, tmp_path):

@@ -11,6 +11,7 @@ from safetensors.torch import load_file
 from small import PROBLEMS, lively_planner, tiny_planner, told_trace
 
 from atp_lite.checkpoint import read_metrics
+from atp_lite.planner import Planner
 from atp_lite.problems import Problem, read_expression
 from atp_lite.rl import (
     RLSettings,
@@ -239,6 +240,97 @@ def test_mini_batches_and_epochs_measure_against_the_rollout_policy(monkeypatch)
     assert (seen[3][0] - seen[3][1]).abs().max() > 0.01  # by now it has
 
 
+# --- less memory at a time ---
+
+
+def same_trace(one, two) -> None:
+    for name, value in vars(one).items():
+        other = getattr(two, name)
+        if isinstance(value, torch.Tensor) and value.is_floating_point():
+            torch.testing.assert_close(other, value, atol=1e-5, rtol=1e-5)
+        elif isinstance(value, torch.Tensor):
+            assert torch.equal(other, value), name
+        else:
+            assert other == value, name
+
+
+def test_a_rollout_in_chunks_is_the_rollout(monkeypatch):
+    """Sigma 0 and the likeliest tokens: nothing is drawn, so chunks of questions of 2, 2 and 1 change nothing."""
+    questions = PROBLEMS[:5]
+    settings = replace(SETTINGS, questions=5, mini_batches=1, group_size=2, sigma=0.0, learn_latents=False)
+    quiet = replace(settings, learn_stop=False)
+    reason = Planner.reason
+    seen = []
+
+    def greedy(self, problems, **how):
+        seen.append(len(problems))
+        return reason(self, problems, **(how | {"temperature": None}))
+
+    monkeypatch.setattr(Planner, "reason", greedy)
+    whole = _Run(lively_planner(2, seed=3), quiet, 0.0).rollout(questions)
+    chunks = _Run(lively_planner(2, seed=3), replace(quiet, rollout_batch=4), 0.0).rollout(questions)
+    assert seen == [5, 2, 2, 1]
+    assert len({len(p.question) for p in questions}) > 1 and len(set(whole.n_latents.tolist())) > 1
+    assert len(set(whole.n_answer_tokens.tolist())) > 1  # so that every kind of padding is there
+    same_trace(whole, chunks)
+    with pytest.raises(ValueError, match="rollout_batch is 3: give a multiple of group_size, 2"):
+        replace(quiet, rollout_batch=3)
+
+
+def test_a_chunked_run_goes_on_where_it_was_cut_off(tmp_path, monkeypatch):
+    settings = replace(SETTINGS, iterations=3, rollout_batch=8, accumulate=2, eval_every=3)
+    trained(tmp_path / "whole", settings)
+    assert len(read_metrics(tmp_path / "whole/metrics.jsonl")) == 5
+    update, calls = _Run._update, []
+
+    def pressed(self, losses):
+        calls.append(1)
+        if len(calls) == 6:
+            signal.raise_signal(signal.SIGINT)
+        return update(self, losses)
+
+    monkeypatch.setattr(_Run, "_update", pressed)
+    with pytest.raises(KeyboardInterrupt):
+        trained(tmp_path / "cut", settings)
+    assert json.loads((tmp_path / "cut/state/progress.json").read_text())["iteration"] == 2
+    trained(tmp_path / "cut", settings, resume=True)
+    assert_same_run(tmp_path / "whole", tmp_path / "cut")
+
+
+@pytest.mark.parametrize("objective", ["grpo", "answer-ce", "rejection"])
+@pytest.mark.parametrize("epochs", [1, 2])
+def test_parts_of_an_update_add_up_to_it(objective, epochs, monkeypatch):
+    """The same trajectories, worked through at once and in two and three parts: the same gradients and metrics."""
+    monkeypatch.setattr("atp_lite.model.reasoner.reparameterise", lambda mu, *_: mu)
+    monkeypatch.setattr("atp_lite.rl.train.verified_chains", lambda trace, rng: trace.problems[:: trace.group_size])
+    questions = [*PROBLEMS[:4], QUESTIONS[0], QUESTIONS[15]]
+    plain = replace(SETTINGS, questions=6, objective=objective, epochs=epochs, mini_batches=1, kl_weight=0.1)
+    trace = _Run(lively_planner(), plain, 0.3).rollout(questions)
+    found = {}
+    for parts in (1, 2, 3):
+        run = _Run(lively_planner(), replace(plain, accumulate=parts), 0.3)
+        monkeypatch.setattr(run, "rollout", lambda _: trace)
+        kept = []
+        monkeypatch.setattr(run.optimizer, "step", lambda run=run, kept=kept: kept.append(gradients(run.model)))
+        metrics = run.step(questions, 0, measure_kl=True)
+        assert len(kept) == (epochs if objective == "grpo" else 1)
+        found[parts] = metrics, kept[-1]
+    metrics, grads = found[1]
+    assert max(grad.abs().max() for grad in grads.values()) > 1e-3
+    for parts in (2, 3):
+        assert found[parts][0] == pytest.approx(metrics, rel=1e-2, abs=1e-4)  # clip_fraction, ratio: weighed by rows
+        assert found[parts][0]["loss"] == pytest.approx(metrics["loss"], rel=1e-5, abs=1e-6)
+        assert found[parts][1].keys() == grads.keys()
+        for name, grad in grads.items():
+            torch.testing.assert_close(found[parts][1][name], grad, atol=1e-5, rtol=1e-4, msg=name)
+    with pytest.raises(ValueError, match="accumulate is 7: choose 1 to questions / mini_batches, 6"):
+        replace(plain, accumulate=7)
+
+
+def gradients(model) -> dict[str, torch.Tensor]:
+    return {name: p.grad.clone() for name, p in model.named_parameters() if p.grad is not None}
+
+
 def test_the_decoder_is_frozen_and_the_head_that_may_not_learn_too(tmp_path):
     planner = lively_planner()
     before = {key: value.clone() for key, value in planner.model.state_dict().items()}
@@ -258,7 +350,7 @@ def test_averaged_weights_follow_with_their_decay():
     # each iteration makes epochs * mini_batches = 4 updates; check one more against the rule
     before = run.average.module.state_dict()[key].clone()
     loss = run.model.backbone.lm_head.weight.square().sum()
-    run._update(loss)
+    run._update([loss])
     expected = 0.75 * before + 0.25 * run.model.state_dict()[key]
     torch.testing.assert_close(run.average.module.state_dict()[key], expected)
 

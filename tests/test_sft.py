@@ -18,8 +18,9 @@ from atp_lite.checkpoint import read_metrics
 from atp_lite.model import LatentReasoner, ReasonerConfig, kl_divergence
 from atp_lite.problems import Problem, read_expression
 from atp_lite.sft import BatchPlan, Curriculum, SFTSettings, train_sft
+from atp_lite.sft.loading import Steps, load
 from atp_lite.sft.train import beta_at, learning_rate
-from atp_lite.tokens import Collator, Encoded
+from atp_lite.tokens import Collator, Encoded, Rows
 
 # --- the losses ---
 
@@ -222,6 +223,48 @@ def test_epochs_and_seeds_differ():
         BatchPlan([], 4, 0)
 
 
+def padding(plan: BatchPlan) -> float:
+    """Share of an epoch's positions that would be padding."""
+    real = total = 0
+    for step in range(plan.batches_per_epoch):
+        lengths = [len(row.question) + sum(map(len, row.steps)) + len(row.answer) for row in plan.batch(step)]
+        real, total = real + sum(lengths), total + max(lengths) * len(lengths)
+    return 1 - real / total
+
+
+@given(SHAPES, st.integers(1, 6), st.integers(1, 4), st.integers(0, 5))
+def test_buckets_hold_every_problem_once_an_epoch(lengths, size, bucket, seed):
+    """But for those that fill up the last batch: fewer than a batch, and the first of the order."""
+    plan = BatchPlan(encoded(lengths), size, seed, bucket)
+    assert plan.batches_per_epoch == math.ceil(len(lengths) / size)
+    for epoch in (0, 1):
+        first = epoch * plan.batches_per_epoch
+        batches = [plan.batch(first + i) for i in range(plan.batches_per_epoch)]
+        assert {len(batch) for batch in batches} == {size}
+        seen = Counter(problem.problem.question for batch in batches for problem in batch)
+        assert set(seen) == {str(i) for i in range(len(lengths))}
+        assert sum(seen.values()) - len(lengths) == -len(lengths) % size
+        again = BatchPlan(encoded(lengths), size, seed, bucket)  # the step alone says what is in a batch
+        assert again.batch(first) == batches[0]
+
+
+def test_buckets_leave_little_padding():
+    """Lengths 5 to 104, once each: sorted all at once, a batch of 10 pads 4.5 of 59 positions on average."""
+    rng = random.Random(0)
+    problems = encoded([(length, 1) for length in rng.sample(range(3, 103), 100)])  # one step, one answer token
+    loose, some, whole = (padding(BatchPlan(problems, 10, 0, bucket)) for bucket in (1, 5, 10))
+    assert whole == pytest.approx(4.5 / (54.5 + 4.5), abs=1e-9)
+    assert whole < some < loose and loose > 0.4
+    plan = BatchPlan(problems, 10, 0, 10)
+    assert [plan.batch(0), plan.batch(1)] != [plan.batch(10), plan.batch(11)], "epochs differ"
+    longest = [max(len(row.question) for row in plan.batch(step)) for step in range(10)]
+    assert longest != sorted(longest), "a short batch may follow a long one"
+    with pytest.raises(ValueError, match="bucket is -1: give a number of batches"):
+        BatchPlan(problems, 10, 0, -1)
+    with pytest.raises(ValueError, match="bucket is -1: give a number of batches"):
+        SFTSettings(bucket=-1)
+
+
 def test_learning_rate_by_hand():
     rates = [learning_rate(step, total=7, peak=2.0, warmup=2, final=0.1) for step in range(7)]
     cosine = [2.0 * (0.1 + 0.9 * 0.5 * (1 + math.cos(math.pi * i / 4))) for i in range(5)]
@@ -355,3 +398,38 @@ def test_a_question_trained_on_may_not_validate(tmp_path):
         train_sft(tiny_planner(), [], VALIDATION, SETTINGS, tmp_path)
     with pytest.raises(FileNotFoundError, match="start without --resume"):
         trained(tmp_path, resume=True)
+
+
+# --- workers ---
+
+
+def test_batches_made_ahead_are_the_batches(uninterrupted, tmp_path):
+    """Two workers or none: the same run to the last bit. Global noise is left alone."""
+    torch.manual_seed(7)
+    before = torch.get_rng_state()
+    trained(tmp_path, replace(SETTINGS, workers=2))
+    assert torch.equal(torch.get_rng_state(), before)
+    assert_same_run(uninterrupted, tmp_path)
+    with pytest.raises(ValueError, match="workers is -1"):
+        replace(SETTINGS, workers=-1)
+
+
+def test_rows_collated_ahead_are_handed_out_at_their_stage_only():
+    planner = lively_planner()
+    own = planner.collate.encode(PROBLEMS[:4])
+    rows = Rows(own, planner.collate, 2)
+    assert list(rows) == own and planner.collate(rows, 2) is rows.batch
+    other = planner.collate(rows, 1)
+    assert other.n_latents.tolist() == planner.collate(own, 1).n_latents.tolist() != rows.batch.n_latents.tolist()
+
+
+def test_a_step_is_shared_out_in_order():
+    """Process 1 of 2, in two parts: the rows of the second half, at the stage of the step."""
+    planner = lively_planner()
+    plan = BatchPlan(planner.collate.encode(PROBLEMS), 6, 0, bucket=1)
+    steps = Steps(plan, Curriculum(1, (1, 2)), planner.collate, range(3, 6), 2, ahead=True)
+    for step, (batch, parts) in enumerate(load(steps, 0, workers=0)):
+        assert batch == plan.batch(step)
+        assert [list(part) for part in parts] == [batch[3:5], batch[5:6]]
+        assert [part.stage for part in parts] == [[1, 2, 2][step]] * 2
+    assert step == 2

@@ -52,7 +52,7 @@ def run(arguments: list[str]) -> int:
     logging.getLogger("huggingface_hub").setLevel(logging.ERROR)  # a line for every try of six to reach the hub
     commands = dict(COMMANDS)
     name = arguments[0] if arguments else ""
-    if "--config" in arguments and name in commands and name not in ("compare", "plan"):  # its values become the defaults
+    if "--config" in arguments and name in commands and name not in ("compare", "plan"):  # its values are defaults
         place = arguments.index("--config") + 1
         if place == len(arguments):
             raise ValueError("--config needs a YAML file behind it")

@@ -115,7 +115,9 @@ class Plan:
             if there or (part == "sft" and self.sft.init) or "sft" not in self.parts:
                 folder = command.init
                 if not (folder / "config.json").is_file():
-                    raise FileNotFoundError(f"{folder} is no checkpoint (config.json is missing): name one with --{part}.init")
+                    raise FileNotFoundError(
+                        f"{folder} is no checkpoint (config.json is missing): name one with --{part}.init"
+                    )
                 model = LatentReasoner(ReasonerConfig.from_pretrained(folder))
             elif self.sft.backbone:
                 model = frame(LatentReasoner, self._architecture(), self.sft.pretrained)
@@ -188,10 +190,12 @@ class Plan:
 
     def lines(self) -> list[str]:
         """Everything that is printed."""
-        text = [f"{self.file}: one of {self.devices} devices{', FSDP' * self.fsdp}" if self.devices > 1 else f"{self.file}"]
+        which = f": one of {self.devices} devices{', FSDP' * self.fsdp}" if self.devices > 1 else ""
+        text = [f"{self.file}{which}"]
         n, found = self.corpus.lengths, self.corpus
         text.append(
-            f"{found.problems:,} training problems; longest: question {n.question} tokens, {n.steps} steps of {n.step}, "
+            f"{found.problems:,} training problems; longest: question {n.question} tokens, {n.steps} steps of "
+            f"{n.step}, "
             f"answer {n.answer}; mean: question {n.mean_question:.1f}, {n.mean_steps:.1f} steps"
         )
         for part in self.parts:
@@ -226,7 +230,8 @@ class Plan:
                 f"questions x {p.group}, about {round(self.corpus.problems * per_question):,} tokens"
             )
             text.append(
-                f"  trajectories: {p.questions * p.group}, question {p.question}, {p.latents} latents, answer {p.answer}"
+                f"  trajectories: {p.questions * p.group}, question {p.question}, {p.latents} latents,"
+                f" answer {p.answer}"
             )
         return text + table(self.moments(part))
 

@@ -243,7 +243,7 @@ def sft_step(m: Sizes, shape: Shape, share: Share = Share(), parts: int = 1) -> 
 
 @dataclass(frozen=True)
 class Practice:
-    """An iteration of RL on one device: Q, T and A of the longest, questions, G, and into how many updates it is cut."""
+    """An iteration of RL on one device: Q, T and A of the longest, questions, G, number of updates."""
 
     questions: int
     group: int
@@ -270,8 +270,8 @@ def rollout(m: Sizes, p: Practice, share: Share = Share()) -> Memory:
     """The fullest moment of thinking, answering and decoding; gradients of the update before still lie there.
 
     Answering: the KV cache of B = questions * G rows, Q + T + 1 + A long; rows that stop at different times are cut out
-    and put together again, and for that moment their caches over Q + T lie there twice, two layers three times. Decoding: S B texts of
-    c + W positions and three tables (S B, V).
+    and put together again, and for that moment their caches over Q + T lie there twice, two layers three times.
+    Decoding: S B texts of c + W positions and three tables (S B, V).
     """
     rows, lm = p.questions * p.group, m.backbone
     held = _held(m, share) | {"gradients": share.of(m.learned)}
@@ -281,8 +281,8 @@ def rollout(m: Sizes, p: Practice, share: Share = Share()) -> Memory:
 def rl_update(m: Sizes, p: Practice, share: Share = Share()) -> Memory:
     """The fullest moment of an update: one pass with gradients over T + A positions of B rows, after the questions.
 
-    Questions are padded, so their attention has a mask. One moment is while the start reads the same trajectories for the
-    KL, with a KV cache and without keeping anything; another is when all tables (B, A, V) of the KL are there.
+    Questions are padded, so their attention has a mask. One moment is while the start reads the same trajectories for
+    the KL, with a KV cache and without keeping anything; another is when all tables (B, A, V) of the KL are there.
     """
     lm, held = m.backbone, _held(m, share)
     learned = share.of(m.learned)

@@ -139,8 +139,8 @@ def longest_practice(
     """An iteration of RL on one of the devices, its trajectories as long as the longest labels.
 
     A trained planner thinks and answers about as long as its labels were. Steps that do not fit into its latents are
-    written before the answer, each of the longest chain's mean length. `limits` takes what the model may think and write
-    at most.
+    written before the answer, each of the longest chain's mean length. `limits` takes what the model may think and
+    write at most.
     """
     c = config.latents_per_step
     latents = config.max_latents if limits else min(config.max_latents, c * lengths.steps)

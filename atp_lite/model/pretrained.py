@@ -161,7 +161,9 @@ def load_config(name_or_path: str | os.PathLike[str], gguf_file: str | None = No
         return AutoConfig.for_model(**values)
     except (TypeError, ValueError) as error:
         reason = " ".join(str(error).split())[:200]
-        raise ValueError(f"{name_or_path} describes no causal LM, as a config.json with model_type does: {reason}") from error
+        raise ValueError(
+            f"{name_or_path} describes no causal LM, as a config.json with model_type does: {reason}"
+        ) from error
 
 
 def load_lm(name_or_path: str | os.PathLike[str], settings: BackboneSettings) -> PreTrainedModel:

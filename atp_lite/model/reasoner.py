@@ -31,6 +31,7 @@ from atp_lite.model.heads import LATENT_HEADS, StopHead
 from atp_lite.model.noise import Noise, of_rows, uniform
 from atp_lite.model.pretrained import BackboneSettings, build
 from atp_lite.model.recurrence import one_weight_gradient
+from atp_lite.model.sharding import gather_rest, keep_step, turns
 from atp_lite.model.trace import Trace
 from atp_lite.model.vae import StepDecoder, kl_divergence, reparameterise
 from atp_lite.tokens import Batch
@@ -137,7 +138,8 @@ class LatentReasoner(PreTrainedModel):
         return self.backbone.get_input_embeddings()
 
     def embed(self, ids: Tensor) -> Tensor:
-        """ids (B, n) -> the backbone's embeddings (B, n, d)."""
+        """ids (B, n) -> the backbone's embeddings (B, n, d). Whatever the model does begins here."""
+        gather_rest(self)
         return self.backbone.get_input_embeddings()(ids)
 
     def feed(self, latent: Tensor) -> Tensor:
@@ -194,7 +196,7 @@ class LatentReasoner(PreTrainedModel):
         fixed = self.config.layout == "fixed"  # then nobody stops before the limit
         if lengths is not None:
             lengths = lengths.repeat_interleave(group_size, 0)
-            limit = int(lengths.max())
+            limit = turns(self, int(lengths.max()))
 
         rows = torch.arange(n_rows, device=hidden.device)  # the rows that still think
         parked: list[tuple[Tensor, Context, Tensor]] = []  # those that have stopped: rows, context, last hidden state
@@ -243,6 +245,8 @@ class LatentReasoner(PreTrainedModel):
                     break
 
         last_hidden = sum(_widen(part, part_rows, n_rows) for part_rows, _, part in parked)
+        read_so_far = Context.merge([(part_rows, part) for part_rows, part, _ in parked], n_rows)
+        keep_step(self, read_so_far, last_hidden, idle=limit - len(columns["mu"]))
         empty = {"stop_logits": hidden.new_zeros(n_rows, 0), "latent_mask": rows.new_zeros(n_rows, 0).bool()}
         empty["stop_decided"] = empty["latent_mask"]
         thought = {
@@ -255,7 +259,7 @@ class LatentReasoner(PreTrainedModel):
             question=question,
             question_mask=question_mask,
             group_size=group_size,
-            context=Context.merge([(part_rows, part) for part_rows, part, _ in parked], n_rows),
+            context=read_so_far,
             last_hidden=last_hidden,
             **thought,
         )

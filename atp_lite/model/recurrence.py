@@ -17,6 +17,7 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
+from torch.distributed.fsdp import FSDPModule
 from torch.nn import functional as F
 
 from atp_lite.model.memory import is_recomputed
@@ -33,11 +34,11 @@ def one_weight_gradient(model: nn.Module) -> Iterator[None]:
     """Inside, every large linear layer of `model` keeps its weight gradient back until all steps have theirs.
 
     Nothing changes but the time it takes and the order of a sum. Under `torch.no_grad` or autocast, for weights that
-    do not learn and for layers that are not plainly `nn.Linear`, it does nothing. Autograd refuses gradients of these
-    gradients.
+    do not learn, for layers that are not plainly `nn.Linear` and for a sharded model, it does nothing. Autograd refuses
+    gradients of these gradients.
     """
     layers = []
-    if torch.is_grad_enabled():
+    if torch.is_grad_enabled() and not isinstance(model, FSDPModule):
         again = {id(inner) for layer in model.modules() if is_recomputed(layer) for inner in layer.modules()}
         layers = [layer for layer in model.modules() if id(layer) not in again and _can_wait(layer)]
     for layer in layers:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -80,6 +81,24 @@ class Trace:
                 part[name] = [value[i] for i in index.tolist()] if value else []
         return Trace(group_size=self.group_size, **part)
 
+    @staticmethod
+    def join(parts: Sequence[Trace], pad_id: int) -> Trace:
+        """Traces of different questions as one: as if they had been thought together.
+
+        The widest sets the width. Questions are padded on the left, everything else on the right, tokens with `pad_id`.
+        """
+        if len(parts) == 1:
+            return parts[0]
+        whole = {}
+        for name, first in vars(parts[0]).items():
+            values = [getattr(part, name) for part in parts]
+            if isinstance(first, Tensor):
+                fill = pad_id if name in ("question", "answer", "step_tokens") else 0
+                whole[name] = _below(values, fill, left=name.startswith("question"))
+            elif isinstance(first, list):
+                whole[name] = [value for part in values for value in part]
+        return Trace(group_size=parts[0].group_size, **whole)
+
     @property
     def n_latents(self) -> Tensor:
         """(B,) how many latents each row thought."""
@@ -107,3 +126,14 @@ class Trace:
         if self.answer_mask is None:
             raise ValueError("this trace has no answer yet: call model.answer(trace) first")
         return self.answer_mask.sum(1)
+
+
+def _below(values: Sequence[Tensor], fill: int, left: bool) -> Tensor:
+    """(b_i, n_i, ...) -> (sum of b_i, largest n, ...), every dimension after the first padded to the largest."""
+    sizes = [max(value.shape[dim] for value in values) for dim in range(1, values[0].dim())]
+    padded = []
+    for value in values:
+        room = [size - own for size, own in zip(sizes, value.shape[1:], strict=True)]
+        pairs = [pair for n in reversed(room) for pair in ((n, 0) if left else (0, n))]  # last dimension first
+        padded.append(torch.nn.functional.pad(value, pairs, value=fill))
+    return torch.cat(padded)

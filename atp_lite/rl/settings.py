@@ -28,6 +28,11 @@ class RLSettings:
     """G, trajectories per question (paper: 8)."""
     mini_batches: int = 1
     """Updates per pass over a rollout; questions are split evenly."""
+    rollout_batch: int | None = None
+    """Trajectories that a process thinks at a time, a multiple of `group_size`; None takes all at once. Their caches of
+    keys and values must fit into memory."""
+    accumulate: int = 1
+    """Parts that a process's share of an update is worked through in; their gradients add up to those of the whole."""
     epochs: int = 1
     """Passes over each rollout (paper: 1)."""
     lr: float = 3e-4
@@ -69,6 +74,8 @@ class RLSettings:
     """Validation problems reasoned about at once; fewer take less memory."""
     keep_every: int = 0
     """Iterations between checkpoints that are kept in `kept/`, the start included, to look back at; 0 keeps none."""
+    trackers: tuple[Literal["tensorboard", "wandb"], ...] = ("tensorboard",)
+    """Where metrics go beside `metrics.jsonl`; wandb has to be installed and logged in to."""
     seed: int = 0
     """Seed of questions, trajectories and shuffles."""
 
@@ -78,6 +85,16 @@ class RLSettings:
             check_weights(self.latent_rewards)
         if self.questions % self.mini_batches:
             raise ValueError(f"{self.questions} questions do not split into {self.mini_batches} equal mini-batches")
+        if self.rollout_batch is not None and (self.rollout_batch < 1 or self.rollout_batch % self.group_size):
+            raise ValueError(
+                f"rollout_batch is {self.rollout_batch}: give a multiple of group_size, {self.group_size}, since the "
+                "trajectories of a question share its reading"
+            )
+        if not 1 <= self.accumulate <= self.questions // self.mini_batches:
+            raise ValueError(
+                f"accumulate is {self.accumulate}: choose 1 to questions / mini_batches, "
+                f"{self.questions // self.mini_batches}"
+            )
         if not isinstance(self.sigma, str) and (self.sigma < 0 or self.learn_latents and not self.sigma):
             raise ValueError(
                 f"sigma is {self.sigma}: latents need a positive one to explore; 0 only goes with learn_latents off"

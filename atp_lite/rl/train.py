@@ -9,9 +9,10 @@ The controls use the same questions and answers in another way (`objective`).
 
 from __future__ import annotations
 
+import copy
 import os
 import random
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
@@ -34,37 +35,32 @@ from atp_lite.checkpoint import (
     replace_folder,
     save_state,
 )
-from atp_lite.coherence import coherence
 from atp_lite.distributed import (
     add_gradients,
     anywhere,
+    asked_to_shard,
     averaged,
+    clip_gradients,
     own_noise,
     own_part,
     own_share,
+    parts_of,
     start_together,
     summed,
 )
 from atp_lite.evaluate import EvalSettings, evaluate
-from atp_lite.model import LatentReasoner, Trace
+from atp_lite.model import LatentReasoner, Replay, Trace
 from atp_lite.model.lora import has_lora
 from atp_lite.model.memory import copy_sharing_frozen
+from atp_lite.model.sharding import gathered, shard
 from atp_lite.planner import Planner
-from atp_lite.problems import Problem, is_right
+from atp_lite.problems import Problem
 from atp_lite.rl.controls import answer_cross_entropy, verified_chains
-from atp_lite.rl.grpo import clipped_surrogate, group_advantages, kl_to_start, policy_log_probs
+from atp_lite.rl.grpo import PolicyLogProbs, clipped_surrogate, group_advantages, kl_to_start, policy_log_probs
+from atp_lite.rl.metrics import mean_sigma, rollout_metrics
 from atp_lite.rl.rewards import total_reward
 from atp_lite.rl.settings import RLSettings
 from atp_lite.sft.train import learning_rate
-
-
-@torch.no_grad()
-def mean_sigma(planner: Planner, problems: Sequence[Problem]) -> float:
-    """The planner's own posterior standard deviation, averaged over latents and dimensions."""
-    trace = planner.think(problems)
-    if not trace.latent_mask.any():
-        raise ValueError("this checkpoint thinks no latents (it reasons in words), so there is nothing to explore")
-    return float(trace.sigma[trace.latent_mask].mean())
 
 
 def train_rl(
@@ -106,7 +102,8 @@ def train_rl(
         )
     if main:
         keep_settings(folder, asdict(settings), resume)
-    run = _Run(planner, settings, mean_sigma(planner, list(questions)[:256]))
+    run = _Run(planner, settings)
+    run.ask_sigma(list(questions)[:256])
     if settings.learn_latents and run.sigma != "learned" and not run.sigma > 0:
         raise ValueError(
             "this checkpoint's latents are points (its head has no spread), so there is no sigma to explore with: give "
@@ -118,12 +115,12 @@ def train_rl(
         with accelerator.main_process_first():
             progress = load_state(folder / "state", modules, run.optimizer, run.generator, has_lora(run.model))
         run.sigma = progress["sigma"]
-    log = MetricLog(folder, progress["iteration"], silent=not main)
+    log = MetricLog(folder, progress["iteration"], not main, settings.trackers, asdict(settings))
     average = Planner(run.average.module, planner.tokenizer)
 
     def save() -> None:
-        if main:
-            save_state(folder / "state", modules, run.optimizer, run.generator, progress, has_lora(run.model))
+        learned_only = has_lora(run.model)
+        save_state(folder / "state", modules, run.optimizer, run.generator, progress, learned_only, writes=main)
 
     def validate(iteration: int) -> None:
         result = evaluate(average, validation, EvalSettings(settings.eval_batch))
@@ -131,13 +128,16 @@ def train_rl(
         log.write(iteration, **{f"validation_{name}": value for name, value in metrics.items()})
         bar.set_postfix({name: f"{metrics[name]:.3f}" for name in ("accuracy", "coherence") if name in metrics})
         if result.accuracy.mean > progress["best"]:
+            whole = average.whole()
             if main:
-                replace_folder(folder / "best", average.save_pretrained)
+                replace_folder(folder / "best", whole.save_pretrained)
             progress["best"] = result.accuracy.mean
 
     def keep(iteration: int) -> None:
-        if main and settings.keep_every and iteration % settings.keep_every == 0:
-            replace_folder(kept_folder(folder, iteration), average.save_pretrained)
+        if settings.keep_every and iteration % settings.keep_every == 0:
+            whole = average.whole()
+            if main:
+                replace_folder(kept_folder(folder, iteration), whole.save_pretrained)
 
     bar = tqdm(total=settings.iterations, initial=progress["iteration"], desc=settings.objective, disable=not main)
     watch = Stopwatch(progress)
@@ -165,8 +165,9 @@ def train_rl(
                 validate(i + 1)
                 save()
             interrupt.check()
+        whole = average.whole()
         if main:
-            average.save_pretrained(folder / "last")
+            whole.save_pretrained(folder / "last")
     except KeyboardInterrupt:
         save()
         raise
@@ -189,23 +190,35 @@ class _Run:
     With several processes: of the questions of this process, except that all of them take the same steps.
     """
 
-    def __init__(self, planner: Planner, settings: RLSettings, sigma: float) -> None:
+    def __init__(self, planner: Planner, settings: RLSettings, sigma: float = 0.0) -> None:
         self.planner, self.settings, self.model = planner, settings, planner.model.eval()
         self.accelerator = Accelerator()
-        self.sigma = sigma if settings.sigma == "mean" else settings.sigma
+        if asked_to_shard() and settings.objective == "answer-ce":
+            raise ValueError("objective answer-ce cannot be sharded: it learns while rows stop when they like; use DDP")
         if not has_lora(self.model):  # then the small matrices learn, and what is frozen stays so
             self.model.requires_grad_(True)
         if settings.objective != "rejection" and self.model.decoder is not None:
             self.model.decoder.requires_grad_(False)  # phi is frozen: a moving judge could be talked into anything
+        duplicate = copy.deepcopy if asked_to_shard() else copy_sharing_frozen  # slices cannot be shared
+        self.start: LatentReasoner = duplicate(self.model).requires_grad_(False).eval()
+        self.average = AveragedModel(nn.Identity(), multi_avg_fn=get_ema_multi_avg_fn(settings.ema))
+        self.average.module = duplicate(self.model)  # its own way copies frozen weights too
+        for model in (self.start, self.average.module, self.model):
+            shard(model, self.accelerator)
+        self.sigma = sigma if settings.sigma == "mean" else settings.sigma
         trained = [p for p in self.model.parameters() if p.requires_grad]
         self.optimizer = self.accelerator.prepare_optimizer(
             torch.optim.AdamW(trained, settings.lr, weight_decay=settings.weight_decay, fused=True)
         )
         self.generator = torch.Generator(self.model.device).manual_seed(settings.seed)
-        self.start: LatentReasoner = copy_sharing_frozen(self.model).requires_grad_(False).eval()
         self.tokens = 0  # positions of the last iteration's trajectories: questions (once a group), latents, answers
-        self.average = AveragedModel(nn.Identity(), multi_avg_fn=get_ema_multi_avg_fn(settings.ema))
-        self.average.module = copy_sharing_frozen(self.model)  # its own way copies frozen weights too
+
+    def ask_sigma(self, questions: Sequence[Problem]) -> None:
+        """Take the mean of the planner's own sigma for exploring, where the settings ask for it."""
+        with gathered(self.model), self.accelerator.autocast():
+            own = mean_sigma(self.planner, questions)
+        if self.settings.sigma == "mean":
+            self.sigma = own
 
     def step(self, problems: list[Problem], iteration: int, measure_kl: bool) -> dict[str, float]:
         """One iteration; its metrics (docs/metrics.md explains each)."""
@@ -234,54 +247,70 @@ class _Run:
         return metrics | self._grpo(trace, advantages, measure_kl)
 
     def rollout(self, problems: list[Problem]) -> Trace:
-        """G sampled trajectories of every question."""
+        """G sampled trajectories of every question, `rollout_batch` of them at a time."""
         s = self.settings
-        with self.accelerator.autocast():
-            return self.planner.reason(
-                problems,
-                sample=self.sigma == "learned" or self.sigma > 0,
-                sigma=None if self.sigma == "learned" else self.sigma,
-                sample_stop=s.learn_stop,
-                temperature=s.temperature,
-                group_size=s.group_size,
-                generator=self.generator,
-            )
+        size = len(problems) if s.rollout_batch is None else s.rollout_batch // s.group_size
+        with gathered(self.model), self.accelerator.autocast():
+            parts = [
+                self.planner.reason(
+                    problems[i : i + size],
+                    sample=self.sigma == "learned" or self.sigma > 0,
+                    sigma=None if self.sigma == "learned" else self.sigma,
+                    sample_stop=s.learn_stop,
+                    temperature=s.temperature,
+                    group_size=s.group_size,
+                    generator=self.generator,
+                )
+                for i in range(0, len(problems), size)
+            ]
+        return Trace.join(parts, self.model.config.pad_id)
 
     def _grpo(self, trace: Trace, advantages: Tensor, measure_kl: bool) -> dict[str, float]:
         s = self.settings
         kinds = {"latents": s.learn_latents, "stop": s.learn_stop, "answer": s.learn_answer}
         sigma = trace.sigma if self.sigma == "learned" else torch.full_like(trace.mu, self.sigma)
+        n_groups, n_latents = len(trace) // s.group_size, trace.latents.shape[1]
         several = s.epochs * s.mini_batches > 1
+
+        def log_probs(chosen: Tensor) -> tuple[PolicyLogProbs, Replay, Trace, Tensor]:
+            """The policy of today along the trajectories of these questions; also their rows of the trace."""
+            part = trace if len(chosen) == n_groups and not several else trace.questions(chosen)
+            rows = (chosen[:, None] * s.group_size + torch.arange(s.group_size)).flatten()
+            with self.accelerator.autocast():
+                replay = self.model.replay(part)
+            return policy_log_probs(replay, part, sigma[rows], s.temperature, **kinds), replay, part, rows
+
         if several:  # the policy will have moved by the second update: write down where it was
-            with torch.no_grad(), self.accelerator.autocast():
-                before = policy_log_probs(self.model.replay(trace), trace, sigma, s.temperature, **kinds).values
+            with torch.no_grad(), gathered(self.model):
+                parts = parts_of(torch.arange(n_groups), s.accumulate)
+                before = torch.cat([log_probs(part)[0].values for part in parts])
         totals: dict[str, float] = {}
-        n_groups = len(trace) // s.group_size
-        for _ in range(s.epochs):
-            order = torch.arange(n_groups)
-            if s.mini_batches > 1:
-                order = self._shuffled(n_groups)
-            for chosen in order.chunk(s.mini_batches):
-                part = trace.questions(chosen) if several else trace
-                rows = (chosen[:, None] * s.group_size + torch.arange(s.group_size)).flatten()
-                with self.accelerator.autocast():
-                    replay = self.model.replay(part)
-                new = policy_log_probs(replay, part, sigma[rows], s.temperature, **kinds)
+
+        def note(stats: dict[str, float], share: float) -> None:
+            for name, value in stats.items():
+                totals[name] = totals.get(name, 0.0) + value * share / (s.epochs * s.mini_batches)
+
+        def losses(questions: Tensor) -> Iterator[Tensor]:
+            for chosen in parts_of(questions, s.accumulate):
+                new, replay, part, rows = log_probs(chosen)
                 old = before[rows] if several else new.values.detach()
-                n_latents = trace.latents.shape[1]
                 loss, stats = clipped_surrogate(
                     new, old, advantages[rows], s.clip, s.log_ratio_limit, s.latent_weight, n_latents
                 )
                 if s.kl_weight > 0 or measure_kl:
-                    with torch.no_grad(), self.accelerator.autocast():
+                    with torch.no_grad(), gathered(self.start), self.accelerator.autocast():
                         start = self.start.replay(part)
                     kl = kl_to_start(replay, start, part, sigma[rows])
                     stats["kl"] = kl.item()
                     loss = loss + s.kl_weight * kl
+                note(stats, len(chosen) / len(questions))
                 # every process has as many trajectories, so its mean has this share in the mean over all of them
-                stats |= self._update(loss / self.accelerator.num_processes)
-                for name, value in stats.items():
-                    totals[name] = totals.get(name, 0.0) + value / (s.epochs * s.mini_batches)
+                yield loss * (len(chosen) / len(questions)) / self.accelerator.num_processes
+
+        for _ in range(s.epochs):
+            order = self._shuffled(n_groups) if s.mini_batches > 1 else torch.arange(n_groups)
+            for questions in order.chunk(s.mini_batches):
+                note(self._update(losses(questions)), 1.0)
         return totals
 
     def _rejection(self, trace: Trace, iteration: int) -> dict[str, float]:
@@ -292,12 +321,19 @@ class _Run:
             return metrics
         stage, beta = max(len(p.steps) for p in kept), self.settings.kl_factor / self.model.config.hidden_size
         rows, world = self.planner.collate.encode(kept), self.accelerator.num_processes
+        n_parts = min(self.settings.accumulate, len(rows) // world or len(rows))  # as many in every process
         if len(rows) >= world:  # otherwise every process takes all of them, for its share
             rows = rows[self.accelerator.process_index :: world]
-        with self.accelerator.autocast():
-            terms = METHODS["atp"].losses(self.planner, rows, stage, True, self.generator)
-        terms = own_share(self.accelerator, terms, partial(term_counts, self.planner.collate, rows, stage))
-        return metrics | self._update(METHODS["atp"].total(terms, beta))
+        count = partial(term_counts, self.planner.collate, stage=stage)
+
+        def losses() -> Iterator[Tensor]:
+            for part in (rows[i::n_parts] for i in range(n_parts)):
+                with self.accelerator.autocast():
+                    terms = METHODS["atp"].losses(self.planner, part, stage, True, self.generator)
+                whole = partial(count, rows) if n_parts > 1 else None
+                yield METHODS["atp"].total(own_share(self.accelerator, terms, partial(count, part), whole), beta)
+
+        return metrics | self._update(losses())
 
     def _can_be_read(self, problem: Problem) -> bool:
         """Decoded digits can stand side by side and make a number that is no token: such a chain is no label."""
@@ -307,41 +343,37 @@ class _Run:
             return False
 
     def _answer_ce(self, problems: list[Problem]) -> dict[str, float]:
-        with self.accelerator.autocast():
-            loss, trace = answer_cross_entropy(self.planner, problems, sample=True, generator=self.generator)
-        answers = self.planner.collate.encode(problems)
-        tokens = partial(term_counts, self.planner.collate, [replace(row, steps=()) for row in answers], stage=0)
-        loss = own_share(self.accelerator, {"enc": loss}, tokens)["enc"]
-        self.tokens = int(trace.question_mask.sum() + trace.latent_mask.sum()) + sum(len(a.answer) + 1 for a in answers)
-        return self._update(loss)
+        answers = [replace(row, steps=()) for row in self.planner.collate.encode(problems)]
+        count = partial(term_counts, self.planner.collate, stage=0)
+        self.tokens = sum(len(row.answer) + 1 for row in answers)
+
+        def losses() -> Iterator[Tensor]:
+            for chosen in parts_of(range(len(problems)), self.settings.accumulate):
+                part, rows = [problems[i] for i in chosen], [answers[i] for i in chosen]
+                with self.accelerator.autocast():
+                    loss, trace = answer_cross_entropy(self.planner, part, sample=True, generator=self.generator)
+                self.tokens += int(trace.question_mask.sum() + trace.latent_mask.sum())
+                whole = partial(count, answers) if len(part) < len(problems) else None
+                yield own_share(self.accelerator, {"enc": loss}, partial(count, rows), whole)["enc"]
+
+        return self._update(losses())
 
     def _shuffled(self, n: int) -> Tensor:
         """0 .. n - 1 in an order drawn from the run's generator, which lives where the model does."""
         return torch.randperm(n, generator=self.generator, device=self.generator.device).cpu()
 
-    def _update(self, loss: Tensor) -> dict[str, float]:
-        """Step along the sum of the processes' losses; that sum, and the norm of its gradient."""
+    def _update(self, losses: Iterable[Tensor]) -> dict[str, float]:
+        """Step along the sum of these losses over all processes; that sum, and the norm of its gradient.
+
+        losses: one of each part of the update, worked out when it is asked for: the part before it is free by then.
+        """
         self.optimizer.zero_grad()
-        self.accelerator.backward(loss)
+        total = 0.0
+        for loss in losses:
+            self.accelerator.backward(loss)
+            total += loss.item()
         add_gradients(self.accelerator, self.model.parameters())
-        norm = self.accelerator.clip_grad_norm_(self.model.parameters(), self.settings.grad_clip)
+        norm = clip_gradients(self.accelerator, self.model.parameters(), self.settings.grad_clip)
         self.optimizer.step()
         self.average.update_parameters(self.model)
-        return summed(self.accelerator, {"loss": loss.item()}) | {"grad_norm": float(norm)}
-
-
-def rollout_metrics(trace: Trace) -> dict[str, float]:
-    """Accuracy and coherence of the sampled trajectories, diversity (distinct chains / G), sigma and length."""
-    right = [is_right(a, p.answer) for a, p in zip(trace.answers, trace.problems, strict=True)]
-    size = trace.group_size
-    groups = [trace.steps[i : i + size] for i in range(0, len(trace), size)]
-    distinct = sum(len({tuple(steps) for steps in group}) for group in groups)
-    real = trace.latent_mask
-    scores = [coherence(steps, answer).score for steps, answer in zip(trace.steps, trace.answers, strict=True)]
-    return {
-        "sampled_accuracy": sum(right) / len(right),
-        "sampled_coherence": sum(scores) / len(scores),
-        "diversity": distinct / len(trace),
-        "sigma": float(trace.sigma[real].mean()) if real.any() else 0.0,
-        "n_latents": float(trace.n_latents.float().mean()),
-    }
+        return summed(self.accelerator, {"loss": total}) | {"grad_norm": float(norm)}

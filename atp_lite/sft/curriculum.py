@@ -54,35 +54,60 @@ class Curriculum:
 
 
 class BatchPlan:
-    """Batches of problems with the same question length and number of steps, so that nothing is padded.
+    """Batches of problems of like length, so that little or nothing is padded.
 
-    Every epoch is a fresh order of all problems, drawn from (seed, epoch). A bucket too small for one batch is
-    filled up from itself.
+    Every epoch is a fresh order of all problems, drawn from (seed, epoch).
+
+    Args:
+        bucket: 0 puts problems of the same question length and number of steps together, so that nothing is padded; a
+            group too small for one batch is filled up from itself. That suits toys, where lengths repeat. n above 0
+            suits text: the epoch's order is cut into buckets of n batches, and each is sorted by length before it is
+            cut into batches. Every problem then comes once an epoch, but for the few that fill up the last batch.
     """
 
-    def __init__(self, problems: Sequence[Encoded], batch_size: int, seed: int) -> None:
+    def __init__(self, problems: Sequence[Encoded], batch_size: int, seed: int, bucket: int = 0) -> None:
         if not problems:
             raise ValueError("no problems to train on: the file or split is empty")
+        if bucket < 0:
+            raise ValueError(f"bucket is {bucket}: give a number of batches, or 0 for batches of one shape")
         self.problems = problems
         self.batch_size = batch_size
         self.seed = seed
-        self.buckets: dict[tuple[int, int], list[int]] = {}
+        self.bucket = bucket
+        self.shapes: dict[tuple[int, int], list[int]] = {}
         for i, problem in enumerate(problems):
-            self.buckets.setdefault((len(problem.question), len(problem.steps)), []).append(i)
-        self.batches_per_epoch = sum(-(-len(bucket) // batch_size) for bucket in self.buckets.values())
+            self.shapes.setdefault((len(problem.question), len(problem.steps)), []).append(i)
+        groups = [len(problems)] if bucket else map(len, self.shapes.values())
+        self.batches_per_epoch = sum(-(-size // batch_size) for size in groups)
         self._order = lru_cache(maxsize=1)(self._epoch)
 
     def _epoch(self, epoch: int) -> list[list[int]]:
         rng = random.Random(f"{self.seed}-{epoch}")
         batches = []
-        for key in sorted(self.buckets):
-            order = self.buckets[key][:]
-            rng.shuffle(order)
-            short = -len(order) % self.batch_size
-            order += [order[i % len(order)] for i in range(short)]
-            batches += [order[i : i + self.batch_size] for i in range(0, len(order), self.batch_size)]
+        if self.bucket:
+            order = self._filled(range(len(self.problems)), rng)
+            size = self.bucket * self.batch_size
+            for start in range(0, len(order), size):
+                batches += self._cut(sorted(order[start : start + size], key=self._length))
+        else:
+            for shape in sorted(self.shapes):
+                batches += self._cut(self._filled(self.shapes[shape], rng))
         rng.shuffle(batches)
         return batches
+
+    def _filled(self, places: Sequence[int], rng: random.Random) -> list[int]:
+        """These problems in a random order, the first of them once more where the last batch would be too small."""
+        order = list(places)
+        rng.shuffle(order)
+        return order + [order[i % len(order)] for i in range(-len(order) % self.batch_size)]
+
+    def _cut(self, order: list[int]) -> list[list[int]]:
+        return [order[i : i + self.batch_size] for i in range(0, len(order), self.batch_size)]
+
+    def _length(self, place: int) -> int:
+        """Tokens of a problem with all its steps in words."""
+        row = self.problems[place]
+        return len(row.question) + sum(map(len, row.steps)) + len(row.answer)
 
     def batch(self, step: int) -> list[Encoded]:
         """The problems of optimizer step `step`."""

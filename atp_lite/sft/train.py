@@ -27,19 +27,21 @@ from atp_lite.checkpoint import (
 from atp_lite.distributed import (
     add_gradients,
     anywhere,
+    clip_gradients,
     own_noise,
     own_part,
     own_share,
-    parts_of,
     start_together,
     summed,
 )
 from atp_lite.evaluate import EvalSettings, evaluate
 from atp_lite.model.lora import has_lora
 from atp_lite.model.memory import checkpoint_mlps
+from atp_lite.model.sharding import is_sharded, shard
 from atp_lite.planner import Planner
 from atp_lite.problems import Problem
 from atp_lite.sft.curriculum import BatchPlan, Curriculum
+from atp_lite.sft.loading import Steps, load
 
 
 @dataclass(frozen=True)
@@ -55,8 +57,13 @@ class SFTSettings:
     """Optimizer steps of each stage, from the first on."""
     batch_size: int = 64
     """Problems per optimizer step, over all processes together (paper: 32)."""
+    bucket: int = 0
+    """0: batches of one question length and number of steps (toys). n, for text: problems are drawn at random for n
+    batches and sorted by length within them, so that little is padded and each comes once an epoch; try 50."""
     accumulate: int = 1
     """Parts that a process's share of a batch is worked through in; their gradients add up to those of the whole."""
+    workers: int = 0
+    """Processes that make batches ready ahead of time; 0 makes them between steps, which costs toys less."""
     checkpoint_mlps: bool = False
     """Keep no activations inside the feed-forward layers, and work them out again on the way back: less memory, a third
     more time."""
@@ -90,12 +97,18 @@ class SFTSettings:
     """Optimizer steps between looks at the validation set and saved states."""
     eval_batch: int = 500
     """Validation problems reasoned about at once; fewer take less memory."""
+    trackers: tuple[Literal["tensorboard", "wandb"], ...] = ("tensorboard",)
+    """Where metrics go beside `metrics.jsonl`; wandb has to be installed and logged in to."""
     seed: int = 0
     """Seed of batches and noise."""
 
     def __post_init__(self) -> None:
         if self.method not in METHODS:
             raise ValueError(f"method {self.method!r}: choose from {', '.join(METHODS)}")
+        if self.bucket < 0:
+            raise ValueError(f"bucket is {self.bucket}: give a number of batches, or 0 for batches of one shape")
+        if self.workers < 0:
+            raise ValueError(f"workers is {self.workers}: give a number of processes, or 0 for none")
         if not 1 <= self.accumulate <= self.batch_size:
             raise ValueError(f"accumulate is {self.accumulate}: choose 1 to batch_size, {self.batch_size}")
 
@@ -153,7 +166,7 @@ def train_sft(
     folder = Path(folder)
     accelerator = start_together(planner.model)
     main = accelerator.is_main_process
-    own_part(accelerator, range(settings.batch_size), "batch_size")
+    places = own_part(accelerator, range(settings.batch_size), "batch_size")
     if main:
         keep_settings(folder, asdict(settings), resume)
     model, curriculum, method = planner.model, settings.curriculum, METHODS[settings.method]
@@ -161,7 +174,10 @@ def train_sft(
     method.check(planner, curriculum.first_stage, curriculum.last_stage, longest)
     if settings.checkpoint_mlps:
         checkpoint_mlps(model)
-    plan = BatchPlan(planner.collate.encode(train), settings.batch_size, settings.seed)
+    shard(model, accelerator)
+    if is_sharded(model) and curriculum.last_stage > 0 and not all(problem.steps for problem in train):
+        raise ValueError("sharded layers must be read equally often, so every problem needs a step: leave out the rest")
+    plan = BatchPlan(planner.collate.encode(train), settings.batch_size, settings.seed, settings.bucket)
     optimizer = accelerator.prepare_optimizer(
         torch.optim.AdamW(
             [p for p in model.parameters() if p.requires_grad],
@@ -176,15 +192,16 @@ def train_sft(
     if resume:
         with accelerator.main_process_first():
             progress = load_state(folder / "state", {"model": model}, optimizer, generator, has_lora(model))
-    log = MetricLog(folder, progress["step"], silent=not main)
+    log = MetricLog(folder, progress["step"], not main, settings.trackers, asdict(settings))
     stage = curriculum.stage(max(0, progress["step"] - 1))  # that of the last step taken: a reset may be due
     if curriculum.last_stage == 0:
         model.config.max_latents = 0  # a model that reasons in words thinks no latents
 
     def save() -> None:
-        if main:
-            save_state(folder / "state", {"model": model}, optimizer, generator, progress, has_lora(model))
+        save_state(folder / "state", {"model": model}, optimizer, generator, progress, has_lora(model), writes=main)
 
+    steps = Steps(plan, curriculum, planner.collate, places, settings.accumulate, ahead=settings.workers > 0)
+    batches = load(steps, progress["step"], settings.workers)
     bar = tqdm(total=curriculum.total_steps, initial=progress["step"], desc="sft", disable=not main)
     watch = Stopwatch(progress)
     interrupt = HeldInterrupt(partial(anywhere, accelerator))
@@ -207,23 +224,23 @@ def train_sft(
             beta = beta_at(step, settings, model.config.hidden_size)
 
             model.train()
-            batch = plan.batch(step)
-            rows = own_part(accelerator, batch, "batch_size")
+            batch, own = next(batches)
+            rows = [row for part in own for row in part]
             own_noise(accelerator, generator, settings.seed, step)
             optimizer.zero_grad()
             count = partial(term_counts, planner.collate)
             loss, terms = torch.zeros((), device=model.device), {}
-            for part in parts_of(rows, settings.accumulate):
+            for part in own:
                 with accelerator.autocast():
                     means = method.losses(planner, part, stage, settings.sample, generator)
-                whole = partial(count, rows, stage) if len(part) < len(rows) else None
-                shares = own_share(accelerator, means, partial(count, part, stage), whole)
+                of_all = partial(count, rows, stage) if len(part) < len(rows) else None
+                shares = own_share(accelerator, means, partial(count, part, stage), of_all)
                 share = method.total(shares, beta)
                 accelerator.backward(share)
                 loss = loss + share.detach()
                 terms = {name: terms.get(name, 0.0) + value.detach() for name, value in shares.items()}
             add_gradients(accelerator, model.parameters())
-            norm = accelerator.clip_grad_norm_(model.parameters(), settings.clip)
+            norm = clip_gradients(accelerator, model.parameters(), settings.clip)
             optimizer.step()
 
             progress["step"] = step + 1
@@ -251,13 +268,15 @@ def train_sft(
                 log.write(step + 1, sigma=result.sigma, **{f"validation_{n}": v for n, v in metrics.items()})
                 bar.set_postfix(stage=stage, accuracy=f"{accuracy:.3f}", sigma=f"{result.sigma:.2f}")
                 if step + 1 > curriculum.last_stage_start and accuracy > progress["best"]:
+                    whole = planner.whole()
                     if main:
-                        replace_folder(folder / "best", planner.save_pretrained)
+                        replace_folder(folder / "best", whole.save_pretrained)
                     progress["best"] = accuracy
                 save()
             interrupt.check()
+        whole = planner.whole()
         if main:
-            planner.save_pretrained(folder / "last")
+            whole.save_pretrained(folder / "last")
     except KeyboardInterrupt:
         save()
         raise

@@ -22,6 +22,7 @@ from tqdm.auto import tqdm
 from atp_lite.distributed import start_together
 from atp_lite.evaluate import EvalSettings, Evaluation, by_length, fitted, judge, scored
 from atp_lite.model import RowNoise, Trace
+from atp_lite.model.sharding import gathered
 from atp_lite.planner import Planner
 from atp_lite.problems import Problem
 from atp_lite.suite.journal import Journal, Record, identity
@@ -77,7 +78,8 @@ def evaluate_benchmarks(
         for test in sets:
             own = replace(settings, relative=settings.relative or test.relative)
             scorer = Scorer(planner, test, own, batch_size)
-            records, costs = _score_all(accelerator, scorer, journal, done[test.name], progress)
+            with gathered(planner.model), accelerator.autocast():
+                records, costs = _score_all(accelerator, scorer, journal, done[test.name], progress)
             batch_size = scorer.batch_size
             evaluations[test.name] = _evaluation(records, own)
             rates[test.name] = throughput(costs)

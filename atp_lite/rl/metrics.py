@@ -1,0 +1,38 @@
+"""What is measured about a planner that explores: the spread of its latents, and what its rollouts are worth."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+
+from atp_lite.coherence import coherence
+from atp_lite.model import Trace
+from atp_lite.planner import Planner
+from atp_lite.problems import Problem, is_right
+
+
+@torch.no_grad()
+def mean_sigma(planner: Planner, problems: Sequence[Problem]) -> float:
+    """The planner's own posterior standard deviation, averaged over latents and dimensions."""
+    trace = planner.think(problems)
+    if not trace.latent_mask.any():
+        raise ValueError("this checkpoint thinks no latents (it reasons in words), so there is nothing to explore")
+    return float(trace.sigma[trace.latent_mask].mean())
+
+
+def rollout_metrics(trace: Trace) -> dict[str, float]:
+    """Accuracy and coherence of the sampled trajectories, diversity (distinct chains / G), sigma and length."""
+    right = [is_right(a, p.answer) for a, p in zip(trace.answers, trace.problems, strict=True)]
+    size = trace.group_size
+    groups = [trace.steps[i : i + size] for i in range(0, len(trace), size)]
+    distinct = sum(len({tuple(steps) for steps in group}) for group in groups)
+    real = trace.latent_mask
+    scores = [coherence(steps, answer).score for steps, answer in zip(trace.steps, trace.answers, strict=True)]
+    return {
+        "sampled_accuracy": sum(right) / len(right),
+        "sampled_coherence": sum(scores) / len(scores),
+        "diversity": distinct / len(trace),
+        "sigma": float(trace.sigma[real].mean()) if real.any() else 0.0,
+        "n_latents": float(trace.n_latents.float().mean()),
+    }

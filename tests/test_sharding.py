@@ -1,0 +1,97 @@
+"""Configurations for accelerate as far as a CPU can tell, and what is sharded; how it learns: test_distributed.py."""
+
+import pytest
+import torch
+from accelerate.commands.config.config_args import load_config_from_file
+from accelerate.commands.launch import _validate_launch_command, launch_command_parser
+from accelerate.utils import DistributedType, FullyShardedDataParallelPlugin
+from accelerate.utils.launch import prepare_multi_gpu_env
+from small import lively_planner
+from small_lms import FAMILIES, tiny_lm
+
+from atp_lite.model import BackboneSettings, LatentReasoner, sharding
+from atp_lite.model.lora import LoRASettings, add_lora
+
+
+def environment(repo_root, gpus: int, *flags: str) -> dict[str, str]:
+    """What `accelerate launch` with this file gives to the processes that it starts."""
+    path = repo_root / f"configs/accelerate/fsdp-{gpus}.yaml"
+    arguments = launch_command_parser().parse_args(["--config_file", str(path), *flags, "-m", "atp_lite.cli", "sft"])
+    arguments, _, _ = _validate_launch_command(arguments)
+    assert arguments.use_fsdp and arguments.num_processes == gpus
+    return prepare_multi_gpu_env(arguments)
+
+
+def launched(monkeypatch, values: dict[str, str]) -> None:
+    for name, value in values.items():
+        if name.startswith(("FSDP_", "ACCELERATE_USE_FSDP")):
+            monkeypatch.setenv(name, value)
+    monkeypatch.setattr(torch.distributed, "is_initialized", lambda: True)
+
+
+@pytest.mark.parametrize("gpus", [1, 4, 8])
+def test_a_configuration_asks_for_what_can_be_had(repo_root, monkeypatch, gpus):
+    config = load_config_from_file(str(repo_root / f"configs/accelerate/fsdp-{gpus}.yaml"))
+    assert (config.distributed_type, config.num_processes, config.num_machines) == (DistributedType.FSDP, gpus, 1)
+    values = environment(repo_root, gpus)
+    assert values["ACCELERATE_MIXED_PRECISION"] == "bf16" and values["ACCELERATE_USE_FSDP"] == "true"
+    launched(monkeypatch, values)
+    plugin = sharding.sharding()
+    assert isinstance(plugin, FullyShardedDataParallelPlugin)
+    assert plugin.fsdp_version == 2 and plugin.reshard_after_forward is True
+    assert plugin.transformer_cls_names_to_wrap is None, "left to the model"
+
+
+def test_what_a_latent_loop_cannot_do_is_refused(repo_root, monkeypatch):
+    assert sharding.sharding() is None
+    launched(monkeypatch, environment(repo_root, 4))
+    for name, setting in {
+        "FSDP_OFFLOAD_PARAMS": "fsdp_offload_params is true.*set it to false$",
+        "FSDP_ACTIVATION_CHECKPOINTING": "fsdp_activation_checkpointing is true.*use checkpoint_mlps",
+        "FSDP_CPU_RAM_EFFICIENT_LOADING": "fsdp_cpu_ram_efficient_loading is true",
+    }.items():
+        with monkeypatch.context() as patch, pytest.raises(ValueError, match=setting):
+            patch.setenv(name, "true")
+            sharding.sharding()
+    monkeypatch.setenv("FSDP_VERSION", "1")
+    with pytest.raises(ValueError, match="fsdp_version is 1.*set it to 2"):
+        sharding.sharding()
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_every_layer_of_every_family_is_sharded_by_itself(family, tmp_path):
+    """Four of the backbone and two of the decoder, LoRA or not, and nothing of a layer is left to the rest."""
+    model = LatentReasoner.from_backbone(tiny_lm(family, tmp_path), BackboneSettings(max_latents=4))
+    plain = sharding.layers_of(model)
+    assert len(plain) == 6 and sharding.layers_of(model, [type(plain[0]).__name__]) == plain
+    add_lora(model, LoRASettings(rank=2))
+    assert sharding.layers_of(model) == plain
+    inside = {id(p) for layer in plain for p in layer.parameters()}
+    outside = [name for name, p in model.named_parameters() if id(p) not in inside]
+    assert not [name for name in outside if name.startswith(("backbone.model.layers", "backbone.transformer.h."))]
+    assert len(inside) > len(outside)
+    with pytest.raises(ValueError, match="no layers of the classes .'Missing'.*fsdp_transformer_layer_cls_to_wrap"):
+        sharding.layers_of(model, ["Missing"])
+
+
+def test_without_sharding_nothing_is_done():
+    model = lively_planner().model
+    before = dict(model.state_dict())
+    sharding.shard(model, None)
+    with sharding.gathered(model):
+        assert not sharding.is_sharded(model) and sharding.whole_model(model) is model
+        assert sharding.turns(model, 3) == 3
+    assert all(value is before[name] or torch.equal(value, before[name]) for name, value in model.state_dict().items())
+
+
+def test_the_frame_keeps_everything_but_the_numbers(tmp_path):
+    """Tied weights stay one, buffers stay, and filled again it is the model."""
+    model = LatentReasoner.from_backbone(tiny_lm("llama", tmp_path), BackboneSettings(max_latents=4))
+    frame = sharding._frame(model)
+    assert {p.device.type for p in frame.parameters()} == {"meta"}
+    assert all(torch.equal(own, other) for own, other in zip(model.buffers(), frame.buffers(), strict=True))
+    assert len(list(frame.parameters())) == len(list(model.parameters())), "tied ones count once"
+    frame.load_state_dict(model.state_dict(), assign=True)
+    frame.save_pretrained(tmp_path / "filled")
+    again = LatentReasoner.from_pretrained(tmp_path / "filled").state_dict()
+    assert all(torch.equal(value, again[name]) for name, value in model.state_dict().items())
