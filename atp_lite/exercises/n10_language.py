@@ -32,7 +32,7 @@ def reading(answer: Any) -> str:
     return function_complaint(answer, cases, wanted, _reading_complaint)
 
 
-@exercise("10.2", "Compare lists of words: lower case, everything but letters and digits as a gap. Count test questions.")
+@exercise("10.2", "Compare words: lower case, everything but letters and digits as a gap. Count test questions.")
 def leaks(answer: Any) -> str:
     """leaks(train, test): how many test questions stand in train, but for case, signs and white space."""
     cases = [
