@@ -98,5 +98,5 @@ class StepDecoder(nn.Module):
             context, hidden = read(self.lm, prefix, ones)
             text, scores = write(self.lm, context, hidden[:, -1], max_tokens, eos_id, pad_id)
             tokens[..., : text.shape[1]][real] = text
-            log_probs[..., : text.shape[1]][real] = scores
+            log_probs[..., : text.shape[1]][real] = scores.to(log_probs.dtype)
         return tokens, log_probs
