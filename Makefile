@@ -20,7 +20,7 @@ export TOKENIZERS_PARALLELISM := false
 export HF_HUB_DISABLE_TELEMETRY := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help lab tour test test-unit test-notebooks test-browser screenshots book lint checkpoints lock clean
+.PHONY: help lab tour test test-unit test-notebooks test-browser screenshots notebooks exercises book lint checkpoints lock clean
 
 help:  ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-16s %s\n", $$1, $$2}'
@@ -60,6 +60,13 @@ test-browser: $(STAMP)  ## the explorers in a real browser; needs chromium (apt-
 screenshots: $(STAMP)  ## the pictures of the explorers in docs/img; needs chromium
 	$(ONE_THREAD) $(BIN)/python -m tools.screenshots
 
+notebooks: $(STAMP)  ## badges and install cells anew, then every notebook run in place; ARGS=00 runs those that begin so
+	$(BIN)/python -m tools.badges
+	$(ONE_THREAD) $(BIN)/python -m tools.notebooks $(ARGS)
+
+exercises: $(STAMP)  ## the notebooks without their solutions: exercises/
+	$(BIN)/python -m tools.notebooks --without-solutions exercises
+
 book: $(STAMP)  ## the course as pages to read offline: build/book/index.html
 	$(BIN)/python -m tools.book
 
@@ -83,5 +90,5 @@ lock:  ## write requirements.lock anew from pyproject.toml, in a fresh environme
 	cmp -s "$$fresh/lock" requirements.lock || cp "$$fresh/lock" requirements.lock
 
 clean:  ## remove .venv, runs and caches; data stays
-	rm -rf .venv runs build .pytest_cache .ruff_cache .hypothesis *.egg-info
+	rm -rf .venv runs build exercises .pytest_cache .ruff_cache .hypothesis *.egg-info
 	find . -name .git -prune -o \( -name __pycache__ -o -name .ipynb_checkpoints -o -name .virtual_documents \) -type d -prune -exec rm -rf {} +

@@ -11,7 +11,7 @@ from pathlib import Path
 from atp_lite.evaluate import EvalSettings, Evaluation, evaluate
 from atp_lite.planner import Planner
 from atp_lite.problems import Problem, data_hash, label_errors
-from atp_lite.recipes import PARENTS, SETTINGS, regime_data, train
+from atp_lite.recipes import PARENTS, SETTINGS, fresh_planner, regime_data, train
 from atp_lite.views.microscope import journey, write_journey
 
 BUNDLED = {
@@ -30,7 +30,7 @@ KEPT_EVERY = 25
 """Iterations between the stops of the bundled journey."""
 
 
-def train_recipe(recipe: str, seed: int, data: dict[str, list[Problem]], runs: Path) -> Path:
+def train_recipe(recipe: str, regime: str, seed: int, data: dict[str, list[Problem]], runs: Path) -> Path:
     """Train one recipe and what it starts from; return the folder of its last weights.
 
     `runs` holds one folder a recipe, each of one regime and one seed; what is finished there is not trained again.
@@ -38,9 +38,9 @@ def train_recipe(recipe: str, seed: int, data: dict[str, list[Problem]], runs: P
     if (runs / recipe / "last").is_dir():
         return runs / recipe / "last"
     parent = PARENTS[recipe]
-    start = Planner.toy(seed=seed)
+    start = fresh_planner(regime, seed)
     if parent is not None:
-        start = Planner.from_pretrained(train_recipe(parent, seed, data, runs))
+        start = Planner.from_pretrained(train_recipe(parent, regime, seed, data, runs))
     return train(start, replace(SETTINGS[recipe], seed=seed), data, runs / recipe)
 
 
@@ -73,7 +73,7 @@ def make_checkpoints(out: Path, runs: Path, seed: int = 0, only: Sequence[str] =
         if only and name not in only:
             continue
         data = regime_data(regime)
-        last = train_recipe(recipe, seed, data, runs / f"{regime}-{seed}")
+        last = train_recipe(recipe, regime, seed, data, runs / f"{regime}-{seed}")
         planner = Planner.from_pretrained(last)
         report, result = measure(planner, data["test"])
         progress = json.loads((last.parent / "state" / "progress.json").read_text())
@@ -104,7 +104,7 @@ def make_journey(path: Path, runs: Path, seed: int = 0) -> None:
     Followed are the first validation problems of three and of four steps, whatever becomes of them.
     """
     data = regime_data("noisy")
-    start = Planner.from_pretrained(train_recipe("atp-sft", seed, data, runs / f"noisy-{seed}"))
+    start = Planner.from_pretrained(train_recipe("atp-sft", "noisy", seed, data, runs / f"noisy-{seed}"))
     settings = replace(SETTINGS["grpo"], seed=seed, keep_every=KEPT_EVERY)
     folder = runs / f"noisy-{seed}" / "journey"
     train(start, settings, data, folder)

@@ -17,12 +17,28 @@ T = TypeVar("T")
 def read_config(path: str | os.PathLike[str], default: T, section: str = "", sections: Sequence[str] = ()) -> T:
     """`default` (a settings dataclass) with the values of a YAML file put in, level by level.
 
-    A file may be divided: where all its names are `sections`, such as sft, rl and eval, only `section` is read.
+    A file may be divided into `sections`, such as sft, rl and eval: then `section` is read, and before it the names
+    that stand outside all of them.
 
     Raises:
         FileNotFoundError: there is no such file.
         ValueError: it is not a YAML mapping, has no such section, or names a setting that does not exist; the message
             lists those that do.
+    """
+    values = read_values(path)
+    divided = [name for name in values if name in sections] if isinstance(values, dict) else []
+    if not divided:
+        return merge(default, values, str(path))
+    if section not in divided:
+        raise ValueError(f"{path} has no section {section!r}: it is for {', '.join(map(repr, divided))}")
+    shared = {name: value for name, value in values.items() if name not in sections}
+    return merge(merge(default, shared, str(path)), values[section] or {}, f"{path}: {section}")
+
+
+def read_values(path: str | os.PathLike[str]) -> Any:
+    """What stands in a YAML file; an empty one is an empty mapping.
+
+    Raises FileNotFoundError without such a file, ValueError where it is not valid YAML.
     """
     path = Path(path)
     if not path.is_file():
@@ -31,12 +47,7 @@ def read_config(path: str | os.PathLike[str], default: T, section: str = "", sec
         values = yaml.safe_load(path.read_text())
     except yaml.YAMLError as error:
         raise ValueError(f"{path} is not valid YAML: {error}") from error
-    values = {} if values is None else values
-    if isinstance(values, dict) and values and set(values) <= set(sections):
-        if section not in values:
-            raise ValueError(f"{path} has no section {section!r}: it is for {', '.join(map(repr, values))}")
-        return merge(default, values[section] or {}, f"{path}: {section}")
-    return merge(default, values, str(path))
+    return {} if values is None else values
 
 
 def merge(default: T, values: Any, where: str) -> T:

@@ -33,7 +33,7 @@ class EvalSettings:
     """How to evaluate."""
 
     batch_size: int = 500
-    """Problems reasoned about at once."""
+    """Problems reasoned about at once; `atp-lite eval` halves it by itself where memory runs out."""
     samples: int = 0
     """Sampled trajectories per problem for pass@k and accuracy under sampling; 0 leaves them out."""
     sigma: float | None = None
@@ -52,7 +52,8 @@ class EvalSettings:
     """What counts as the answer: all that was written (compared as a number, where the reference is one), or the last
     number in it (for models that answer in a sentence)."""
     relative: float = 0.0
-    """How far an answer may be from the reference, as a share of it; 0: exactly. GSM-Hard's are noisy: 1e-6."""
+    """How far an answer may be from the reference, as a share of it; 0: exactly, but where `atp-lite eval` knows better
+    (GSM-Hard's references are noisy: 1e-6)."""
     seed: int = 0
     """Seed of the sampled trajectories."""
 
@@ -218,9 +219,12 @@ class Evaluation:
 
     def to_markdown(self) -> str:
         """A table: all problems first, then each number of steps. Percentages with 95 % intervals over problems."""
-        columns = {"all": self.summary()} | {f"{n} steps": m for n, m in self.by_steps().items()}
+        columns = {"all": self.summary()}
+        if any(o.n_steps for o in self.outcomes):
+            columns |= {f"{n} steps": m for n, m in self.by_steps().items()}
+        counts = [m["accuracy"].n if "accuracy" in m else len(self.sampled) for m in columns.values()]
         lines = ["| metric | " + " | ".join(columns) + " |", "|---" * (len(columns) + 1) + "|"]
-        lines.append("| problems | " + " | ".join(str(m["accuracy"].n) for m in columns.values()) + " |")
+        lines.append("| problems | " + " | ".join(map(str, counts)) + " |")
         for name in columns["all"]:
             cells = []
             for metrics in columns.values():
@@ -255,21 +259,50 @@ def _rounded(estimate: Estimate) -> dict[str, float | int]:
 
 
 def summarise(results: Sequence[Outcome], decoded: bool = True) -> dict[str, Estimate]:
-    """Accuracy, tokens and, where the thoughts were decoded, stops and steps: each a mean with its interval."""
-    n = len(results)
+    """Accuracy, tokens and, where the thoughts were decoded, stops and steps: each a mean with its interval.
+
+    Problems without a reference chain (SVAMP has none) say nothing about stops and matches, and do not count there.
+    """
+    n, chained = len(results), [o for o in results if o.n_steps]
     metrics = {
         "accuracy": wilson(sum(o.correct for o in results), n),
         "latents": mean_interval([o.n_latents for o in results]),
         "answer_tokens": mean_interval([o.n_answer_tokens for o in results]),
     }
+    if decoded and chained:
+        metrics |= {
+            "stop": wilson(sum(o.stop_right for o in chained), len(chained)),
+            "step_match": mean_interval([o.matched_steps for o in chained], share=True),
+        }
     if decoded:
         metrics |= {
-            "stop": wilson(sum(o.stop_right for o in results), n),
-            "step_match": mean_interval([o.matched_steps for o in results], share=True),
             "equations_right": mean_interval([o.right_steps for o in results], share=True),
             "coherence": mean_interval([o.coherence for o in results], share=True),
         }
     return metrics
+
+
+def judge(settings: EvalSettings) -> Callable[[str, str], bool]:
+    """(answer, reference) -> whether it is right."""
+    return partial(same_answer if settings.answers == "last number" else is_right, relative=settings.relative)
+
+
+def fitted(settings: EvalSettings, planner: Planner) -> EvalSettings:
+    """The settings without decoding, where the planner has no steps or nobody can read them."""
+    config = planner.model.config
+    unread = config.layout == "dropped" or (config.max_latents > 0 and planner.model.decoder is None)
+    return replace(settings, decode=False) if unread else settings
+
+
+def scored(planner: Planner, trace: Trace, settings: EvalSettings) -> list[Outcome]:
+    """`outcomes` of a trace of this planner, as the settings judge them."""
+    config = planner.model.config
+    return outcomes(trace, config.latents_per_step, config.layout == "fixed" and settings.decode, judge(settings))
+
+
+def by_length(problem: Problem) -> tuple[int, int]:
+    """Sorted so, neighbours are of one length, and batches need less padding."""
+    return len(problem.question), len(problem.steps)
 
 
 def evaluate(
@@ -286,12 +319,9 @@ def evaluate(
     Raises:
         ValueError: there is no problem to evaluate on.
     """
-    settings = EvalSettings() if settings is None else settings
-    right_answer = partial(same_answer if settings.answers == "last number" else is_right, relative=settings.relative)
-    config = planner.model.config
-    if config.layout == "dropped" or (config.max_latents > 0 and planner.model.decoder is None):
-        settings = replace(settings, decode=False)  # there are no steps, or they cannot be read
-    problems = sorted(problems, key=lambda p: (len(p.question), len(p.steps)))  # neighbours of one length: less padding
+    settings = fitted(EvalSettings() if settings is None else settings, planner)
+    right_answer = judge(settings)
+    problems = sorted(problems, key=by_length)
     if not problems:
         raise ValueError("no problems to evaluate on: the file or split is empty")
     accelerator = Accelerator()
@@ -301,14 +331,13 @@ def evaluate(
     planner.model.eval()
     generator = torch.Generator(planner.model.device).manual_seed(settings.seed + rank)
     results, sampled, distinct, sigmas, latents = [], [], [], 0.0, 0
-    c = planner.model.config.latents_per_step
     starts = range(0, len(problems), settings.batch_size)
     with gathered(planner.model), accelerator.autocast():
         for start in tqdm(starts, desc="evaluate", disable=rank > 0 or not progress):
             chunk = problems[start : start + settings.batch_size]
             if settings.greedy:
                 trace = planner.reason(chunk, max_latents=settings.max_latents, decode=settings.decode)
-                results += outcomes(trace, c, config.layout == "fixed" and settings.decode, right_answer)
+                results += scored(planner, trace, settings)
                 latents += int(trace.latent_mask.sum())
                 sigmas += float((trace.sigma.mean(-1) * trace.latent_mask).sum())
             right = [0] * len(chunk)

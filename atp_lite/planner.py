@@ -13,6 +13,7 @@ from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
 from atp_lite.model import BackboneSettings, LatentReasoner, ReasonerConfig, Trace, latent_tokenizer
 from atp_lite.model.lora import has_lora, merged_state
+from atp_lite.model.noise import Noise
 from atp_lite.model.sharding import whole_model
 from atp_lite.problems import Problem, StorySettings, story_words
 from atp_lite.tokens import Collator, arithmetic_tokenizer, split_language, word_tokenizer
@@ -158,7 +159,7 @@ class Planner:
         max_latents: int | None = None,
         max_answer_tokens: int | None = None,
         decode: bool = True,
-        generator: torch.Generator | None = None,
+        generator: Noise = None,
     ) -> Trace:
         """Think about the problems, answer them, decode the thoughts. Deterministic unless asked to sample.
 
@@ -196,7 +197,7 @@ class Planner:
         temperature: float | None = None,
         max_answer_tokens: int | None = None,
         decode: bool = True,
-        generator: torch.Generator | None = None,
+        generator: Noise = None,
     ) -> Trace:
         """Answer a trace that has been thought, decode it, and fill in its text."""
         self.model.answer(trace, max_tokens=max_answer_tokens, temperature=temperature, generator=generator)

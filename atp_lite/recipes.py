@@ -11,17 +11,27 @@ from pathlib import Path
 
 from atp_lite.baselines import METHODS
 from atp_lite.planner import ModelSettings, Planner
-from atp_lite.problems import SPLITS, ArithmeticSettings, Problem, generate
+from atp_lite.problems import SPLITS, ArithmeticSettings, Problem, StorySettings, generate
 from atp_lite.rl import RLSettings, train_rl
 from atp_lite.sft import SFTSettings, train_sft
 
-REGIMES = {
+REGIMES: dict[str, ArithmeticSettings | StorySettings] = {
     "clean": ArithmeticSettings(),
     "noisy": ArithmeticSettings(label_noise=0.6),
     "hidden": ArithmeticSettings(hidden_length=True),
+    "stories": StorySettings(),
 }
 """Training labels: all right, or imperfect demonstrations (a swapped last operation), or questions of one length whose
-number of steps cannot be seen (see ArithmeticSettings)."""
+number of steps cannot be seen (see ArithmeticSettings), or word problems with right labels."""
+
+
+def fresh_planner(regime: str, seed: int) -> Planner:
+    """A planner with random weights that has the words of the regime's questions."""
+    settings = REGIMES[regime]
+    if isinstance(settings, StorySettings):
+        return Planner.stories(stories=settings, seed=seed)
+    return Planner.toy(seed=seed)
+
 
 COT = SFTSettings(first_stage=0, stage_steps=(2500,))
 """Chain of thought in words, from random weights."""

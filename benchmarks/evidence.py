@@ -1,6 +1,6 @@
-"""The pages that carry figures: tables and claims, made from the lines in data/evidence/toy.jsonl, never typed.
+"""The pages that carry figures: tables and claims, made from the lines in data/evidence/, never typed.
 
-    atp-lite compare --config configs/compare-toy.yaml     adds lines
+    atp-lite compare --config configs/compare-toy.yaml     adds lines; so does configs/compare-stories.yaml
     python -m benchmarks.evidence                          writes README.md, docs/results.md and docs/claims.md
     python -m benchmarks.evidence --draw                   and their pictures (needs chromium)
 """
@@ -19,7 +19,8 @@ from atp_lite.compare.tables import NOT_YET, OverSeeds, by_seed, main_table, mar
 from atp_lite.recipes import ARMS
 from benchmarks.pictures import draw
 
-ROWS = Path("data/evidence/toy.jsonl")
+FILES = (Path("data/evidence/toy.jsonl"), Path("data/evidence/stories.jsonl"))
+"""One for each grid; regimes tell their lines apart."""
 PAGES = (Path("README.md"), Path("docs/results.md"), Path("docs/claims.md"))
 """Pages that carry tables."""
 
@@ -34,6 +35,7 @@ METRICS = {
     "latents": "latents per problem",
     "answer_tokens": "answer tokens per problem",
 }
+STORIES = ("cot", "sim-cot", "atp-sft", "continued-sft", "grpo")
 RIVALS = ("cot", "no-cot", "coconut", "sim-cot", "sim-cot-grpo", "atp-sft", "grpo")
 SHORT = ("cot", "no-cot", "pause", "icot", "coconut", "codi", "colar", "colar-grpo", "sim-cot", "atp-sft")
 FIRST_STAGE = (
@@ -57,6 +59,7 @@ NAMES = {
     "sim-cot-grpo": "SIM-CoT, then GRPO on its answers",
     "atp-sft": "ATP-Latent, first stage",
     "grpo": "ATP-Latent, with RL",
+    "continued-sft": "ATP-Latent, SFT continued",
 }
 """How a reader knows a cell."""
 ABLATED = {
@@ -136,6 +139,7 @@ def tables(rows: list[dict]) -> dict[str, str]:
         "short-second-stage": short_table(rows, "noisy", SECOND_STAGE, ABLATED),
         "noisy-remedies": metric_table(rows, "noisy", REMEDIES, REMEDIED),
         "smooth": metric_table(rows, "clean", SMOOTH_ARMS, SMOOTH),
+        "stories": main_table(rows, "stories", STORIES, NAMES),
         "hidden": metric_table(rows, "hidden", HIDDEN_ARMS, HIDDEN),
     }
 
@@ -216,8 +220,13 @@ def fill(text: str, made: dict[str, str]) -> str:
     return text
 
 
-def write_pages(pages: Sequence[Path] = PAGES, rows: Path = ROWS) -> None:
-    made = tables(read_rows(rows))
+def all_rows(root: Path = Path()) -> list[dict]:
+    """The lines of every grid."""
+    return [row for file in FILES for row in read_rows(root / file)]
+
+
+def write_pages(pages: Sequence[Path] = PAGES) -> None:
+    made = tables(all_rows())
     for page in pages:
         page.write_text(fill(page.read_text(), made))
 
@@ -226,5 +235,5 @@ if __name__ == "__main__":
     write_pages()
     print("written: " + ", ".join(map(str, PAGES)))
     if "--draw" in sys.argv[1:]:
-        draw(read_rows(ROWS))
+        draw(all_rows())
         print("drawn: docs/img/pass-at-k.png, docs/img/noise.png")

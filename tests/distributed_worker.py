@@ -10,7 +10,7 @@ import json
 import random
 import signal
 import sys
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager, redirect_stdout, suppress
 from dataclasses import asdict, replace
 from pathlib import Path
 from unittest.mock import patch
@@ -34,6 +34,7 @@ from atp_lite.model import LatentReasoner
 from atp_lite.problems import Problem, read_expression, write_jsonl
 from atp_lite.rl import RLSettings, train_rl
 from atp_lite.sft import SFTSettings, train_sft
+from atp_lite.suite import evaluate_benchmarks
 
 VALIDATION = [read_expression(text) for text in ("9-3", "8-3", "(8-3)*2", "7+2", "7*3-1")]
 QUESTIONS = [read_expression(f"{a}+{b}") for a in range(1, 4) for b in range(5, 8)] + PROBLEMS[1:5]
@@ -183,6 +184,7 @@ def main(folder: Path) -> None:
     made["begin-apart"] = begin_apart(folder / "begin-apart", rank)
     keep(folder, rank, made)
     evaluated(folder, rank)
+    suite(folder / "suite")
     (folder / f"noise-{rank}.json").write_text(json.dumps(noise()))
     commands(folder, rank)
     families(folder, rank)
@@ -213,6 +215,30 @@ def sharded(folder: Path) -> None:
     }
     refused(folder, rank, calls)
     in_bfloat16(folder)
+
+
+def suite(folder: Path) -> None:
+    """Two test sets, cut off in the second batch of the first one, and gone on with."""
+    sets, settings = {"many": QUESTIONS, "few": VALIDATION}, EvalSettings(batch_size=2, samples=2, temperature=1.0)
+    planner, calls = lively_planner(), []
+    reason = planner.reason
+
+    def pressed(*arguments, **named):
+        calls.append(1)
+        if len(calls) == 5:
+            raise KeyboardInterrupt
+        return reason(*arguments, **named)
+
+    with patch.object(planner, "reason", pressed), suppress(KeyboardInterrupt):
+        evaluate_benchmarks(planner, sets, settings, folder)
+    Accelerator().wait_for_everyone()
+    refused = ""
+    try:
+        evaluate_benchmarks(planner, sets, replace(settings, seed=1), folder)
+    except ValueError as error:
+        refused = str(error)
+    evaluate_benchmarks(planner, sets, settings, folder)
+    (folder / f"refused-{Accelerator().process_index}.txt").write_text(refused)
 
 
 def interrupted_run(folder: Path, settings: SFTSettings, rank: int) -> dict[str, torch.Tensor]:

@@ -235,7 +235,7 @@ def test_offline_without_a_cache_says_which_file_would_do(monkeypatch, tmp_path)
         next(iterate_benchmark(BenchmarkSettings("gsm8k", "test", cache=tmp_path)))
     assert str(error.value) == (
         "openai/gsm8k cannot be reached (offline) and is not in the cache: put gsm8k_test.jsonl into a folder and name "
-        "it with mirror=..., or go online once to fill the cache"
+        "it with --benchmark.mirror (in Python mirror=...), or go online once to fill the cache"
     )
 
 

@@ -33,6 +33,17 @@ def test_a_page_each_and_an_index(book):
         assert source.card["You can do afterwards"].split("; ")[0].split("$")[0] in pages["index.html"]
 
 
+def test_badges_are_plain_links_and_the_install_cell_is_left_out(book):
+    pages, _ = book
+    for source in sources():
+        if source.notebook is not None and source.page in pages:
+            text = pages[source.page]
+            assert re.findall(r">(Open in \w+)</a>", text) == ["Open in Colab", "Open in Binder"]
+            assert "badge" not in re.sub(r'href="[^"]+"', "", text) and "google.colab" not in text
+            assert not source.opening.startswith("[")
+    assert "Open in" not in pages["index.html"]
+
+
 def test_nothing_is_loaded_from_elsewhere(book):
     pages, out = book
     for name, text in pages.items():

@@ -141,7 +141,7 @@ def test_train_then_evaluate(tiny, capsys):
     assert main(["eval", str(out / "best"), "--test", str(test), "--out", str(tiny / "report")]) == 0
     assert "accuracy, %" in capsys.readouterr().out
     report = json.loads((tiny / "report" / "report.json").read_text())
-    assert report["metrics"]["accuracy"]["n"] == 12
+    assert report["sets"]["validation"]["metrics"]["accuracy"]["n"] == 12
 
 
 def test_interrupted_run_is_saved_and_goes_on(tiny):
@@ -187,6 +187,9 @@ def test_each_command_reads_its_own_section(tmp_path):
     assert read_config(path, RL(), "rl", sections).settings.group_size == 3
     with pytest.raises(ValueError, match="has no section 'eval': it is for 'sft', 'rl'"):
         read_config(path, Eval(), "eval", sections)
+    path.write_text("kind: stories\nstories: {max_ops: 3}\nrl: {stories: {max_ops: 4}}\neval:\n")
+    shared, own = read_config(path, Eval(), "eval", sections), read_config(path, RL(), "rl", sections)
+    assert (shared.kind, shared.stories.max_ops, own.kind, own.stories.max_ops) == ("stories", 3, "stories", 4)
     path.write_text("sft: {batch: 7}")
     with pytest.raises(ValueError, match="all.yaml: sft: unknown setting 'batch'"):
         read_config(path, SFT(), "sft", sections)
@@ -197,12 +200,31 @@ def test_a_benchmark_is_trained_on_without_what_is_held_out(tmp_path):
     broken = Problem("5 and 9?", ("5+9=14",), "15", "id-b")
     write_jsonl(tmp_path / "gsm8k_train.jsonl", [*rows, broken])
     write_jsonl(tmp_path / "gsm8k_test.jsonl", [replace(rows[2], id="t", question="2  AND 1 ?"), broken])
+    write_jsonl(tmp_path / "gsm8k_validation.jsonl", [replace(rows[2], question="who?")])
     sources = Sources(kind="benchmark", benchmark=BenchmarkSettings("gsm8k", mirror=tmp_path))
     assert [p.question for p in sources.load(None, "train")] == [rows[n].question for n in (0, 1, 3, 4, 5)]
     assert sources.load(None, "rl") == sources.load(None, "train")
     assert len(sources.load(None, "test")) == 2, "a test set is taken as it is"
-    with pytest.raises(FileNotFoundError, match="validation"):
-        sources.load(None, "validation")
+
+
+def test_a_benchmark_without_a_validation_split_lends_training_questions(tmp_path):
+    rows = [Problem(f"Ann has {n} pens and gets 1?", (f"{n}+1={n + 1}",), str(n + 1), f"id-{n}") for n in range(300)]
+    write_jsonl(tmp_path / "gsm8k_train.jsonl", rows)
+    sources = Sources(kind="benchmark", benchmark=BenchmarkSettings("gsm8k", mirror=tmp_path))
+    train, validation = sources.training_data(None, "train", None)
+    assert len(train) + len(validation) == 300 and 10 <= len(validation) <= 30  # 20 expected
+    assert not {p.question for p in train} & {p.question for p in validation}
+    write_jsonl(tmp_path / "gsm8k_train.jsonl", rows[:100])
+    assert sources.load(None, "validation") == [p for p in validation if p in rows[:100]], "each by its own words"
+    one_file = Sources(kind="benchmark", benchmark=BenchmarkSettings("gsm8k", mirror=tmp_path / "gsm8k_train.jsonl"))
+    assert one_file.training_data(None, "train", None) == sources.training_data(None, "train", None)
+    (tmp_path / "gsm8k_validation.jsonl").write_text("half a li")
+    with pytest.raises(ValueError, match="gsm8k_validation.jsonl, line 1"):
+        sources.load(None, "train")
+    (tmp_path / "gsm8k_validation.jsonl").unlink()
+    write_jsonl(tmp_path / "own.jsonl", [replace(rows[5], question="ann has 5 pens, and gets 1"), rows[6]])
+    train, own = sources.training_data(None, "train", tmp_path / "own.jsonl")
+    assert len(own) == 2 and not {"id-5", "id-6"} & {p.id for p in train}
 
 
 def test_without_a_network_a_benchmark_says_what_to_do(monkeypatch, capsys):

@@ -316,7 +316,7 @@ def test_the_commands_can_be_launched(kind, request):
     assert said[1] == ""
     assert [line["step"] for line in read_metrics(two / "command-sft/metrics.jsonl")] == [2, 2]
     assert [line["step"] for line in read_metrics(two / "command-rl/metrics.jsonl")] == [0, 1, 1]
-    assert len((two / "command-eval/outcomes.jsonl").read_text().splitlines()) == len(worker.VALIDATION)
+    assert len((two / "command-eval/validation.outcomes.jsonl").read_text().splitlines()) == len(worker.VALIDATION)
 
 
 @pytest.mark.slow
@@ -331,6 +331,27 @@ def test_every_problem_is_evaluated_once(kind, request):
         assert found["outcomes"] == expected
         assert found["sigma"] == pytest.approx(alone.sigma, rel=1e-5)
         assert len(found["sampled"]) == len(worker.QUESTIONS)
+
+
+@pytest.mark.slow
+def test_two_processes_fill_one_journal_with_what_one_process_finds(two, tmp_path):
+    """Each problem once, samples included, though the run was cut off on the way."""
+    worker.suite(tmp_path)
+    for name, problems in {"many": worker.QUESTIONS, "few": worker.VALIDATION}.items():
+        found, alone = (
+            [json.loads(line) for line in (folder / f"{name}.outcomes.jsonl").read_text().splitlines()]
+            for folder in (two / "suite", tmp_path)
+        )
+        assert [line["question"] for line in found] == [problem.question for problem in problems]
+        for line, other in zip(found, alone, strict=True):
+            assert line.pop("sigma") == pytest.approx(other.pop("sigma"), rel=1e-5)
+        assert found == alone
+    assert (two / "suite/report.md").read_text() == (tmp_path / "report.md").read_text()
+    for rank in (0, 1):
+        refused = (two / f"suite/refused-{rank}.txt").read_text()
+        assert "settings.seed = 0, not 1" in refused, "every process hears of it"
+    batches = [json.loads(line) for line in (two / "suite/timing.jsonl").read_text().splitlines()]
+    assert sum(batch["trajectories"] for batch in batches) == 3 * (len(worker.QUESTIONS) + len(worker.VALIDATION))
 
 
 @pytest.mark.slow

@@ -13,6 +13,10 @@ from small import PROBLEMS, lively_planner
 from atp_lite import compare, evaluate, model, problems, rl
 from atp_lite.commands import COMMANDS
 from atp_lite.model import Trace
+from atp_lite.model.pretrained import BackboneSettings
+from atp_lite.planner import ModelSettings
+from atp_lite.recipes import ARMS, GRPO, LATENT, PARENTS
+from atp_lite.rl import RLSettings
 from atp_lite.rl.rewards import REWARDS
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -150,3 +154,66 @@ def test_cheat_sheet_names_functions_that_exist():
     fields = {field.name for field in dataclasses.fields(Trace)} | {"sigma"}
     shapes = {row[1].strip("`"): row[2] for row in table("Symbols", "paper") if row[2].startswith("(B")}
     assert {"question", "hidden", "latents", "sigma", "stop_logits"} <= set(shapes) & fields
+
+
+# --- where we differ from the paper ---
+
+TEST = re.compile(r"`(test_\w+)`")
+
+
+def names_by_file() -> dict[str, set[str]]:
+    """File of tests -> the names of its tests."""
+    return {
+        path.name: set(re.findall(r"^def (test_\w+)", path.read_text(encoding="utf-8"), flags=re.MULTILINE))
+        for path in sorted((ROOT / "tests").glob("test_*.py"))
+    }
+
+
+def differences() -> tuple[dict[str, str], list[str], dict[str, str]]:
+    """Point -> what is done here; the defects of the released code, a text each; point -> the tests of it."""
+    text = (ROOT / "docs" / "differences.md").read_text(encoding="utf-8")
+    points, defects, tests = text.split("\n## ")
+
+    def rows(part: str) -> list[list[str]]:
+        lines = [line for line in part.splitlines() if line.startswith("| ")]
+        return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[1:]]
+
+    here = {row[0]: row[2] for row in rows(points)}
+    return here, re.split(r"^- ", defects, flags=re.MULTILINE)[1:], dict(rows(tests))
+
+
+def test_every_difference_names_tests_that_exist():
+    here, defects, tests = differences()
+    assert len(here) >= 22 and list(tests) == list(here)
+    there = names_by_file()
+    for point, names in tests.items():
+        assert TEST.findall(names) and set(TEST.findall(names)) <= set().union(*there.values()), point
+    of_defects = [set(TEST.findall(defect)) for defect in defects]
+    assert len(defects) == 9 and all(of_defects)
+    assert set().union(*of_defects) == there["test_reference_defects.py"]
+
+
+def test_settings_are_those_of_the_page_of_differences():
+    """What its column `here` says of defaults and of the toy recipe."""
+    says, *_ = differences()
+    assert says["KL factor"].startswith("1e-3 through the curriculum, then raised")
+    assert LATENT.kl_factor == 1e-3 < LATENT.final_kl_factor
+    assert "first layers by default" in says["decoder of a pretrained backbone"]
+    assert BackboneSettings().decoder == "layers"
+    assert says["latents per step"].startswith("c = 1 for toy arithmetic") and ModelSettings().latents_per_step == 1
+    assert says["optimizer at a new stage"].startswith("kept") and not LATENT.reset_optimizer
+    assert "mean of the checkpoint's own" in says["exploration in RL"]
+    assert RLSettings().sigma == GRPO.sigma == "mean"
+    weights = re.findall(r"0\.\d+", says["weight of latents in the surrogate"])
+    assert [RLSettings().latent_weight, GRPO.latent_weight] == [float(weight) for weight in weights]
+    assert "stop head is frozen by default" in says["what learns in RL"]
+    assert GRPO.learn_latents and GRPO.learn_answer and not GRPO.learn_stop and not RLSettings().learn_stop
+    assert GRPO.rewards["format"] == float(says["lambda_fmt"])
+    assert GRPO.rewards["correct-coherence"] == float(says["lambda_coh"]) * GRPO.rewards["correct"]
+    assert "its coherence term" in says["what a latent is credited with"]
+    assert RLSettings().latent_rewards is None and GRPO.latent_rewards == {"coherence": 1.0}
+    assert says["where RL starts"] == "its end" and PARENTS["grpo"] == "atp-sft"
+    assert says["updates per rollout"].startswith("one in the toy recipe") and GRPO.epochs == GRPO.mini_batches == 1
+    alone = ARMS["grpo-coherence-only"]
+    assert "`learn_answer=False`" in says["coherence alone"] and not alone.learn_answer
+    assert alone.rewards == {"coherence": 1.0}

@@ -10,7 +10,8 @@ from atp_lite.evaluate import EvalSettings, evaluate
 from atp_lite.planner import Planner
 from atp_lite.problems import data_hash, generate
 from atp_lite.recipes import CHECKPOINTS, REGIMES
-from benchmarks.evidence import fill, tables
+from benchmarks import smollm2
+from benchmarks.evidence import all_rows, fill, tables
 
 ROOT = CHECKPOINTS.parents[1]
 NAMES = ("cot", "atp-sft", "atp-rl", "atp-sft-noisy", "atp-rl-noisy")
@@ -44,7 +45,7 @@ def test_verdict_is_what_the_interval_says():
 def test_pages_carry_the_tables_of_the_rows(page):
     text = (ROOT / page).read_text()
     assert re.search(r"<!-- table [a-z-]+ -->\n\|", text), "the page has no filled table"
-    assert fill(text, tables(read_rows(ROOT / "data/evidence/toy.jsonl"))) == text, (
+    assert fill(text, tables(all_rows(ROOT))) == text, (
         f"{page} is not what the evidence gives: run python -m benchmarks.evidence"
     )
 
@@ -61,10 +62,19 @@ def test_rows_are_measured_on_one_test_set_of_at_least_2000_problems(test_proble
         assert hits / len(test_problems) == pytest.approx(row["evaluation"]["metrics"]["accuracy"]["mean"], abs=1e-6)
 
 
+def test_story_rows_are_measured_on_one_test_set():
+    test = generate(REGIMES["stories"], "test")
+    for row in read_rows(ROOT / "data/evidence/stories.jsonl"):
+        assert (row["regime"], row["test_hash"]) == ("stories", data_hash(test))
+        hits = bin(int(row["correct"], 16)).count("1")
+        assert hits / len(test) == pytest.approx(row["evaluation"]["metrics"]["accuracy"]["mean"], abs=1e-6)
+
+
 @pytest.mark.parametrize("name", NAMES)
-def test_bundled_checkpoint_still_does_what_its_card_says(name, test_problems):
+def test_bundled_checkpoint_still_does_what_its_card_says(name):
     folder = CHECKPOINTS / name
     card = json.loads((folder / "card.json").read_text())
+    test_problems = generate(REGIMES[card["labels"]], "test")
     assert card["test_hash"] == data_hash(test_problems)
     assert sum(path.stat().st_size for path in folder.iterdir()) < 5_000_000
     assert not list(folder.glob("*.bin")), "weights are safetensors"
@@ -91,3 +101,10 @@ def test_a_claim_is_a_difference_of_the_seeds_that_both_cells_have():
     assert Claim("t", "p", "clean", "a", "b", "coherence").by_seed(rows) == {}
     line = "| t | clean | p | a - b, accuracy | +6.2 (two seeds) points | 2 | undecided |"
     assert line in claims_table(rows, [accuracy])
+
+
+def test_the_page_on_smollm2_carries_what_was_measured():
+    text = (ROOT / "docs/smollm2.md").read_text()
+    made = smollm2.tables(ROOT)
+    assert all(f"<!-- table {name} -->" in text for name in made)
+    assert fill(text, made) == text, "docs/smollm2.md: run python -m benchmarks.smollm2 page"

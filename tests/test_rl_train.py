@@ -204,6 +204,19 @@ def test_one_update_is_one_adam_step_along_the_surrogate():
     assert all(torch.equal(average[key], value) for key, value in run.model.state_dict().items())
 
 
+def test_a_learned_sigma_gets_no_gradient_from_the_reward():
+    run = _Run(lively_planner(), replace(SETTINGS, mini_batches=1, epochs=1), "learned")
+    head = run.model.latent_head
+    before = [layer.weight.detach().clone() for layer in (head.mean, head.log_variance)]
+    trace = run.rollout(QUESTIONS[:4])
+    assert not torch.equal(trace.latents, trace.mu)  # the head's own sigma drew them
+    advantages, used = group_advantages(-trace.n_latents.float(), 4)
+    assert used.any()
+    run._grpo(trace, advantages, measure_kl=False)
+    assert not torch.equal(head.mean.weight, before[0])
+    assert torch.equal(head.log_variance.weight, before[1])
+
+
 def test_mini_batches_and_epochs_measure_against_the_rollout_policy(monkeypatch):
     settings = replace(SETTINGS, mini_batches=2, epochs=2, lr=1e-2)
     run = _Run(lively_planner(), settings, 0.3)

@@ -73,7 +73,7 @@ def test_one_bundled_checkpoint_or_the_journey_alone(tiny, tmp_path, monkeypatch
 
 def test_finished_recipes_are_not_trained_again(tiny, tmp_path, monkeypatch):
     data = bundle.regime_data("clean")
-    first = bundle.train_recipe("atp-sft", 0, data, tmp_path)
+    first = bundle.train_recipe("atp-sft", "clean", 0, data, tmp_path)
     assert (tmp_path / "cot" / "last").is_dir(), "what it starts from was trained too"
     monkeypatch.setattr(recipes, "train_sft", lambda *a: pytest.fail("trained again"))
-    assert bundle.train_recipe("atp-sft", 0, data, tmp_path) == first
+    assert bundle.train_recipe("atp-sft", "clean", 0, data, tmp_path) == first

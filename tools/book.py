@@ -25,6 +25,7 @@ from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 from pygments.formatters import HtmlFormatter
 
 from tools.book_style import PAGE, SCRIPT, STYLE
+from tools.notebooks import INSTALL
 
 ROOT = Path(__file__).resolve().parents[1]
 OUT = ROOT / "build" / "book"
@@ -87,7 +88,7 @@ class Source:
     def opening(self) -> str:
         """The first paragraph."""
         paragraphs = self.text.split("\n\n")
-        return next(p for p in paragraphs if not p.startswith(("#", "|", "!", "<", "-", "```")))
+        return next(p for p in paragraphs if not p.startswith(("#", "|", "!", "[!", "<", "-", "```")))
 
     @property
     def card(self) -> dict[str, str]:
@@ -139,6 +140,8 @@ class Renderer(IPythonRenderer):
         return f'<a href="{page}{"#" + anchor if anchor else ""}">{text}</a>'
 
     def image(self, text: str, url: str, title: str | None = None) -> str:
+        if url.startswith("https:"):  # a badge: nothing is fetched, its text is the link
+            return html.escape(text)
         return f'<img src="img/{Path(url).name}" alt="{html.escape(text)}">'
 
 
@@ -158,8 +161,9 @@ def figure(drawn: dict) -> str:
 
 
 def offline(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
-    """A copy in which figures are `figure`s, and what would load plotly.js from elsewhere is gone."""
+    """A copy in which figures are `figure`s; what would load plotly.js from elsewhere and the install cell are gone."""
     notebook = deepcopy(notebook)
+    notebook.cells = [cell for cell in notebook.cells if INSTALL not in cell.metadata.get("tags", [])]
     for cell in notebook.cells:
         kept = []
         for output in cell.get("outputs", []):

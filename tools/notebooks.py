@@ -1,11 +1,15 @@
 """Run notebooks again in place, and leave in them only what the next run would write too.
 
-    python -m tools.notebooks               every notebook in notebooks/
-    python -m tools.notebooks 00_tour 08    those whose names begin so
+    python -m tools.notebooks                                   every notebook in notebooks/
+    python -m tools.notebooks 00_tour 08                        those whose names begin so
+    python -m tools.notebooks --without-solutions exercises     copies into a folder; nothing is run
 
 Every cell runs in a fresh kernel with one thread, as in the tests. Then widget state, times, versions and random ids
 go, so that a second run changes nothing except in cells tagged `nbval-ignore-output`. A notebook in which a cell fails,
 or that grows too large, is not written.
+
+Cells that were run are numbered 1, 2, 3, ... from the top, whatever a kernel counted. The install cell, which does
+nothing outside Colab, is number 0: adding it to a notebook, or changing it, leaves all other numbers as they are.
 """
 
 from __future__ import annotations
@@ -27,6 +31,9 @@ CELL_TIMEOUT = 600
 """Seconds that one cell may take."""
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 QUIET = {"TOKENIZERS_PARALLELISM": "false", "HF_HUB_DISABLE_TELEMETRY": "1"}
+INSTALL = "install"
+"""Tag of the install cell, see tools/badges.py."""
+SOLUTION = re.compile(r"<details>\n<summary>Solution</summary>\n.*?\n</details>\n*", re.DOTALL)
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 
@@ -59,6 +66,7 @@ def normalise(notebook: nbformat.NotebookNode) -> None:
         cell.metadata = nbformat.from_dict({"tags": sorted(tags)} if tags else {})
         if cell.cell_type == "code":
             cell.outputs = tidy(cell.outputs)
+    renumber(notebook)
     number = 0
     for cell in notebook.cells:
         for output in cell.get("outputs", []):
@@ -68,6 +76,51 @@ def normalise(notebook: nbformat.NotebookNode) -> None:
                 number += 1
             if html:
                 output["data"]["text/html"] = html
+
+
+def renumber(notebook: nbformat.NotebookNode) -> None:
+    """Number the cells that were run from the top; the install cell is 0. A cell that was not run keeps no number."""
+    number = 0
+    for cell in notebook.cells:
+        if cell.get("execution_count") is None:
+            continue
+        if INSTALL in cell.metadata.get("tags", []):
+            cell.execution_count = 0
+        else:
+            number += 1
+            cell.execution_count = number
+        for output in cell.outputs:
+            if output.output_type == "execute_result":
+                output.execution_count = cell.execution_count
+
+
+def without_solutions(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
+    """The same notebook without its folded solutions. A cell that holds nothing else goes."""
+    kept = []
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            cell.source = SOLUTION.sub("", cell.source).rstrip("\n")
+        if cell.cell_type != "markdown" or cell.source:
+            kept.append(cell)
+    notebook.cells = kept
+    return notebook
+
+
+def write_exercises(out: Path, folder: Path = FOLDER) -> list[Path]:
+    """Write every notebook without its solutions into `out`; links hold where `out` lies beside docs/ and notebooks/.
+
+    Raises:
+        ValueError: `out` is the folder of the notebooks itself.
+    """
+    if out.resolve() == folder.resolve():
+        raise ValueError(f"{out} holds the notebooks themselves: name another folder")
+    out.mkdir(parents=True, exist_ok=True)
+    written = []
+    for path in chosen([], folder):
+        written.append(out / path.name)
+        notebook = without_solutions(nbformat.read(path, as_version=4))
+        written[-1].write_text(nbformat.writes(notebook) + "\n", encoding="utf-8")
+    return written
 
 
 def cell_id(content: str, seen: dict[str, int]) -> str:
@@ -128,6 +181,12 @@ def chosen(names: list[str], folder: Path = FOLDER) -> list[Path]:
 
 
 def main(names: list[str]) -> int:
+    if names[:1] == ["--without-solutions"]:
+        if len(names) != 2:
+            raise ValueError("--without-solutions takes one folder to write to, such as exercises")
+        written = write_exercises(Path(names[1]))
+        print(f"{len(written)} notebooks without solutions in {written[0].parent}")
+        return 0
     failed = 0
     for path in chosen(names):
         started = time.perf_counter()

@@ -5,11 +5,14 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
+from pathlib import Path
 
 import transformers
 import tyro
 
+from atp_lite.commands.planning import Plan
 from atp_lite.commands.studies import Checkpoints, Compare, Tour
 from atp_lite.commands.training import RL, SFT, Data
 from atp_lite.commands.using import Eval, Explore, ExportExplorer, Solve
@@ -32,6 +35,7 @@ COMMANDS = {
     "sft": SFT,
     "rl": RL,
     "eval": Eval,
+    "plan": Plan,
     "solve": Solve,
     "explore": Explore,
     "export-explorer": ExportExplorer,
@@ -45,14 +49,18 @@ def run(arguments: list[str]) -> int:
     """Parse the arguments of one command and run it; the exit status."""
     transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()
+    logging.getLogger("huggingface_hub").setLevel(logging.ERROR)  # a line for every try of six to reach the hub
     commands = dict(COMMANDS)
     name = arguments[0] if arguments else ""
-    if "--config" in arguments and name in commands and name != "compare":  # its values become the defaults
+    if "--config" in arguments and name in commands and name not in ("compare", "plan"):  # its values are defaults
         place = arguments.index("--config") + 1
         if place == len(arguments):
             raise ValueError("--config needs a YAML file behind it")
         default = read_config(arguments[place], commands[name](), name, tuple(commands))
         command = tyro.cli(commands[name], args=arguments[1:], default=default, prog=f"atp-lite {name}")
+    elif name == "plan" and len(arguments) > 1 and not arguments[1].startswith("-"):
+        default = Plan.of(Path(arguments[1]), tuple(commands))
+        command = tyro.cli(Plan, args=arguments[1:], default=default, prog="atp-lite plan")
     else:
         command = tyro.extras.subcommand_cli_from_dict(
             commands, args=arguments, prog="atp-lite", description="Learn, see and extend latent reasoning."

@@ -13,7 +13,7 @@ from atp_lite.commands.options import Config
 from atp_lite.model import BackboneSettings
 from atp_lite.model.lora import LoRASettings, add_lora
 from atp_lite.planner import ModelSettings, Planner
-from atp_lite.problems import SPLITS, Problem, data_hash, label_errors, overlap, write_jsonl
+from atp_lite.problems import SPLITS, Problem, chain_faults, data_hash, label_errors, overlap, write_jsonl
 from atp_lite.recipes import CHECKPOINTS, GRPO, LATENT
 from atp_lite.rl import RLSettings, train_rl
 from atp_lite.sft import SFTSettings, train_sft
@@ -24,12 +24,12 @@ NO_LORA = LoRASettings(rank=0)
 
 @dataclass(frozen=True)
 class Data(Sources):
-    """Make toy expressions or story problems: one JSONL file a split, with id, question, steps, answer, source."""
+    """Write problems, toy, stories or a benchmark: one JSONL file a split, with id, question, steps, answer, source."""
 
     out: Path | None = None
-    """Folder to write to; none takes data/toy or data/stories."""
+    """Folder to write to; none takes data/toy, data/stories or data/benchmark."""
     splits: tuple[str, ...] = ("train", "rl", "validation", "test")
-    """Which splits; their questions are disjoint."""
+    """Which splits; their questions are disjoint. Of a benchmark, `rl` is `train` and is not written twice."""
     limit: int | None = None
     """At most this many problems a split."""
     config: Config = None
@@ -40,12 +40,20 @@ class Data(Sources):
         for split in self.splits:
             if split not in SPLITS:
                 raise ValueError(f"split {split!r}: choose from {', '.join(SPLITS)}")
+            if self.kind == "benchmark" and split == "rl":
+                continue
             made = written[split] = self.load(None, split)[: self.limit]
             path = out / f"{split}.jsonl"
             write_jsonl(path, made)
-            wrong = sum(n for n, _ in label_errors(made).values())
-            print(f"{path}: {len(made)} problems, {wrong} wrong labels, hash {data_hash(made)}")
+            if self.kind == "benchmark":
+                faults = f"{sum(map(len, chain_faults(made).values()))} without a chain to the answer"
+            else:
+                faults = f"{sum(n for n, _ in label_errors(made).values())} wrong labels"
+            print(f"{path}: {len(made)} problems, {faults}, hash {data_hash(made)}")
         shared = overlap(written)
+        if self.kind == "benchmark":  # a test set is taken as it is
+            repeats = {a: len(shared.pop((a, b))) for a, b in list(shared) if a == b}
+            print("".join(f"{n} questions of {split} are repeats\n" for split, n in repeats.items()), end="")
         if shared:
             raise ValueError(f"questions stand in more than one split or twice in one: {', '.join(map(str, shared))}")
         return 0
@@ -96,8 +104,7 @@ class SFT(Sources):
         with _saved_on_interrupt(self.out):
             train_sft(
                 planner,
-                self.load(self.train, "train"),
-                self.load(self.validation, "validation"),
+                *self.training_data(self.train, "train", self.validation),
                 self.settings,
                 self.out,
                 self.resume,
@@ -133,8 +140,7 @@ class RL(Sources):
         with _saved_on_interrupt(self.out):
             train_rl(
                 planner,
-                self.load(self.questions, "rl"),
-                self.load(self.validation, "validation"),
+                *self.training_data(self.questions, "rl", self.validation),
                 self.settings,
                 self.out,
                 self.resume,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal
@@ -11,11 +10,12 @@ import tyro
 from accelerate import Accelerator
 
 from atp_lite.commands.options import Config
-from atp_lite.evaluate import EvalSettings, evaluate
+from atp_lite.evaluate import EvalSettings
 from atp_lite.planner import Planner
 from atp_lite.problems import ArithmeticSettings, generate, read_expression
 from atp_lite.recipes import CHECKPOINTS
 from atp_lite.sources import Sources
+from atp_lite.suite import ProblemSet, benchmark_sets, evaluate_benchmarks, read_set
 from atp_lite.views import thought_table, thought_text
 from atp_lite.views.measure import identity
 from atp_lite.views.tables import unread_text
@@ -23,31 +23,57 @@ from atp_lite.views.tables import unread_text
 
 @dataclass(frozen=True)
 class Eval(Sources):
-    """Evaluate a checkpoint: accuracy with interval, tokens, stops, decoded steps, coherence, pass@k."""
+    """Evaluate a checkpoint on one test set or several: accuracy with interval, tokens, decoded steps, pass@k.
+
+    With --out every batch is kept as it is done, and the same command goes on where it was cut off.
+    """
 
     checkpoint: Annotated[Path, tyro.conf.Positional] = CHECKPOINTS / "atp-rl"
     """Folder of the checkpoint."""
+    benchmarks: tuple[str, ...] = ()
+    """Test splits of gsm8k, gsm8k_aug, gsm_hard, svamp, multiarith: any of them, in one table with the paper's figures.
+    From the hub, or from the folder --benchmark.mirror (its name and split are not looked at)."""
+    tests: tuple[str, ...] = ()
+    """Local test sets, NAME=FILE.jsonl each. The name of a benchmark brings its tolerance and the paper's figure."""
     test: Path | None = None
-    """JSONL of test problems; none makes the test set."""
+    """One local test set. Without it, and without --benchmarks and --tests, that of --kind."""
     settings: EvalSettings = field(default_factory=EvalSettings)
     out: Path | None = None
-    """Folder for report.json, report.md and outcomes.jsonl."""
+    """Folder for report.md, report.json and the outcomes of every set, a JSON line a problem; none keeps nothing."""
+    restart: bool = False
+    """Begin anew in --out, dropping the outcomes there."""
     config: Config = None
 
     def run(self) -> int:
+        sets = self.sets()
         planner = Planner.from_pretrained(self.checkpoint)
-        result = evaluate(planner, self.load(self.test, "test"), self.settings, progress=True)
-        if not Accelerator().is_main_process:
-            return 0
-        print(result.to_markdown())
-        print("\n95 % intervals over problems (Wilson for shares of problems, normal for means).")
-        if self.out:
-            self.out.mkdir(parents=True, exist_ok=True)
-            (self.out / "report.json").write_text(json.dumps(result.to_json(), indent=1))
-            (self.out / "report.md").write_text(result.to_markdown() + "\n")
-            result.write_outcomes(self.out / "outcomes.jsonl")
-            print(f"written to {self.out}")
+        try:
+            report = evaluate_benchmarks(
+                planner,
+                sets,
+                self.settings,
+                self.out,
+                restart=self.restart,
+                checkpoint=str(self.checkpoint),
+                progress=True,
+            )
+        except KeyboardInterrupt as stop:
+            kept = f"What is done is kept in {self.out}: the same command goes on there (without --restart)"
+            lost = "Nothing was kept: with --out FOLDER the same command would go on"
+            raise KeyboardInterrupt(kept if self.out else lost) from stop
+        if Accelerator().is_main_process:
+            print(report.to_markdown())
+            if self.out:
+                print(f"\nwritten to {self.out}")
         return 0
+
+    def sets(self) -> list[ProblemSet]:
+        """What is to be evaluated on."""
+        named = [*benchmark_sets(self.benchmarks, self.benchmark), *map(read_set, self.tests)]
+        if self.test:
+            named.append(read_set(str(self.test)))
+        name = self.benchmark.name if self.kind == "benchmark" else self.kind
+        return named or [ProblemSet(name, self.load(None, "test"))]
 
 
 @dataclass(frozen=True)

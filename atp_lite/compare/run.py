@@ -29,7 +29,7 @@ from atp_lite.compare.measure import measure
 from atp_lite.compare.rows import code_version, read_rows, write_row
 from atp_lite.planner import Planner
 from atp_lite.problems import Problem, data_hash, generate, label_errors
-from atp_lite.recipes import REGIMES, regime_data, train
+from atp_lite.recipes import REGIMES, fresh_planner, regime_data, train
 
 
 @lru_cache(maxsize=2)
@@ -71,7 +71,7 @@ def run_job(grid: Grid, job: Job) -> dict:
     settings = resolve(grid, job.cell, job.seed)
     start_cell = grid.start(job.cell)
     if start_cell is None:
-        planner = Planner.toy(seed=job.seed)
+        planner = fresh_planner(job.regime, job.seed)
     else:
         start = find_start(grid, job._replace(cell=start_cell))
         if start is None:

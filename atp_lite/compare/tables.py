@@ -91,7 +91,7 @@ def differences(
     return {seed: 100 * (a - b) / b if relative else a - b for seed, (a, b) in pairs.items()}
 
 
-NOT_YET = "| not measured yet: `atp-lite compare --config configs/compare-toy.yaml` adds it |\n| --- |"
+NOT_YET = "| not measured yet: `atp-lite compare` with a grid of `configs/` adds it |\n| --- |"
 """In the place of a table without lines."""
 
 

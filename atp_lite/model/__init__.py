@@ -2,6 +2,7 @@
 
 from atp_lite.model.generation import Context, read, to_logits, write
 from atp_lite.model.heads import LATENT_HEADS, LatentHead, StopHead, stop_log_prob
+from atp_lite.model.noise import RowNoise
 from atp_lite.model.pretrained import BackboneSettings, latent_tokenizer
 from atp_lite.model.reasoner import LatentReasoner, Losses, ReasonerConfig, Replay
 from atp_lite.model.trace import Trace
@@ -16,6 +17,7 @@ __all__ = [
     "Losses",
     "ReasonerConfig",
     "Replay",
+    "RowNoise",
     "StepDecoder",
     "StopHead",
     "Trace",

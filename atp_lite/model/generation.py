@@ -14,6 +14,8 @@ import torch
 from torch import Tensor
 from transformers import DynamicCache, PreTrainedModel
 
+from atp_lite.model.noise import Noise, choose, of_rows
+
 
 @dataclass
 class Context:
@@ -116,7 +118,7 @@ def write(
     eos_id: int,
     pad_id: int,
     temperature: float | None = None,
-    generator: torch.Generator | None = None,
+    generator: Noise = None,
 ) -> tuple[Tensor, Tensor]:
     """Write up to `max_tokens` tokens after `context`, whose last hidden state is `hidden` (B, d).
 
@@ -141,7 +143,7 @@ def write(
             token = logits.argmax(-1)
         else:
             logits = logits / temperature
-            token = torch.multinomial(logits.softmax(-1), 1, generator=generator)[:, 0]
+            token = choose(logits.softmax(-1), of_rows(generator, rows))
         score = logits.gather(1, token[:, None])[:, 0] - logits.logsumexp(-1)  # (b,)
         tokens[rows[alive], i] = token[alive]
         log_probs[rows[alive], i] = score[alive].to(log_probs.dtype)

@@ -14,6 +14,7 @@ What has to be settled, and how:
 from __future__ import annotations
 
 import copy
+import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,6 +38,8 @@ from atp_lite.tokens import END_LATENT, LATENT, START_LATENT
 
 PAD = "<|latent-pad|>"
 """Added where a tokenizer has no pad token of its own."""
+NEW_TOKENS = 4
+"""The three latent tokens and a pad token, at most."""
 SMALL_WIDTH, SMALL_LAYERS = 256, 2
 """Of the decoder `small`, at most."""
 
@@ -113,21 +116,8 @@ def build(
             lm.resize_token_embeddings(len(tokenizer), mean_resizing=True)
         scale = embedding_size(lm) if settings.latent_scale is None else settings.latent_scale
         start, end = tokenizer.convert_tokens_to_ids([START_LATENT, END_LATENT])
-        config = kind.config_class(
-            backbone=_plain(lm.config),
-            decoder=_decoder_config(lm, settings),
-            latents_per_step=settings.latents_per_step,
-            latent_scale=scale,
-            max_latents=settings.max_latents,
-            max_step_tokens=settings.max_step_tokens,
-            max_answer_tokens=settings.max_answer_tokens,
-            start_id=start,
-            end_id=end,
-            eos_id=tokenizer.eos_token_id,
-            pad_id=tokenizer.pad_token_id,
-            initializer_range=getattr(lm.config, "initializer_range", 0.02),
-            dtype=settings.dtype,
-        )
+        ids = {"start_id": start, "end_id": end, "eos_id": tokenizer.eos_token_id, "pad_id": tokenizer.pad_token_id}
+        config = _reasoner_config(kind, lm, settings, scale, ids)
         with torch.device("meta"):  # a frame without numbers
             model = kind(config)
         size, dtype = config.hidden_size, lm.dtype
@@ -140,6 +130,40 @@ def build(
                 _copy_into(decoder.lm, lm)
             model.decoder = decoder.to(dtype)
     return model.eval()
+
+
+def frame(
+    kind: type[PreTrainedModel], lm_config: PreTrainedConfig, settings: BackboneSettings
+) -> PreTrainedModel:
+    """What `build` would make of an LM with this config, but without numbers (on the device `meta`): to be counted.
+
+    No tokenizer is asked: all `NEW_TOKENS` are taken to be new to it.
+    """
+    lm_config = copy.deepcopy(lm_config)
+    lm_config.vocab_size += NEW_TOKENS
+    dtype = getattr(torch, settings.dtype)
+    with torch.device("meta"):
+        lm = AutoModelForCausalLM.from_config(lm_config, dtype=dtype)
+        scale = 1.0 if settings.latent_scale is None else settings.latent_scale
+        return kind(_reasoner_config(kind, lm, settings, scale, {})).to(dtype)
+
+
+def load_config(name_or_path: str | os.PathLike[str], gguf_file: str | None = None) -> PreTrainedConfig:
+    """The architecture of a causal LM: of the hub, of a folder, or of a file like the `config.json` of one.
+
+    Raises:
+        OSError: it cannot be loaded; the message says what to do. ValueError: a file that describes no causal LM.
+    """
+    if not Path(name_or_path).is_file():
+        return _loaded(AutoConfig, name_or_path, {"gguf_file": gguf_file} if gguf_file else {})
+    try:
+        values = json.loads(Path(name_or_path).read_text())
+        return AutoConfig.for_model(**values)
+    except (TypeError, ValueError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise ValueError(
+            f"{name_or_path} describes no causal LM, as a config.json with model_type does: {reason}"
+        ) from error
 
 
 def load_lm(name_or_path: str | os.PathLike[str], settings: BackboneSettings) -> PreTrainedModel:
@@ -202,6 +226,24 @@ def _check_logits(lm: PreTrainedModel, name: str | os.PathLike[str]) -> None:
             f"{name} ({lm.config.model_type}) does something to embeddings or logits that atp_lite does not know: "
             "teach it to `to_logits` in atp_lite/model/generation.py"
         )
+
+
+def _reasoner_config(
+    kind: type[PreTrainedModel], lm: PreTrainedModel, settings: BackboneSettings, scale: float, ids: dict[str, int]
+) -> PreTrainedConfig:
+    """The config of the reasoner around `lm`; ids: of the special tokens."""
+    return kind.config_class(
+        backbone=_plain(lm.config),
+        decoder=_decoder_config(lm, settings),
+        latents_per_step=settings.latents_per_step,
+        latent_scale=scale,
+        max_latents=settings.max_latents,
+        max_step_tokens=settings.max_step_tokens,
+        max_answer_tokens=settings.max_answer_tokens,
+        initializer_range=getattr(lm.config, "initializer_range", 0.02),
+        dtype=settings.dtype,
+        **ids,
+    )
 
 
 def _plain(config: PreTrainedConfig) -> dict:

@@ -28,6 +28,7 @@ from transformers import (
 
 from atp_lite.model.generation import Context, read, to_logits, write
 from atp_lite.model.heads import LATENT_HEADS, StopHead
+from atp_lite.model.noise import Noise, of_rows, uniform
 from atp_lite.model.pretrained import BackboneSettings, build
 from atp_lite.model.recurrence import one_weight_gradient
 from atp_lite.model.sharding import gather_rest, keep_step, turns
@@ -160,7 +161,7 @@ class LatentReasoner(PreTrainedModel):
         sigma: float | None = None,
         sample_stop: bool = False,
         edits: Mapping[int, Tensor] | None = None,
-        generator: torch.Generator | None = None,
+        generator: Noise = None,
     ) -> Trace:
         """The latent loop: h_t -> (mu_t, sigma_t) -> l_t, fed back as the next input, until the row stops.
 
@@ -177,7 +178,7 @@ class LatentReasoner(PreTrainedModel):
             sample_stop: draw the stop decision too, instead of stopping where P(stop) > 1/2.
             edits: t (counted from 1) -> what is fed back in the place of l_t, (d,) for all rows or (B, d). mu_t stays
                 what the head said; everything after t is thought anew from the edit.
-            generator: source of every draw.
+            generator: source of every draw; `RowNoise` gives each row of (B * G) draws of its own.
         """
         if group_size < 1:
             raise ValueError(f"group_size is {group_size}: think at least one trajectory per question")
@@ -217,7 +218,7 @@ class LatentReasoner(PreTrainedModel):
                 latent = mu
                 if sample:
                     spread = logvar if sigma is None else torch.full_like(mu, sigma).log() * 2
-                    latent = reparameterise(mu, spread, generator)
+                    latent = reparameterise(mu, spread, of_rows(generator, rows))
                 if edits is not None and t in edits:
                     latent = edits[t].to(mu).expand(n_rows, size)[rows]
                 stop_logit = self.stop_head(hidden) if lengths is None else mu.new_zeros(len(rows))  # (b,)
@@ -236,7 +237,7 @@ class LatentReasoner(PreTrainedModel):
                 elif t == limit:
                     park(flag)
                 elif decides and sample_stop:
-                    draw = torch.rand(stop_logit.shape, generator=generator, device=stop_logit.device)
+                    draw = uniform(len(rows), rows.device, of_rows(generator, rows))
                     park(draw < torch.sigmoid(stop_logit))
                 elif decides:
                     park(stop_logit > 0)
@@ -271,7 +272,7 @@ class LatentReasoner(PreTrainedModel):
         *,
         max_tokens: int | None = None,
         temperature: float | None = None,
-        generator: torch.Generator | None = None,
+        generator: Noise = None,
     ) -> Trace:
         """Read `<|end-latent|>` after the latents and write the steps still in words and the answer.
 

@@ -9,14 +9,15 @@ from torch import Tensor, nn
 from transformers import AutoConfig, AutoModelForCausalLM
 
 from atp_lite.model.generation import read, to_logits, write
+from atp_lite.model.noise import Noise, normal_like
 
 
-def reparameterise(mu: Tensor, logvar: Tensor, generator: torch.Generator | None = None) -> Tensor:
+def reparameterise(mu: Tensor, logvar: Tensor, generator: Noise = None) -> Tensor:
     """l = mu + sigma * eps, eps ~ N(0, I): a draw through which the gradient flows (Kingma & Welling 2014, eq. 10).
 
     mu, logvar (..., d) -> latent (..., d).
     """
-    eps = torch.empty_like(mu).normal_(generator=generator)
+    eps = normal_like(mu, generator)
     return mu + torch.exp(0.5 * logvar) * eps
 
 

@@ -85,16 +85,20 @@ class Benchmark:
     """Our name of a split -> the hub's."""
     read: Callable[[Row], Problem]
     """The adapter."""
+    test_rows: int = 0
+    """Rows of the hub's test split, so that a part of it is seen to be one; 0: not known."""
+    relative: float = 0.0
+    """How far an answer may be from the reference, as a share of it."""
 
 
 BENCHMARKS: dict[str, Benchmark] = {
-    "gsm8k": Benchmark("openai/gsm8k", "main", {"train": "train", "test": "test"}, from_gsm8k),
+    "gsm8k": Benchmark("openai/gsm8k", "main", {"train": "train", "test": "test"}, from_gsm8k, 1319),
     "gsm8k_aug": Benchmark(
-        "zen-E/GSM8k-Aug", None, {"train": "train", "validation": "validation", "test": "test"}, from_gsm8k_aug
+        "zen-E/GSM8k-Aug", None, {"train": "train", "validation": "validation", "test": "test"}, from_gsm8k_aug, 1319
     ),
-    "gsm_hard": Benchmark("reasoning-machines/gsm-hard", None, {"test": "train"}, from_gsm_hard),
-    "svamp": Benchmark("ChilleD/SVAMP", None, {"train": "train", "test": "test"}, from_svamp),
-    "multiarith": Benchmark("ChilleD/MultiArith", None, {"train": "train", "test": "test"}, from_multiarith),
+    "gsm_hard": Benchmark("reasoning-machines/gsm-hard", None, {"test": "train"}, from_gsm_hard, 1319, 1e-6),
+    "svamp": Benchmark("ChilleD/SVAMP", None, {"train": "train", "test": "test"}, from_svamp, 300),
+    "multiarith": Benchmark("ChilleD/MultiArith", None, {"train": "train", "test": "test"}, from_multiarith, 180),
 }
 """Name -> benchmark. GSM-Hard has one split on the hub, called train; it is a test set, and called so here."""
 
@@ -242,7 +246,10 @@ def _hub_error(error: Exception, settings: BenchmarkSettings, hub: str) -> Excep
         chain.append(cause)
         cause = cause.__cause__ or cause.__context__
     words = " ".join(f"{type(e).__name__} {e}" for e in chain).lower()
-    instead = f"put {settings.name}_{settings.split}.jsonl into a folder and name it with mirror=..."
+    instead = (
+        f"put {settings.name}_{settings.split}.jsonl into a folder and name it with --benchmark.mirror (in Python "
+        "mirror=...)"
+    )
     refused = re.search(r"\b40[13]\b", words) and not isinstance(error, FileNotFoundError)  # unknown ones get 401 too
     if refused or "gated" in words or "localtokennotfound" in words:
         return PermissionError(

@@ -70,6 +70,8 @@ class RLSettings:
     """Decay of the averaged weights, which are evaluated and kept; 0 keeps the last weights."""
     eval_every: int = 25
     """Iterations between looks at the validation set and saved states."""
+    eval_batch: int = 500
+    """Validation problems reasoned about at once; fewer take less memory."""
     keep_every: int = 0
     """Iterations between checkpoints that are kept in `kept/`, the start included, to look back at; 0 keeps none."""
     trackers: tuple[Literal["tensorboard", "wandb"], ...] = ("tensorboard",)

@@ -20,7 +20,7 @@ from pathlib import Path
 import torch
 from accelerate import Accelerator
 from accelerate.utils import gather_object
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm.auto import tqdm
 
@@ -48,9 +48,10 @@ from atp_lite.distributed import (
     start_together,
     summed,
 )
-from atp_lite.evaluate import evaluate
+from atp_lite.evaluate import EvalSettings, evaluate
 from atp_lite.model import LatentReasoner, Replay, Trace
 from atp_lite.model.lora import has_lora
+from atp_lite.model.memory import copy_sharing_frozen
 from atp_lite.model.sharding import gathered, shard
 from atp_lite.planner import Planner
 from atp_lite.problems import Problem
@@ -122,7 +123,7 @@ def train_rl(
         save_state(folder / "state", modules, run.optimizer, run.generator, progress, learned_only, writes=main)
 
     def validate(iteration: int) -> None:
-        result = evaluate(average, validation)
+        result = evaluate(average, validation, EvalSettings(settings.eval_batch))
         metrics = {name: e.mean for name, e in result.summary().items()}
         log.write(iteration, **{f"validation_{name}": value for name, value in metrics.items()})
         bar.set_postfix({name: f"{metrics[name]:.3f}" for name in ("accuracy", "coherence") if name in metrics})
@@ -198,8 +199,10 @@ class _Run:
             self.model.requires_grad_(True)
         if settings.objective != "rejection" and self.model.decoder is not None:
             self.model.decoder.requires_grad_(False)  # phi is frozen: a moving judge could be talked into anything
-        self.start: LatentReasoner = copy.deepcopy(self.model).requires_grad_(False).eval()
-        self.average = AveragedModel(self.model, multi_avg_fn=get_ema_multi_avg_fn(settings.ema))
+        duplicate = copy.deepcopy if asked_to_shard() else copy_sharing_frozen  # slices cannot be shared
+        self.start: LatentReasoner = duplicate(self.model).requires_grad_(False).eval()
+        self.average = AveragedModel(nn.Identity(), multi_avg_fn=get_ema_multi_avg_fn(settings.ema))
+        self.average.module = duplicate(self.model)  # its own way copies frozen weights too
         for model in (self.start, self.average.module, self.model):
             shard(model, self.accelerator)
         self.sigma = sigma if settings.sigma == "mean" else settings.sigma

@@ -91,8 +91,12 @@ class SFTSettings:
     """Share of the last stage over which the factor rises from one to the other."""
     sample: bool = True
     """Draw latents from the posterior; False trains on their means (no VAE)."""
+    log_every: int = 50
+    """Optimizer steps between lines of losses in the log."""
     eval_every: int = 300
     """Optimizer steps between looks at the validation set and saved states."""
+    eval_batch: int = 500
+    """Validation problems reasoned about at once; fewer take less memory."""
     trackers: tuple[Literal["tensorboard", "wandb"], ...] = ("tensorboard",)
     """Where metrics go beside `metrics.jsonl`; wandb has to be installed and logged in to."""
     seed: int = 0
@@ -243,7 +247,7 @@ def train_sft(
             progress["tokens"] += planner.collate.count(batch, stage)
             times = watch.read()
             bar.update()
-            if (step + 1) % 50 == 0 or step + 1 == curriculum.total_steps:
+            if (step + 1) % settings.log_every == 0 or step + 1 == curriculum.total_steps:
                 parts = {"loss": loss.item()} | {f"loss_{name}": value.item() for name, value in terms.items()}
                 log.write(
                     step + 1,
@@ -258,7 +262,7 @@ def train_sft(
                 limit = None
                 if stage < curriculum.last_stage:  # as many latents as this stage has taught
                     limit = min(stage * model.config.latents_per_step, model.config.max_latents)
-                result = evaluate(planner, validation, EvalSettings(max_latents=limit))
+                result = evaluate(planner, validation, EvalSettings(settings.eval_batch, max_latents=limit))
                 accuracy = result.accuracy.mean
                 metrics = {name: e.mean for name, e in result.summary().items()}
                 log.write(step + 1, sigma=result.sigma, **{f"validation_{n}": v for n, v in metrics.items()})

@@ -1,0 +1,238 @@
+"""Memory worked out from shapes, against what autograd keeps and what torch's allocator gives out; settings files."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from small_lms import tiny_lm
+from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
+
+from atp_lite.cli import main
+from atp_lite.commands import COMMANDS
+from atp_lite.commands.planning import Plan
+from atp_lite.config import read_config, read_values
+from atp_lite.memory_plan import (
+    Lengths,
+    Practice,
+    Shape,
+    Share,
+    rl_update,
+    sft_shapes,
+    sft_step,
+    sizes_of,
+    stated_corpus,
+)
+from atp_lite.memory_plan.formulas import LM
+from atp_lite.model.generation import read
+from atp_lite.model.memory import copy_sharing_frozen
+from atp_lite.planner import ModelSettings, Planner
+from atp_lite.sft import Curriculum
+from benchmarks import memory
+
+ROOT = Path(__file__).resolve().parent.parent
+SECTIONS = tuple(COMMANDS)
+CONFIGS = [path for path in sorted((ROOT / "configs").glob("*.yaml")) if "cells" not in read_values(path)]
+TOY = Lengths(124_000, question=16, steps=4, step=5, chain=24, answer=1, mean_question=13.8, mean_steps=3.5,
+              mean_chain=21, mean_answer=1)  # fmt: skip
+
+
+def plan_of(name: str, **changes) -> Plan:
+    return replace(Plan.of(ROOT / "configs" / f"{name}.yaml", SECTIONS), **changes)
+
+
+# --- settings files ---
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+def test_every_settings_file_is_good_for_its_commands(path):
+    values = read_values(path)
+    names = [name for name in values if name in SECTIONS and name != "plan"] or ["sft"]
+    for name in names:
+        command = read_config(path, COMMANDS[name](), name, SECTIONS)
+        assert command != COMMANDS[name](), f"{name} changes nothing"
+    assert Plan.of(path, SECTIONS).parts == tuple(name for name in ("sft", "rl") if name in names)
+    header = path.read_text().split("\nkind:")[0]
+    assert f"atp-lite {names[0]} --config configs/{path.name}" in header
+
+
+def test_the_published_curriculum_is_25_epochs():
+    curriculum = plan_of("llama-1b").sft.settings.curriculum
+    epoch = 385_620 / 32
+    assert curriculum.last_stage == 10
+    assert [steps / epoch for steps in curriculum.stage_steps] == pytest.approx([2] * 9 + [7], abs=1e-3)
+    assert curriculum.stage(round(14.5 * epoch)) == 8
+
+
+# --- the formulas ---
+
+
+def kept(lm, run):
+    """Bytes of the storages, but for parameters, that autograd keeps in `run`; what `run` returns."""
+    own = {p.untyped_storage().data_ptr() for p in lm.parameters()}
+    found, alive = {}, []
+
+    def pack(tensor):
+        alive.append(tensor)
+        storage = tensor.untyped_storage()
+        if storage.data_ptr() not in own:
+            found[storage.data_ptr()] = storage.nbytes()
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+        result = run()
+    return sum(found.values()), result
+
+
+@pytest.mark.parametrize(("rank", "groups"), [(0, 1), (0, 3), (3, 3)])
+def test_what_a_pass_keeps_is_what_autograd_saves(rank, groups):
+    """To the byte: a question, one latent after it, then five tokens that see both."""
+    width, head, heads = 60, 10, 6
+    config = LlamaConfig(vocab_size=97, hidden_size=width, intermediate_size=202, num_hidden_layers=2,
+                         num_attention_heads=heads, num_key_value_heads=heads // groups, head_dim=head)  # fmt: skip
+    lm = LlamaForCausalLM(config).train()
+    if rank:
+        from peft import LoraConfig, inject_adapter_in_model
+
+        names = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
+        inject_adapter_in_model(LoraConfig(r=rank, target_modules=names), lm)
+    sizes, rows, past, context = LM.of(lm, rank), 2, 0, None
+    for new, masked in ((7, False), (1, False), (5, True)):
+        embeds = torch.randn(rows, new, width, requires_grad=True)
+        ones = torch.ones(rows, new, dtype=torch.long)
+        saved, (context, _) = kept(lm, lambda e=embeds, o=ones, c=context: read(lm, e, o, c))
+        planned = rows * new * sizes.position() + sizes.attended(rows, new, past, masked)
+        turned = 4 * 2 * new * head  # sines and cosines of the positions, once for all rows and layers
+        returned = 4 * rows * new * width  # lives, since the heads read it, but autograd does not keep it
+        assert saved == planned + turned - returned
+        past += new
+
+
+def test_numbers_by_hand():
+    """One layer of width 2: norm 4 * 3 + 2 * 4 * 2 = 28, layer 2 * 28 + 4 * (2 * 2 + 4 * 3) + 4 = 124, in all 152."""
+    lm = LM(5, width=2, layers=1, heads=1, queries=2, keys=2, inner=3, number=4, learns=True, rank=0, recomputed=False)
+    assert (lm.norm(), lm.position()) == (28, 152)
+    assert replace(lm, recomputed=True).position() == 152 - 4 * 4 * 3
+    assert lm.attended(3, 2, past=4, masked=True) == 3 * (2 * 4 * 6 * 2 + 4 * 2 * 6)
+    assert lm.cache(3, 10) == 3 * 2 * 4 * 10 * 2
+    half = replace(lm, number=2)
+    assert half.norm() == 4 * 3 + 2 * 2 * 2
+
+
+def test_stated_lengths_make_the_fullest_batches():
+    corpus = stated_corpus(TOY)
+    shapes = sft_shapes(corpus, Curriculum(0, (5, 0, 5)), 2, 8)
+    assert shapes == [Shape(8, 16, 0, 4 * 6 + 3, 0, 0), Shape(8, 16, 4, 2 * 6 + 3, 2, 6)], "a stage of no steps is none"
+    assert corpus.tokens(0, 2) == 124_000 * (13.8 + 21 + 1 + 2)
+    assert corpus.tokens(4, 2) == 124_000 * (13.8 + 2 * 3.5 + 1 + 2)
+    with pytest.raises(ValueError, match="state question, steps, step and answer"):
+        Lengths(problems=7)
+
+
+def test_devices_share_rows_and_fsdp_shares_weights():
+    m = sizes_of(Planner.toy(ModelSettings(hidden_size=16, layers=1, heads=2, intermediate_size=32)).model)
+    shape = Shape(rows=1, question=5, latents=1, language=3, steps=1, width=3)
+    alone, four, sharded = (sft_step(m, shape, share) for share in (Share(), Share(4), Share(4, True)))
+    assert four.weights == alone.weights == m.weights and sharded.weights == -(-m.weights // 4)
+    assert four.gradients == 3 * m.learned, "the sum of gradients: one flat buffer, and another that is received"
+    assert sharded.optimizer == 2 * -(-m.learned // 4)
+    plan = plan_of("toy", lengths=TOY, devices=4)
+    assert plan.shape(plan.sizes("sft")).rows == 16 and plan.practice().questions == 16
+
+
+# --- plan and measurement ---
+
+
+@pytest.mark.parametrize("part", ["sft", "rl"])
+def test_toy_takes_what_is_planned(part, tmp_path, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    plan = plan_of("toy", lengths=TOY)
+    run = (memory.sft_run if part == "sft" else memory.rl_run)(plan, tmp_path)
+    measured = memory.tensor_peak(run)
+    moments = plan.moments(part)
+    planned = max(moments[name].total for name in moments if name != "validation")
+    assert measured > 40e6 and planned == pytest.approx(measured, rel=0.15)
+
+
+def test_the_page_holds_what_was_measured():
+    numbers = json.loads((ROOT / memory.NUMBERS).read_text())
+    page = (ROOT / memory.PAGE).read_text()
+    for name, table in memory.tables(numbers).items():
+        assert f"<!-- table {name} -->\n{table}\n<!-- end -->" in page
+    assert all(abs(n["planned"] / n["tensors"] - 1) < 0.15 for n in numbers)
+
+
+def test_copies_share_what_is_frozen():
+    model = Planner.toy(ModelSettings(hidden_size=16, layers=1, heads=2, intermediate_size=32)).model
+    model.decoder.requires_grad_(False)
+    other = dict(copy_sharing_frozen(model).named_parameters())
+    for name, own in model.named_parameters():
+        assert (other[name] is own) == name.startswith("decoder."), name
+        assert torch.equal(other[name], own)
+
+
+# --- the command ---
+
+
+def test_plan_counts_llama_without_its_weights(monkeypatch, capsys):
+    monkeypatch.chdir(ROOT)
+    assert main(["plan", "configs/llama-1b.yaml", "--sft.settings.batch-size", "8"]) == 0
+    said = capsys.readouterr().out
+    layer = 2 * 2048**2 + 2 * 2048 * 512 + 3 * 2048 * 8192 + 2 * 2048
+    embeddings = (128_256 + 4) * 2048
+    backbone = embeddings + 16 * layer + 2048
+    assert f"{backbone / 1e6:,.2f} M parameters in the backbone" in said
+    assert f"{(embeddings + 2 * layer + 2048) / 1e6:,.2f} M in the decoder" in said
+    assert "fullest batch: 8 rows in 4 parts" in said
+    share = "weights             6.56        6.56        6.56"
+    assert share in said and "KV cache" in said
+
+
+def test_plan_reads_a_folder_and_its_questions(tmp_path, capsys):
+    folder = tiny_lm("llama", tmp_path / "lm")
+    rows = [{"id": str(i), "question": "9 - 2?", "steps": ["9-2=7"], "answer": "7", "source": ""} for i in range(3)]
+    (tmp_path / "train.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    settings = f"sft: {{backbone: {folder}, lora: {{rank: 2}}, train: {tmp_path / 'train.jsonl'}}}"
+    (tmp_path / "own.yaml").write_text(settings)
+    assert main(["plan", str(tmp_path / "own.yaml")]) == 0
+    said = capsys.readouterr().out
+    ids = AutoTokenizer.from_pretrained(folder)
+    question, step = len(ids("9 - 2?")["input_ids"]) + 1, len(ids("9-2=7", add_special_tokens=False)["input_ids"])
+    assert f"3 training problems; longest: question {question} tokens, 1 steps of {step}, answer 1" in said
+    assert "peak:" in said and "rollout" not in said
+
+
+@pytest.mark.parametrize(
+    ("text", "more", "words"),
+    [
+        (None, [], ["nowhere.yaml", "configs/"]),
+        ("sft: {backbone: no-one/no-model}\nplan: {lengths: {problems: 1, question: 1, steps: 1, step: 1, answer: 1}}",
+         [], ["no-one/no-model", "--architecture"]),
+        ("sft: {backbone: x}\nplan: {architecture: here.yaml, lengths: {problems: 1, question: 1, steps: 1, step: 1, "
+         "answer: 1}}", [], ["here.yaml", "config.json"]),
+        ("eval: {checkpoint: x}", [], ["neither sft nor rl"]),
+        ("rl: {init: no/checkpoint}", [], ["no/checkpoint", "config.json"]),
+        ("sft: {settings: {lr: 1.0}}", ["--devices", "0"], ["devices is 0"]),
+        ("plan: {device: 2}\nsft: {}", [], ["device", "devices"]),
+    ],
+)  # fmt: skip
+def test_errors_of_plan_are_one_line(text, more, words, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    name = "nowhere.yaml" if text is None else "here.yaml"
+    if text is not None:
+        Path(name).write_text(text)
+    assert main(["plan", name, *more]) == 2
+    said = capsys.readouterr().err.strip()
+    assert said.startswith("atp-lite: ") and "\n" not in said
+    assert all(word in said for word in words), said
+
+
+def test_an_update_in_parts_keeps_less():
+    planner = Planner.toy(ModelSettings(hidden_size=16, layers=1, heads=2, intermediate_size=32))
+    planner.model.decoder.requires_grad_(False)
+    m, whole = sizes_of(planner.model), Practice(8, 4, 12, 3, 2, 6)
+    parts = rl_update(m, replace(whole, updates=4, several=True))
+    assert parts.activations < rl_update(m, whole).activations and parts.weights == m.weights
+    assert parts.copies == 2 * m.learned
