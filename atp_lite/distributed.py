@@ -66,8 +66,9 @@ def start_together(model: nn.Module) -> Accelerator:
 
 
 def asked_to_shard() -> bool:
-    """Whether `accelerate launch` wants every process to keep a slice of the weights (FSDP)."""
-    return os.environ.get("ACCELERATE_USE_FSDP", "false").lower() == "true" and torch.distributed.is_initialized()
+    """Whether `accelerate launch` wants every process to keep a slice of the weights (FSDP), and there are several."""
+    asked = os.environ.get("ACCELERATE_USE_FSDP", "false").lower() == "true"
+    return asked and torch.distributed.is_initialized() and torch.distributed.get_world_size() > 1
 
 
 def own_part(accelerator: Accelerator, rows: Sequence[Row], name: str) -> Sequence[Row]:

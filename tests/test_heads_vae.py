@@ -11,6 +11,7 @@ from torch.distributions import Bernoulli, Independent, Normal
 from torch.distributions import kl_divergence as torch_kl
 
 from atp_lite.model import (
+    LATENT_HEADS,
     LatentHead,
     StepDecoder,
     StopHead,
@@ -171,3 +172,15 @@ def test_decoder_of_another_width_has_a_bridge():
     torch.testing.assert_close(decoder.prefix(latents), expected.reshape(1, 2, 2, 16))
     with pytest.raises(ValueError, match="3 latents do not make whole steps of 2"):
         decoder.prefix(latents[:, :3])
+
+
+@pytest.mark.parametrize("name", LATENT_HEADS)
+def test_heads_keep_their_digits_where_the_rest_has_three(name):
+    """Under autocast to bfloat16, what a head says is what it says without."""
+    torch.manual_seed(0)
+    head, stop, hidden = LATENT_HEADS[name](16), StopHead(16), torch.randn(3, 16)
+    (mu, logvar), z = head(hidden), stop(hidden)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert torch.nn.functional.linear(hidden, torch.eye(16)).dtype == torch.bfloat16
+        again, z_again = head(hidden), stop(hidden)
+    assert torch.equal(again[0], mu) and torch.equal(again[1], logvar) and torch.equal(z_again, z)

@@ -45,7 +45,7 @@ def figures() -> dict[str, str]:
         rl = 16 * (whole - size(model.decoder)) + 4 * size(model.decoder) + 2 * 4 * whole  # start and average
         found[f"RL state of {gpus}"] = rl / gpus
     found |= {"state": 16 * whole, "rest gathered": 8 * rest, "rollout gathered": 2 * layers + 4 * rest}
-    found |= {"bf16 weights": 2 * whole, "bf16 weights of RL": 3 * 2 * whole}
+    found |= {"bf16 weights": 2 * whole}
     token = 2 * 32 * 8 * HEAD_SIZE * BYTES
     length = TOKENS + TURNS + 1
     for trajectories in (64, 512):

@@ -27,6 +27,7 @@ def launched(monkeypatch, values: dict[str, str]) -> None:
         if name.startswith(("FSDP_", "ACCELERATE_USE_FSDP")):
             monkeypatch.setenv(name, value)
     monkeypatch.setattr(torch.distributed, "is_initialized", lambda: True)
+    monkeypatch.setattr(torch.distributed, "get_world_size", lambda: 2)
 
 
 @pytest.mark.parametrize("gpus", [1, 4, 8])
@@ -40,6 +41,8 @@ def test_a_configuration_asks_for_what_can_be_had(repo_root, monkeypatch, gpus):
     assert isinstance(plugin, FullyShardedDataParallelPlugin)
     assert plugin.fsdp_version == 2 and plugin.reshard_after_forward is True
     assert plugin.transformer_cls_names_to_wrap is None, "left to the model"
+    monkeypatch.setattr(torch.distributed, "get_world_size", lambda: 1)
+    assert sharding.sharding() is None, "one process has nobody to share with"
 
 
 def test_what_a_latent_loop_cannot_do_is_refused(repo_root, monkeypatch):
