@@ -82,8 +82,6 @@ class Plan:
 
     @property
     def share(self) -> Share:
-        if self.devices < 1:
-            raise ValueError(f"devices is {self.devices}: give 1 or more")
         return Share(self.devices, self.fsdp)
 
     @property
@@ -182,6 +180,8 @@ class Plan:
         }
 
     def run(self) -> int:
+        if self.devices < 1:
+            raise ValueError(f"devices is {self.devices}: give 1 or more")
         unknown = [part for part in self.parts if part not in SECTIONS]
         if unknown:
             raise ValueError(f"parts {unknown}: choose from {', '.join(SECTIONS)}")
@@ -213,7 +213,8 @@ class Plan:
             shape, stages = self.shape(m), settings.curriculum
             tokens = [self.corpus.tokens(stage, m.c) for stage in (stages.first_stage, stages.last_stage)]
             text.append(
-                f"  an epoch: about {self.corpus.batches(settings.batch_size, settings.bucket):,} batches of {settings.batch_size}, "
+                f"  an epoch: about {self.corpus.batches(settings.batch_size, settings.bucket):,} batches of "
+                f"{settings.batch_size}, "
                 f"{tokens[0]:,} tokens at stage {stages.first_stage}, {tokens[1]:,} at stage {stages.last_stage}; "
                 f"{stages.total_steps:,} steps in all"
             )
