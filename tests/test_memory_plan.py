@@ -22,6 +22,7 @@ from atp_lite.memory_plan import (
     corpus_of,
     rl_update,
     rollout,
+    saving,
     sft_shapes,
     sft_step,
     sizes_of,
@@ -29,6 +30,7 @@ from atp_lite.memory_plan import (
 )
 from atp_lite.memory_plan.formulas import LM
 from atp_lite.model.generation import read
+from atp_lite.model.lora import LoRASettings, add_lora
 from atp_lite.model.memory import copy_sharing_frozen
 from atp_lite.planner import ModelSettings, Planner
 from atp_lite.sft import Curriculum
@@ -184,6 +186,17 @@ def test_copies_share_what_is_frozen():
     for name, own in model.named_parameters():
         assert (other[name] is own) == name.startswith("decoder."), name
         assert torch.equal(other[name], own)
+
+
+def test_a_checkpoint_with_lora_is_merged_into_copies():
+    """One layer each in backbone and decoder: 4 matrices 16 x 16, 3 of 16 x 32; and 63 embeddings of 16."""
+    model = Planner.toy(ModelSettings(hidden_size=16, layers=1, heads=2, intermediate_size=32)).model
+    assert sizes_of(model).merged == 0
+    assert saving(sizes_of(model)).copies == 3 * 4 * sum(p.numel() for p in model.parameters())
+    add_lora(model, LoRASettings(rank=2))
+    assert sizes_of(model, 2, 2).merged == 4 * (2 * (4 * 16 * 16 + 3 * 16 * 32) + 63 * 16) == saving(
+        replace(sizes_of(model, 2, 2), learned=0)
+    ).copies
 
 
 # --- the command ---

@@ -125,7 +125,8 @@ class Sizes:
     """Of these, in the decoder."""
     counts: dict[str, int]
     """Numbers (not bytes) in backbone, heads, decoder; in `learned` those that learn."""
-    lora: bool
+    merged: int = 0
+    """Weights beside which LoRA matrices lie, and the embeddings of which rows learn; 0 without LoRA."""
 
 
 def sizes_of(model: LatentReasoner, rank: int = 0, decoder_rank: int = 0, recomputed: bool = False) -> Sizes:
@@ -137,6 +138,7 @@ def sizes_of(model: LatentReasoner, rank: int = 0, decoder_rank: int = 0, recomp
     heads = (model.latent_head, model.stop_head)
     decoder = [] if model.decoder is None else list(model.decoder.parameters())
     learned = [p for p in model.parameters() if p.requires_grad]
+    beside = [p for name, p in model.named_parameters() if name.endswith((".base_layer.weight", ".base.weight"))]
     return Sizes(
         backbone=LM.of(model.backbone, rank, recomputed),
         decoder=None if model.decoder is None else LM.of(model.decoder.lm, decoder_rank, recomputed),
@@ -150,7 +152,7 @@ def sizes_of(model: LatentReasoner, rank: int = 0, decoder_rank: int = 0, recomp
             "decoder": sum(p.numel() for p in decoder),
             "learned": sum(p.numel() for p in learned),
         },
-        lora=rank > 0,
+        merged=total(beside),
     )
 
 
@@ -322,12 +324,15 @@ def validation(m: Sizes, rows: int, p: Practice, share: Share = Share(), copies:
 
 
 def saving(m: Sizes, share: Share = Share(), copies: bool = False) -> Memory:
-    """Writing the state: a copy of what learns, or without LoRA of all weights (twice in RL: the averaged ones too),
-    and of the moments, while everything else is there."""
+    """Writing the state to resume from, or a checkpoint, while everything else is there.
+
+    The state is copied first: what learns, or without LoRA all weights (twice in RL: the averaged ones too), and the
+    moments. A checkpoint is written as it lies there, but LoRA matrices are added to copies of the weights beside them.
+    """
     held = _held(m, share, copies)
-    own = m.learned if m.lora else m.weights
-    state = own * (2 if copies else 1) + MOMENTS * m.learned
-    return Memory(**held | {"copies": held["copies"] + share.of(state), "gradients": share.of(m.learned)})
+    own = m.learned if m.merged else m.weights
+    written = max(own * (2 if copies else 1) + MOMENTS * m.learned, m.merged)
+    return Memory(**held | {"copies": held["copies"] + share.of(written), "gradients": share.of(m.learned)})
 
 
 def _held(m: Sizes, share: Share, copies: bool = True) -> dict[str, int]:
