@@ -180,11 +180,11 @@ class Plan:
         }
 
     def run(self) -> int:
-        if self.devices < 1:
-            raise ValueError(f"devices is {self.devices}: give 1 or more")
         unknown = [part for part in self.parts if part not in SECTIONS]
         if unknown:
             raise ValueError(f"parts {unknown}: choose from {', '.join(SECTIONS)}")
+        if self.devices < 1:
+            raise ValueError(f"devices is {self.devices}: give 1 or more")
         print("\n".join(self.lines()))
         return 0
 

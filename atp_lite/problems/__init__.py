@@ -16,6 +16,7 @@ from atp_lite.problems.arithmetic import (
 from atp_lite.problems.benchmarks import (
     BENCHMARKS,
     BenchmarkSettings,
+    annotated_steps,
     chain_fault,
     chain_faults,
     iterate_benchmark,
@@ -53,6 +54,7 @@ __all__ = [
     "Step",
     "Story",
     "StorySettings",
+    "annotated_steps",
     "chain_fault",
     "chain_faults",
     "count_chains",
