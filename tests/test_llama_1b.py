@@ -35,4 +35,4 @@ def test_a_step_with_lora_fits_into_24_gb(part, tmp_path):
     found = measured_apart(config, part, "resident")
     print(f"\n{part}: planned {found['planned'] / 1e9:.2f} GB, resident grew by {found['resident'] / 1e9:.2f} GB, "
           f"process {found['process'] / 1e9:.2f} GB, {found['resident seconds']} s with building")  # fmt: skip
-    assert found["planned"] < found["process"] < 24e9
+    assert found["process"] < 24e9 and found["planned"] == pytest.approx(found["resident"], rel=0.15)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from small import PROBLEMS
 from small_lms import tiny_lm
 from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
 
@@ -18,7 +19,10 @@ from atp_lite.memory_plan import (
     Practice,
     Shape,
     Share,
+    corpus_of,
     rl_update,
+    rollout,
+    saving,
     sft_shapes,
     sft_step,
     sizes_of,
@@ -26,6 +30,7 @@ from atp_lite.memory_plan import (
 )
 from atp_lite.memory_plan.formulas import LM
 from atp_lite.model.generation import read
+from atp_lite.model.lora import LoRASettings, add_lora
 from atp_lite.model.memory import copy_sharing_frozen
 from atp_lite.planner import ModelSettings, Planner
 from atp_lite.sft import Curriculum
@@ -130,6 +135,17 @@ def test_stated_lengths_make_the_fullest_batches():
         Lengths(problems=7)
 
 
+def test_with_buckets_a_batch_is_the_longest_problems_padded():
+    rows = Planner.toy().collate.encode(PROBLEMS)  # one to three steps of five tokens
+    (alone,) = sft_shapes(corpus_of(rows[:1]), Curriculum(1, (5,)), 1, 2)
+    assert alone == Shape(2, 4, 1, 3, 1, 6)
+    (padded,) = sft_shapes(corpus_of(rows), Curriculum(1, (5,)), 1, 2, bucket=3)
+    longest = max(len(row.question) for row in rows)
+    assert padded == Shape(2, longest, 1, 2 * 6 + 3, 1, 6, padded=True)
+    corpus = corpus_of(rows, problems=70)
+    assert (corpus.batches(8), corpus.batches(8, bucket=3)) == (3 + 3 + 4, 9)
+
+
 def test_devices_share_rows_and_fsdp_shares_weights():
     m = sizes_of(Planner.toy(ModelSettings(hidden_size=16, layers=1, heads=2, intermediate_size=32)).model)
     shape = Shape(rows=1, question=5, latents=1, language=3, steps=1, width=3)
@@ -170,6 +186,17 @@ def test_copies_share_what_is_frozen():
     for name, own in model.named_parameters():
         assert (other[name] is own) == name.startswith("decoder."), name
         assert torch.equal(other[name], own)
+
+
+def test_a_checkpoint_with_lora_is_merged_into_copies():
+    """One layer each in backbone and decoder: 4 matrices 16 x 16, 3 of 16 x 32; and 63 embeddings of 16."""
+    model = Planner.toy(ModelSettings(hidden_size=16, layers=1, heads=2, intermediate_size=32)).model
+    assert sizes_of(model).merged == 0
+    assert saving(sizes_of(model)).copies == 3 * 4 * sum(p.numel() for p in model.parameters())
+    add_lora(model, LoRASettings(rank=2))
+    assert sizes_of(model, 2, 2).merged == 4 * (2 * (4 * 16 * 16 + 3 * 16 * 32) + 63 * 16) == saving(
+        replace(sizes_of(model, 2, 2), learned=0)
+    ).copies
 
 
 # --- the command ---
@@ -233,6 +260,12 @@ def test_an_update_in_parts_keeps_less():
     planner = Planner.toy(ModelSettings(hidden_size=16, layers=1, heads=2, intermediate_size=32))
     planner.model.decoder.requires_grad_(False)
     m, whole = sizes_of(planner.model), Practice(8, 4, 12, 3, 2, 6)
-    parts = rl_update(m, replace(whole, updates=4, several=True))
+    parts = rl_update(m, replace(whole, updates=4))
+    assert rl_update(m, replace(whole, updates=4, several=True)).total >= parts.total
     assert parts.activations < rl_update(m, whole).activations and parts.weights == m.weights
     assert parts.copies == 2 * m.learned
+    accumulated = rl_update(m, replace(whole, parts=4))
+    assert accumulated.activations == parts.activations and accumulated.gradients == m.learned
+    assert rollout(m, replace(whole, rollout=8)).cache == rollout(m, replace(whole, questions=2)).cache
+    sharded = rl_update(m, whole, Share(2, True))
+    assert sharded.copies == 2 * -(-m.weights // 2), "slices cannot be shared"

@@ -82,8 +82,6 @@ class Plan:
 
     @property
     def share(self) -> Share:
-        if self.devices < 1:
-            raise ValueError(f"devices is {self.devices}: give 1 or more")
         return Share(self.devices, self.fsdp)
 
     @property
@@ -159,8 +157,8 @@ class Plan:
     def shape(self, m: Sizes) -> Shape:
         """The batch of SFT, on one device, that takes most."""
         rows = -(-self.sft.settings.batch_size // self.devices)
-        shapes = sft_shapes(self.corpus, self.sft.settings.curriculum, m.c, rows)
-        parts = self.sft.settings.accumulate
+        settings = self.sft.settings
+        shapes, parts = sft_shapes(self.corpus, settings.curriculum, m.c, rows, settings.bucket), settings.accumulate
         return max(shapes, key=lambda shape: sft_step(m, shape, self.share, parts).total)
 
     def practice(self, part: str = "rl") -> Practice:
@@ -215,7 +213,8 @@ class Plan:
             shape, stages = self.shape(m), settings.curriculum
             tokens = [self.corpus.tokens(stage, m.c) for stage in (stages.first_stage, stages.last_stage)]
             text.append(
-                f"  an epoch: about {self.corpus.batches(settings.batch_size):,} batches of {settings.batch_size}, "
+                f"  an epoch: about {self.corpus.batches(settings.batch_size, settings.bucket):,} batches of "
+                f"{settings.batch_size}, "
                 f"{tokens[0]:,} tokens at stage {stages.first_stage}, {tokens[1]:,} at stage {stages.last_stage}; "
                 f"{stages.total_steps:,} steps in all"
             )

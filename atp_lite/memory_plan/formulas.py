@@ -125,7 +125,8 @@ class Sizes:
     """Of these, in the decoder."""
     counts: dict[str, int]
     """Numbers (not bytes) in backbone, heads, decoder; in `learned` those that learn."""
-    lora: bool
+    merged: int = 0
+    """Weights beside which LoRA matrices lie, and the embeddings of which rows learn; 0 without LoRA."""
 
 
 def sizes_of(model: LatentReasoner, rank: int = 0, decoder_rank: int = 0, recomputed: bool = False) -> Sizes:
@@ -137,6 +138,7 @@ def sizes_of(model: LatentReasoner, rank: int = 0, decoder_rank: int = 0, recomp
     heads = (model.latent_head, model.stop_head)
     decoder = [] if model.decoder is None else list(model.decoder.parameters())
     learned = [p for p in model.parameters() if p.requires_grad]
+    beside = [p for name, p in model.named_parameters() if name.endswith((".base_layer.weight", ".base.weight"))]
     return Sizes(
         backbone=LM.of(model.backbone, rank, recomputed),
         decoder=None if model.decoder is None else LM.of(model.decoder.lm, decoder_rank, recomputed),
@@ -150,7 +152,7 @@ def sizes_of(model: LatentReasoner, rank: int = 0, decoder_rank: int = 0, recomp
             "decoder": sum(p.numel() for p in decoder),
             "learned": sum(p.numel() for p in learned),
         },
-        lora=rank > 0,
+        merged=total(beside),
     )
 
 
@@ -184,6 +186,8 @@ class Shape:
     language: int
     steps: int
     width: int
+    padded: bool = False
+    """Its rows are of different lengths (`SFTSettings.bucket`), so attention has a mask everywhere."""
 
 
 @dataclass(frozen=True)
@@ -192,7 +196,7 @@ class Share:
 
     devices: int = 1
     sharded: bool = False
-    """FSDP: weights, gradients and moments are divided by the number of devices."""
+    """FSDP: weights, gradients and moments are divided by the number of devices. What is gathered is not counted."""
 
     def of(self, size: int) -> int:
         """The part of weights, gradients or moments that lies on one device."""
@@ -215,8 +219,8 @@ def sft_step(m: Sizes, shape: Shape, share: Share = Share(), parts: int = 1) -> 
     gradients are; after that, when gradients are added up over devices.
     """
     rows, lm, s = -(-shape.rows // parts), m.backbone, shape
-    thinking = lm.position() * rows * (s.question + s.latents) + lm.attended(rows, s.question)
-    thinking += sum(lm.attended(rows, 1, s.question + t) for t in range(s.latents))
+    thinking = lm.position() * rows * (s.question + s.latents) + lm.attended(rows, s.question, masked=s.padded)
+    thinking += sum(lm.attended(rows, 1, s.question + t, s.padded) for t in range(s.latents))
     thinking += IN_A_LATENT * lm.number * lm.width * rows * s.latents
     words = rows * (s.language - 1)
     writing = lm.position() * words + lm.attended(rows, s.language - 1, s.question + s.latents, masked=True)
@@ -252,8 +256,12 @@ class Practice:
     answer: int
     width: int
     """W, the longest decoded step."""
+    rollout: int | None = None
+    """Trajectories thought at a time; None: all."""
     updates: int = 1
     """Mini-batches; each has `questions / updates` questions."""
+    parts: int = 1
+    """Parts that an update is worked through in (`accumulate`)."""
     several: bool = False
     """More than one update per rollout: then the old log-probabilities are written down first."""
 
@@ -273,9 +281,12 @@ def rollout(m: Sizes, p: Practice, share: Share = Share()) -> Memory:
     and put together again, and for that moment their caches over Q + T lie there twice, two layers three times.
     Decoding: S B texts of c + W positions and three tables (S B, V).
     """
-    rows, lm = p.questions * p.group, m.backbone
+    lm, questions = m.backbone, p.questions
+    if p.rollout is not None:
+        questions = min(questions, max(1, p.rollout // p.group))
+    rows = questions * p.group
     held = _held(m, share) | {"gradients": share.of(m.learned)}
-    return _reasoning(m, rows, p.questions, p.question, p.latents, p.answer, p.width, held, lm)
+    return _reasoning(m, rows, questions, p.question, p.latents, p.answer, p.width, held, lm)
 
 
 def rl_update(m: Sizes, p: Practice, share: Share = Share()) -> Memory:
@@ -286,8 +297,8 @@ def rl_update(m: Sizes, p: Practice, share: Share = Share()) -> Memory:
     """
     lm, held = m.backbone, _held(m, share)
     learned = share.of(m.learned)
-    earlier = held | {"gradients": learned}  # of the update before, given up when the way back begins
-    questions = p.questions // p.updates
+    earlier = held | {"gradients": learned if p.parts > 1 else 0}  # of the parts before
+    questions = -(-p.questions // (p.updates * p.parts))
     rows, length = questions * p.group, p.latents + p.answer
     kept = lm.position() * (questions * p.question + rows * length)
     kept += lm.attended(questions, p.question, masked=True) + lm.attended(rows, length, p.question, masked=True)
@@ -299,10 +310,10 @@ def rl_update(m: Sizes, p: Practice, share: Share = Share()) -> Memory:
         Memory(**earlier, activations=kept, logits=TABLES_OF_AN_UPDATE * table),
         Memory(**held, gradients=learned * share.summing),
     ]
-    if p.several:  # nothing is kept for the way back here, but all trajectories are looked at
+    if p.several:  # nothing is kept for the way back, all mini-batches are looked at, and old gradients still lie there
         look, tables = p.updates * look, p.updates * TABLES_OF_A_LOOK * table
         cache = lm.cache(p.updates * rows, p.question + length)
-        moments.append(Memory(**earlier, activations=look, logits=tables, cache=cache))
+        moments.append(Memory(**held, gradients=learned, activations=look, logits=tables, cache=cache))
     return max(moments, key=lambda moment: moment.total)
 
 
@@ -313,20 +324,25 @@ def validation(m: Sizes, rows: int, p: Practice, share: Share = Share(), copies:
 
 
 def saving(m: Sizes, share: Share = Share(), copies: bool = False) -> Memory:
-    """Writing the state: a copy of what learns, or without LoRA of all weights (twice in RL: the averaged ones too),
-    and of the moments, while everything else is there."""
+    """Writing the state to resume from, or a checkpoint, while everything else is there.
+
+    The state is copied first: what learns, or without LoRA all weights (twice in RL: the averaged ones too), and the
+    moments. A checkpoint is written as it lies there, but LoRA matrices are added to copies of the weights beside them.
+    """
     held = _held(m, share, copies)
-    own = m.learned if m.lora else m.weights
-    state = own * (2 if copies else 1) + MOMENTS * m.learned
-    return Memory(**held | {"copies": held["copies"] + share.of(state), "gradients": share.of(m.learned)})
+    own = m.learned if m.merged else m.weights
+    written = max(own * (2 if copies else 1) + MOMENTS * m.learned, m.merged)
+    return Memory(**held | {"copies": held["copies"] + share.of(written), "gradients": share.of(m.learned)})
 
 
 def _held(m: Sizes, share: Share, copies: bool = True) -> dict[str, int]:
-    """What a run holds all the time. Copies of RL: the start and the average, of what learns."""
+    """What a run holds all the time. Copies of RL: the start and the average, of what learns; slices of FSDP cannot be
+    shared, so there of everything."""
     learned = share.of(m.learned)
+    copied = share.of(m.weights) if share.sharded else learned
     return {
         "weights": share.of(m.weights),
-        "copies": 2 * learned if copies else 0,
+        "copies": 2 * copied if copies else 0,
         "optimizer": MOMENTS * learned,
     }
 

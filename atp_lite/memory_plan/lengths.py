@@ -55,12 +55,12 @@ class Corpus:
     """How many there are; `rows` may be fewer."""
     lengths: Lengths
     chains: dict[tuple[int, int], int]
-    """(question tokens, steps) -> how many of `rows`; a batch comes from one of these buckets."""
+    """(question tokens, steps) -> how many of `rows`."""
 
-    def batches(self, size: int) -> int:
-        """Batches of an epoch: every bucket fills its own (`BatchPlan`)."""
+    def batches(self, size: int, bucket: int = 0) -> int:
+        """Batches of an epoch; with bucket 0 every question length and number of steps fills its own (`BatchPlan`)."""
         scale = self.problems / len(self.rows)
-        if len(self.rows) == 1:  # lengths were stated: nothing is known about buckets
+        if bucket or len(self.rows) == 1:  # one row: lengths were stated, and nothing is known about groups
             return -(-self.problems // size)
         return sum(-(-round(count * scale) // size) for count in self.chains.values())
 
@@ -115,20 +115,28 @@ def made_corpus(settings: ArithmeticSettings | StorySettings, collate: Collator)
     return corpus_of(collate.encode(generate(settings, "train", some)), total)
 
 
-def sft_shapes(corpus: Corpus, curriculum: Curriculum, c: int, rows: int) -> list[Shape]:
-    """The batches of `rows` problems that SFT can meet: of every bucket at every stage, its longest problems."""
-    shapes = {}
+def sft_shapes(corpus: Corpus, curriculum: Curriculum, c: int, rows: int, bucket: int = 0) -> list[Shape]:
+    """The batches of `rows` problems that SFT can meet at every stage.
+
+    With bucket 0 those of every question length and number of steps, the longest of each; otherwise the longest `rows`
+    problems of all, padded to the longest of them in every part.
+    """
+    shapes, of_all = {}, corpus.rows
+    if bucket:
+        length = lambda row: len(row.question) + sum(map(len, row.steps)) + len(row.answer)  # noqa: E731
+        of_all = sorted(corpus.rows, key=length)[-rows:]
+        most = max(len(row.question) for row in of_all), max(len(row.steps) for row in of_all)
     for stage in range(curriculum.first_stage, curriculum.last_stage + 1):
         if not curriculum.stage_steps[stage - curriculum.first_stage]:
             continue
-        for row in corpus.rows:
-            key = stage, len(row.question), len(row.steps)
+        for row in of_all:
+            key = stage, *(most if bucket else (len(row.question), len(row.steps)))
             language = sum(len(step) + 1 for step in row.steps[stage:]) + len(row.answer) + 2
             width = max((len(step) + 1 for step in row.steps[:stage]), default=0)
             old_language, old_width = shapes.get(key, (0, 0))
             shapes[key] = max(language, old_language), max(width, old_width)
     return [
-        Shape(rows, question, min(stage, steps) * c, language, min(stage, steps), width)
+        Shape(rows, question, min(stage, steps) * c, language, min(stage, steps), width, bucket > 0)
         for (stage, question, steps), (language, width) in shapes.items()
     ]
 
@@ -154,6 +162,8 @@ def longest_practice(
         latents=latents,
         answer=answer,
         width=width,
+        rollout=settings.rollout_batch,
         updates=settings.mini_batches,
+        parts=settings.accumulate,
         several=settings.mini_batches * settings.epochs > 1,
     )
