@@ -21,7 +21,7 @@ from atp_lite.suite import PAPER, PAPER_MEAN, ProblemSet, benchmark_sets, evalua
 from atp_lite.suite.report import mean_of_sets, throughput
 from atp_lite.suite.run import block
 
-SHARED = Path("/work/shared/benchmarks")
+SHARED = Path(__file__).resolve().parents[2] / "shared" / "benchmarks"
 BIG = EvalSettings(batch_size=500, samples=3, temperature=1.0, diversity=True)
 SETTINGS = EvalSettings(batch_size=2, samples=3, temperature=1.0, diversity=True)
 
@@ -449,7 +449,7 @@ def test_files_and_a_benchmark_stand_in_one_table(mirror, tmp_path, planner, cap
     assert "47.7" not in lines[6], "the paper's mean is of other sets"
 
 
-@pytest.mark.skipif(not (SHARED / "svamp_test.jsonl").is_file(), reason="no shared benchmark files here")
+@pytest.mark.skipif(not (SHARED / "svamp_test.jsonl").is_file(), reason="needs shared/benchmarks beside the repository")
 def test_sizes_of_the_real_files():
     found = benchmark_sets(["svamp"], BenchmarkSettings(mirror=SHARED))
     assert found[0].size == "300"
