@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
 import transformers
+from huggingface_hub import HfApi
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
 from atp_lite.model import BackboneSettings, LatentReasoner, ReasonerConfig, Trace, latent_tokenizer
-from atp_lite.model.lora import has_lora, merged_state
 from atp_lite.model.noise import Noise
 from atp_lite.model.sharding import whole_model
 from atp_lite.problems import Problem, StorySettings, story_words
@@ -143,8 +144,35 @@ class Planner:
     def save_pretrained(self, folder: str | os.PathLike[str]) -> None:
         """Weights as safetensors, configuration and tokenizer as JSON. LoRA matrices are written merged."""
         transformers.logging.disable_progress_bar()
-        self.model.save_pretrained(folder, state_dict=merged_state(self.model) if has_lora(self.model) else None)
+        self.model.save_pretrained(folder)
         self.tokenizer.save_pretrained(folder)
+
+    def push_to_hub(self, repo_id: str, *, private: bool | None = None, token: str | None = None) -> str:
+        """Upload model and tokenizer as one commit to the Hugging Face hub; returns its address.
+
+        `hf download REPO --local-dir FOLDER` brings it back, for `from_pretrained(FOLDER)`.
+
+        Args:
+            repo_id: `name/of-the-planner`; it is made where there is none.
+            private: of a repository that is made; None follows the account's setting.
+            token: None takes the one of `hf auth login`.
+
+        Raises:
+            OSError: the hub cannot be reached, or does not let you in; the message says what to do.
+        """
+        with tempfile.TemporaryDirectory() as folder:
+            self.save_pretrained(folder)
+            hub = HfApi(token=token)
+            try:
+                repo = hub.create_repo(repo_id, private=private, exist_ok=True)
+                hub.upload_folder(repo_id=repo.repo_id, folder_path=folder, commit_message="Upload planner")
+            except Exception as error:  # of httpx, huggingface_hub, ...: whatever an upload can raise
+                reason = " ".join(str(error).split()).removesuffix(".") or type(error).__name__
+                raise OSError(
+                    f"{repo_id} could not be uploaded ({reason}): be online, log in with `hf auth login`, name it "
+                    "you/planner; save_pretrained(folder) keeps the planner on this machine"
+                ) from error
+        return str(repo)
 
     @torch.no_grad()
     def reason(

@@ -14,8 +14,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-
-from atp_lite.model.reasoner import LatentReasoner
+from transformers import PreTrainedModel
 
 
 @dataclass(frozen=True)
@@ -34,8 +33,10 @@ class LoRASettings:
     """Put them into the decoder too, where it came from the backbone; False trains the decoder fully."""
 
 
-def add_lora(model: LatentReasoner, settings: LoRASettings, seed: int = 0) -> None:
+def add_lora(model: PreTrainedModel, settings: LoRASettings, seed: int = 0) -> None:
     """Freeze the pretrained weights and put trainable matrices beside them, in place.
+
+    model: a `LatentReasoner`, here as in what follows.
 
     Raises:
         ValueError: a rank below 1, matrices that are there already, or no linear layer of such a name.
@@ -110,7 +111,7 @@ def has_lora(model: nn.Module) -> bool:
     return any(True for _ in _layers(model))
 
 
-def merge_lora(model: LatentReasoner) -> None:
+def merge_lora(model: PreTrainedModel) -> None:
     """Add the matrices to the weights beside them and take them out, in place: W + (alpha / r) B A."""
     for parent, name, layer in list(_layers(model)):
         layer.merge()
@@ -120,7 +121,7 @@ def merge_lora(model: LatentReasoner) -> None:
     model.backbone.set_input_embeddings(rows.base)
 
 
-def merged_state(model: LatentReasoner) -> dict[str, Tensor]:
+def merged_state(model: PreTrainedModel) -> dict[str, Tensor]:
     """The weights that `merge_lora` would leave, under the names of a model without LoRA; the model stays as it is."""
     state, places = model.state_dict(), {id(layer): name for name, layer in model.named_modules()}
     with torch.no_grad():

@@ -28,6 +28,7 @@ from transformers import (
 
 from atp_lite.model.generation import Context, read, to_logits, write
 from atp_lite.model.heads import LATENT_HEADS, StopHead
+from atp_lite.model.lora import has_lora, merged_state
 from atp_lite.model.noise import Noise, of_rows, uniform
 from atp_lite.model.pretrained import BackboneSettings, build
 from atp_lite.model.recurrence import one_weight_gradient
@@ -133,6 +134,14 @@ class LatentReasoner(PreTrainedModel):
         tokenizer: of `latent_tokenizer(name_or_path)`; None makes the same one.
         """
         return build(cls, name_or_path, BackboneSettings() if settings is None else settings, tokenizer)
+
+    def save_pretrained(
+        self, save_directory: str | os.PathLike[str], *, state_dict: dict[str, Tensor] | None = None, **how
+    ) -> None:
+        """As every transformers model; LoRA matrices are written merged. `push_to_hub` uploads what this writes."""
+        if state_dict is None and has_lora(self):
+            state_dict = merged_state(self)
+        super().save_pretrained(save_directory, state_dict=state_dict, **how)
 
     def get_input_embeddings(self) -> nn.Module:
         return self.backbone.get_input_embeddings()
