@@ -22,6 +22,7 @@ BUNDLED = {
     "atp-rl-noisy": ("noisy", "grpo"),
     "coconut": ("clean", "coconut"),
     "sim-cot": ("clean", "sim-cot"),
+    "atp-rl-stories": ("stories", "grpo"),
 }
 """Name of the checkpoint -> the regime of its labels and the recipe that ends in it."""
 
@@ -114,7 +115,8 @@ def make_journey(path: Path, runs: Path, seed: int = 0) -> None:
 
 
 def _card_text(card: dict, result: Evaluation) -> str:
-    labels = "all right" if card["labels"] == "clean" else f"{100 * card['wrong_labels']:.1f} % wrong, on purpose"
+    labels = "all right" if not card["wrong_labels"] else f"{100 * card['wrong_labels']:.1f} % wrong, on purpose"
+    what = "A planner for story problems" if card["labels"] == "stories" else "A toy planner"
     facts = {
         "made by": f"`{card['command']}` (recipe `{card['recipe']}` in `atp_lite/recipes.py`)",
         "seed": card["seed"],
@@ -126,7 +128,7 @@ def _card_text(card: dict, result: Evaluation) -> str:
     }
     table = "\n".join(f"| {name} | {value} |" for name, value in facts.items())
     return (
-        f"# {card['name']}\n\nA toy planner; weights at the end of training, not selected on anything.\n\n"
+        f"# {card['name']}\n\n{what}; weights at the end of training, not selected on anything.\n\n"
         f"| | |\n|---|---|\n{table}\n\n{result.to_markdown()}\n\n"
         "95 % intervals over the test problems (Wilson for shares of problems, normal for means), one training seed.\n"
     )

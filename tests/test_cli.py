@@ -17,6 +17,7 @@ from atp_lite.commands import RL, SFT, Data, Eval
 from atp_lite.config import read_config
 from atp_lite.planner import ModelSettings, Planner
 from atp_lite.problems import BenchmarkSettings, Problem, read_jsonl, true_answer, write_jsonl
+from atp_lite.recipes import CHECKPOINTS
 from atp_lite.sources import Sources
 
 TINY = """
@@ -78,6 +79,7 @@ def test_a_planner_learns_stories_from_the_command_line(tiny, capsys):
     [
         (["solve", "(3+4"], ["(3+4", "position", "close"]),
         (["solve", "3+4^2"], ["^"]),
+        (["solve", "Tom has 3 dogs?"], ["Tom has 3 dogs?", "atp-lite data --kind stories"]),
         (["solve", "3+4", "--checkpoint", "nowhere"], ["nowhere", "config.json"]),
         (["eval", "--test", "nowhere.jsonl"], ["nowhere.jsonl"]),
         (["sft", "--config", "nowhere.yaml"], ["nowhere.yaml", "configs/"]),
@@ -166,6 +168,22 @@ def test_interrupted_run_is_saved_and_goes_on(tiny):
     assert json.loads((tiny / "run" / "state" / "progress.json").read_text())["step"] == 602
 
 
+def test_an_interrupt_before_training_does_not_say_that_it_was_saved(tiny, monkeypatch, capsys):
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    command = ["sft", "--config", str(tiny / "tiny.yaml"), "--out", str(tiny / "early")]
+    with monkeypatch.context() as patch:
+        patch.setattr(SFT, "training_data", stop)
+        assert main(command) == 130
+        assert "nothing was saved: the same command starts again" in capsys.readouterr().err
+    assert main(command) == 0
+    monkeypatch.setattr(SFT, "training_data", stop)
+    capsys.readouterr()
+    assert main([*command, "--resume"]) == 130
+    assert "go on with the same command and --resume" in capsys.readouterr().err, "the old state is there still"
+
+
 def test_solve_answers_with_a_rival_whose_thoughts_nobody_can_read(tmp_path, capsys):
     small = Planner.toy(ModelSettings(hidden_size=16, layers=1, heads=2, intermediate_size=32))
     METHODS["coconut"].start(small, 3).save_pretrained(tmp_path)
@@ -174,6 +192,15 @@ def test_solve_answers_with_a_rival_whose_thoughts_nobody_can_read(tmp_path, cap
     assert lines[0] == "(3+4)*2"
     assert lines[1] == "  3 latents; there is no decoder, so nobody can read them"
     assert lines[2].startswith("Answer: ") and "answer token" in lines[2]
+
+
+def test_solve_reads_a_story_with_the_planner_that_knows_the_words(capsys):
+    story = "Tom has 5 cards. He buys 3 more cards. He loses 2 cards. How many cards does Tom have now?"
+    assert main(["solve", story]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == story and lines[2].startswith("  1 ") and lines[-1].startswith("Answer: ")
+    assert main(["solve", story, "--checkpoint", str(CHECKPOINTS / "atp-rl")]) == 2
+    assert "which the tokenizer does not know" in capsys.readouterr().err
 
 
 # --- settings files with sections, and benchmarks ---

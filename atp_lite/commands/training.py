@@ -101,7 +101,7 @@ class SFT(Sources):
             planner = method.start(planner, last_stage, limit, self.settings.seed)
         if self.lora.rank:
             add_lora(planner.model, self.lora, self.settings.seed)
-        with _saved_on_interrupt(self.out):
+        with _saved_on_interrupt(self.out, self.resume):
             train_sft(
                 planner,
                 *self.training_data(self.train, "train", self.validation),
@@ -137,7 +137,7 @@ class RL(Sources):
         planner = Planner.from_pretrained(self.init)
         if self.lora.rank:
             add_lora(planner.model, self.lora, self.settings.seed)
-        with _saved_on_interrupt(self.out):
+        with _saved_on_interrupt(self.out, self.resume):
             train_rl(
                 planner,
                 *self.training_data(self.questions, "rl", self.validation),
@@ -151,8 +151,17 @@ class RL(Sources):
 
 
 @contextmanager
-def _saved_on_interrupt(out: Path):
+def _saved_on_interrupt(out: Path, resume: bool):
+    """An interrupt says what is kept: the state, or nothing where training had not begun."""
+
+    def written() -> int:
+        progress = out / "state" / "progress.json"
+        return progress.stat().st_mtime_ns if progress.is_file() else 0
+
+    before = written()
     try:
         yield
     except KeyboardInterrupt as stop:
-        raise KeyboardInterrupt(f"Saved in {out / 'state'}: go on with the same command and --resume") from stop
+        saved = f"Saved in {out / 'state'}: go on with the same command and --resume"
+        none = "Training had not begun, so nothing was saved: the same command starts again"
+        raise KeyboardInterrupt(saved if written() > before or (resume and before) else none) from stop

@@ -12,7 +12,7 @@ from accelerate import Accelerator
 from atp_lite.commands.options import Config
 from atp_lite.evaluate import EvalSettings
 from atp_lite.planner import Planner
-from atp_lite.problems import ArithmeticSettings, generate, read_expression
+from atp_lite.problems import ArithmeticSettings, generate, is_story, read_expression, read_question
 from atp_lite.recipes import CHECKPOINTS
 from atp_lite.sources import Sources
 from atp_lite.suite import ProblemSet, benchmark_sets, evaluate_benchmarks, read_set
@@ -78,16 +78,18 @@ class Eval(Sources):
 
 @dataclass(frozen=True)
 class Solve:
-    """Let a planner solve one expression; see each latent's decoded step, the stops and the answer."""
+    """Let a planner solve one expression or story; see each latent's decoded step, the stops and the answer."""
 
-    expression: Annotated[str, tyro.conf.Positional]
-    """Such as "(3+4)*(9-2)": whole numbers, + - * and parentheses."""
-    checkpoint: Path = CHECKPOINTS / "atp-rl"
-    """Folder of the checkpoint."""
+    question: Annotated[str, tyro.conf.Positional]
+    """An expression such as "(3+4)*(9-2)": whole numbers, + - * and parentheses. Or a story, which ends with a question
+    mark, in the words of `atp-lite data --kind stories`."""
+    checkpoint: Path | None = None
+    """Folder of the checkpoint; none takes the bundled planner for expressions, or that for stories."""
 
     def run(self) -> int:
-        problem = read_expression(self.expression)
-        planner = Planner.from_pretrained(self.checkpoint)
+        problem = read_question(self.question)
+        bundled = CHECKPOINTS / ("atp-rl-stories" if is_story(self.question) else "atp-rl")
+        planner = Planner.from_pretrained(self.checkpoint or bundled)
         trace = planner.reason([problem])
         if planner.model.decoder is None and planner.model.config.max_latents:  # a rival that has none
             counts = {"n_latents": int(trace.n_latents[0]), "n_answer_tokens": int(trace.n_answer_tokens[0])}

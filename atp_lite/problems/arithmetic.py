@@ -23,16 +23,21 @@ from atp_lite.problems.sampling import (
     split_of_core,
 )
 from atp_lite.problems.stories import StorySettings, sample_stories
-from atp_lite.problems.story_steps import Story, story_of
+from atp_lite.problems.story_steps import Story, read_story, story_of
 from atp_lite.problems.syntax import SAME_SYMBOL, shorten
 
 ProblemSettings = ArithmeticSettings | StorySettings
 """What `generate` takes: the kind of problem follows from it."""
 
 
+def is_story(question: str) -> bool:
+    """What ends with a question mark is read as a story, all else as an expression."""
+    return question.rstrip().endswith("?")
+
+
 def _read(question: str) -> Expression | Story:
-    """A question, worked out. What ends with a question mark is a story."""
-    return story_of(question) if question.rstrip().endswith("?") else read(question)
+    """A question, worked out."""
+    return story_of(question) if is_story(question) else read(question)
 
 
 def needed_steps(question: str) -> tuple[Step, ...]:
@@ -76,6 +81,11 @@ def read_expression(text: str, settings: ArithmeticSettings = DEFAULT_SETTINGS) 
                 f"{settings.max_value}; change its numbers or the settings"
             )
     return Problem(expression.question, tuple(step.text for step in expression.steps), str(expression.value))
+
+
+def read_question(text: str) -> Problem:
+    """A typed expression or story as a problem; errors as in `read_expression` and `read_story`."""
+    return read_story(text) if is_story(text) else read_expression(text)
 
 
 def equivalent_chains(problem: Problem) -> Iterator[tuple[str, ...]]:
