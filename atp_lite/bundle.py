@@ -22,7 +22,7 @@ BUNDLED = {
     "atp-rl-noisy": ("noisy", "grpo"),
     "coconut": ("clean", "coconut"),
     "sim-cot": ("clean", "sim-cot"),
-    "atp-rl-stories": ("stories", "grpo"),
+    "atp-sft-stories": ("stories", "atp-sft"),
 }
 """Name of the checkpoint -> the regime of its labels and the recipe that ends in it."""
 

@@ -14,7 +14,7 @@ from benchmarks import smollm2
 from benchmarks.evidence import all_rows, fill, tables
 
 ROOT = CHECKPOINTS.parents[1]
-NAMES = ("cot", "atp-sft", "atp-rl", "atp-sft-noisy", "atp-rl-noisy")
+NAMES = ("cot", "atp-sft", "atp-rl", "atp-sft-noisy", "atp-rl-noisy", "atp-sft-stories")
 
 
 @pytest.fixture(scope="module")

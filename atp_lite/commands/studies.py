@@ -30,7 +30,7 @@ class Tour:
 
 @dataclass(frozen=True)
 class Checkpoints:
-    """Train the bundled checkpoints and the run of the RL microscope anew (about an hour on one thread)."""
+    """Train the bundled checkpoints and the run of the RL microscope anew (about an hour and a half on one thread)."""
 
     out: Path = CHECKPOINTS
     """Folder to write checkpoints to, each with its card."""

@@ -88,7 +88,7 @@ class Solve:
 
     def run(self) -> int:
         problem = read_question(self.question)
-        bundled = CHECKPOINTS / ("atp-rl-stories" if is_story(self.question) else "atp-rl")
+        bundled = CHECKPOINTS / ("atp-sft-stories" if is_story(self.question) else "atp-rl")
         planner = Planner.from_pretrained(self.checkpoint or bundled)
         trace = planner.reason([problem])
         if planner.model.decoder is None and planner.model.config.max_latents:  # a rival that has none
