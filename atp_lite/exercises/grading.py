@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 TOLERANCE = 2e-3
-"""Numbers may differ by this much, absolutely or relative to the right value: two decimals are enough."""
+"""Numbers may differ by this much, absolutely or relative to the right value: three decimals are enough."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ def number_complaint(answer: Any, wanted: float, tolerance: float = TOLERANCE) -
     return ""
 
 
-def list_complaint(answer: Any, wanted: Sequence[float]) -> str:
+def list_complaint(answer: Any, wanted: Sequence[float], tolerance: float = TOLERANCE) -> str:
     """What is wrong with a list, tensor or array of numbers, "" where all are close enough to the right ones."""
     if answer is None or answer is Ellipsis:
         raise NoAnswer
@@ -91,7 +91,8 @@ def list_complaint(answer: Any, wanted: Sequence[float]) -> str:
     values = list(answer)
     if len(values) != len(wanted):
         return f"It has {len(values)} numbers, and should have {len(wanted)}."
-    wrong = [i for i, (value, right) in enumerate(zip(values, wanted, strict=True)) if number_complaint(value, right)]
+    pairs = enumerate(zip(values, wanted, strict=True))
+    wrong = [i for i, (value, right) in pairs if number_complaint(value, right, tolerance)]
     return f"Number {wrong[0] + 1} of {len(wanted)}, {_short(values[wrong[0]])}, is not right." if wrong else ""
 
 

@@ -13,7 +13,7 @@ from atp_lite.exercises.grading import exercise, function_complaint, list_compla
 def advantages_by_hand(answer: Any) -> str:
     """Rewards 2.5, 0.5, 0.5, 0.5: mean 1, standard deviation sqrt(3) / 2."""
     root = math.sqrt(3)
-    return list_complaint(answer, [root, -1 / root, -1 / root, -1 / root])
+    return list_complaint(answer, [root, -1 / root, -1 / root, -1 / root], tolerance=5e-3)  # two decimals will do
 
 
 @exercise("08.2", "For each reward, the mean of the other G - 1. A group of one has no others: its advantage is 0.")

@@ -12,7 +12,7 @@ def _reading_complaint(got: Any, wanted: tuple[list[str], str]) -> str:
     """What is wrong with (steps, answer)."""
     if got is None:
         raise NoAnswer
-    if not isinstance(got, tuple) or len(got) != 2:
+    if not isinstance(got, tuple | list) or len(got) != 2:
         return f"{got!r} is no pair (steps, answer)."
     if list(got[0]) != wanted[0]:
         return f"the steps {list(got[0])!r} are not {wanted[0]!r}."
@@ -34,7 +34,7 @@ def reading(answer: Any) -> str:
 
 @exercise("10.2", "Compare words: lower case, everything but letters and digits as a gap. Count test questions.")
 def leaks(answer: Any) -> str:
-    """leaks(train, test): how many test questions stand in train, but for case, signs and white space."""
+    """leaks(train, test): how many test questions stand in train, but for case, punctuation and the width of gaps."""
     cases = [
         (["Two and 3 is?"], ["two and 3 is ?", "Two and 4 is?"]),
         (["A b.", "C d!"], ["c  d", "a, b", "ab"]),

@@ -58,7 +58,12 @@ def walks(answer: Any) -> str:
         ("AB BA : A to B or C", ["AB"], "B"),
     ]
     wanted = [1, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 1]
-    return function_complaint(answer, cases, wanted, number_complaint)
+    return function_complaint(answer, cases, wanted, _yes_complaint)
+
+
+def _yes_complaint(got: Any, wanted: int) -> str:
+    """As for a number; True is 1 and False is 0."""
+    return number_complaint(int(got) if isinstance(got, bool) else got, wanted)
 
 
 @exercise("12.4", "Draw seven places: start, middle, goal, dead end, three for another road. Shuffle edges and goals.")

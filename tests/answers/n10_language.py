@@ -14,7 +14,11 @@ def leaks(train, test):
 
 
 RIGHT = {
-    "10.1": [read_solution, lambda t: (re.findall("<<(.*?)>>", t), t.split("####")[1].strip().replace(",", ""))],
+    "10.1": [
+        read_solution,
+        lambda t: list(read_solution(t)),
+        lambda t: (re.findall("<<(.*?)>>", t), t.split("####")[1].strip().replace(",", "")),
+    ],
     "10.2": [leaks],
     "10.3": [12, 12.0],
     "10.4": [0.3536, 0.125**0.5],
@@ -25,6 +29,7 @@ WRONG = {
     "10.1": [
         lambda t: (re.findall("<<(.*?)>>", t), t.split("####")[1]),  # spaces and separators left in
         lambda t: ([], t.split("####")[1].strip()),
+        lambda t: [*read_solution(t), "more"],
         lambda t: re.findall("<<(.*?)>>", t),
         lambda t: (["5*6=30"], "30"),
     ],

@@ -45,7 +45,7 @@ def always_one(rng):
 RIGHT = {
     "12.1": [fresh],
     "12.2": [[1280, 0.078125], (1280.0, 0.0781)],
-    "12.3": [walks],
+    "12.3": [walks, lambda question, hops, answer: bool(walks(question, hops, answer))],
     "12.4": [forked],
 }
 
@@ -63,6 +63,7 @@ WRONG = {
         lambda question, hops, answer: int(all(hop in question.split() for hop in hops)),
         lambda question, hops, answer: int(bool(hops) and hops[-1][-1:] == answer),
         lambda question, hops, answer: 1,
+        lambda question, hops, answer: True,
         1,
     ],
     "12.4": [
