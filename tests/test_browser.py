@@ -159,10 +159,11 @@ CELLS = [
     """from atp_lite.planner import Planner
 from atp_lite.recipes import CHECKPOINTS, JOURNEY
 from atp_lite.views.explorers import *
-from atp_lite.views.explorers.together import some_problems
+from atp_lite.views.beside import example_problems
 from atp_lite.views.microscope import read_journey
 load = lambda name: Planner.from_pretrained(CHECKPOINTS / name)
-planner, sft, sim, problems = load("atp-rl"), load("atp-sft"), load("sim-cot"), some_problems()[:40]""",
+planner, sft, sim = load("atp-rl"), load("atp-sft"), load("sim-cot")
+problems = example_problems(planner, {2: 20, 3: 30})[:40]""",
     "LatentDebugger(planner, problems)",
     "CoherenceExplorer(planner, problems)",
     "TrajectoryExplorer({'SFT': sft, 'RL': planner}, problems)",

@@ -17,7 +17,7 @@ from atp_lite.problems import generate, read_expression
 from atp_lite.recipes import CHECKPOINTS, REGIMES
 from atp_lite.rl import RLSettings, train_rl
 from atp_lite.views import fit_projection
-from atp_lite.views.beside import JOURNEY, bundled_rivals, bundled_start
+from atp_lite.views.beside import JOURNEY, STORY, bundled_rivals, bundled_start, example_problems, reads_stories
 from atp_lite.views.explorers import (
     CoherenceExplorer,
     Explorers,
@@ -227,7 +227,7 @@ def test_a_click_on_a_point_chooses_its_step(debugger):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "Type an expression"),
+        ("", "Type a problem"),
         ("7", "needs no step"),
         ("99+1", "99 is outside"),
         (NASTY, "unknown symbol"),
@@ -278,7 +278,7 @@ def test_a_rewritten_step_changes_graph_and_reward(planner, problems):
     explorer.chosen.value = 2
     assert [field.value for field in explorer.texts.children] == explorer.trace.steps[2]
     explorer.problem.value = " "
-    assert "Type an expression" in explorer.message.value
+    assert "Type a problem" in explorer.message.value
 
 
 def test_drawing_again_draws_others(planner, problems):
@@ -501,11 +501,31 @@ def test_tabs_are_made_when_they_are_opened():
     assert list(race.planners) == ["cot", "coconut", "sim-cot", "atp-rl"]
 
 
-def test_what_stands_beside_a_checkpoint():
+def test_a_planner_for_stories_is_explored_with_stories(tmp_path):
+    page = explore(CHECKPOINTS / "atp-sft-stories")
+    debugger = page.tabs.children[0]
+    assert debugger.problem.value == STORY and len(debugger.problem.options) == 81
+    debugger.problem.value = "Lily has 9 beads. She finds 4 more beads. How many beads does Lily have now?"
+    assert debugger.message.value == ""
+    debugger.problem.value = "Lily has 9 elephants. How many elephants does Lily have?"
+    assert "none that a story is made of" in debugger.message.value
+    page.tabs.selected_index = NAMES.index("race")
+    assert list(page.tabs.children[5].planners) == ["atp-sft-stories"], "the bundled rivals cannot read it"
+
+
+def test_problems_are_of_the_kind_that_a_planner_reads(planner):
+    stories = Planner.from_pretrained(CHECKPOINTS / "atp-sft-stories")
+    assert (reads_stories(planner), reads_stories(stories)) == (False, True)
+    assert [p.question for p in example_problems(planner, {2: 1})][:1] == ["(3+4)*(9-2)"]
+    assert all(p.question.endswith("?") for p in example_problems(stories, {2: 3}))
+    assert len(example_problems(stories, {2: 3})) == 4
+
+
+def test_what_stands_beside_a_checkpoint(planner):
     assert bundled_start(CHECKPOINTS / "atp-rl-noisy") == CHECKPOINTS / "atp-sft-noisy"
     assert bundled_start(CHECKPOINTS / "atp-sft") is None
     assert bundled_start(Path("runs/mine/atp-rl")) is None, "only what is bundled has a bundled start"
-    assert list(bundled_rivals(CHECKPOINTS / "cot")) == ["coconut", "sim-cot"]
+    assert list(bundled_rivals(CHECKPOINTS / "cot", planner)) == ["coconut", "sim-cot"]
 
 
 def test_without_a_run_the_microscope_says_how_to_make_one(planner, problems):

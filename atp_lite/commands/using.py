@@ -12,7 +12,7 @@ from accelerate import Accelerator
 from atp_lite.commands.options import Config
 from atp_lite.evaluate import EvalSettings
 from atp_lite.planner import Planner
-from atp_lite.problems import ArithmeticSettings, generate, is_story, read_expression, read_question
+from atp_lite.problems import is_story, read_question
 from atp_lite.recipes import CHECKPOINTS
 from atp_lite.sources import Sources
 from atp_lite.suite import ProblemSet, benchmark_sets, evaluate_benchmarks, read_set
@@ -140,9 +140,10 @@ class ExportExplorer:
     """Of these, and one worked example, how many can be looked at."""
 
     def run(self) -> int:
+        from atp_lite.views.beside import example_problems
         from atp_lite.views.export.bundled import export_bundled
 
-        made = [read_expression("(3+4)*(9-2)"), *generate(ArithmeticSettings(), "test")[: self.problems]]
+        made = example_problems(Planner.from_pretrained(self.checkpoint))[: self.problems + 1]
         page = export_bundled(self.out, self.explorer, self.checkpoint, made, self.shown, self.beside, self.rl_run)
         print(f"{page} ({page.stat().st_size / 1e6:.1f} MB): open it in a browser, no network needed")
         return 0

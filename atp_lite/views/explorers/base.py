@@ -12,12 +12,14 @@ import ipywidgets as widgets
 import plotly.graph_objects as go
 
 from atp_lite.planner import Planner
-from atp_lite.problems import Problem, read_expression
+from atp_lite.problems import Problem, read_question
 from atp_lite.views.explorers.figure import Figure
 from atp_lite.views.palette import without_caption
 
 SLOW = 0.3
 """Seconds after which an update is announced."""
+LONG = 60
+"""Characters of a question that need a wider field."""
 
 
 class Panel(widgets.VBox):
@@ -131,11 +133,12 @@ def typed_problem(planner: Planner, text: str) -> Problem:
     """A problem that somebody typed, checked against what this planner can read.
 
     Raises:
-        ValueError: it is empty, no toy expression, or has a number that is no token; the message says what to do.
+        ValueError: it is empty, neither toy expression nor story, or has a word or number that is no token; the message
+            says what to do.
     """
     if not text.strip():
-        raise ValueError("Type an expression first, such as (3+4)*(9-2).")
-    problem = read_expression(text)
+        raise ValueError("Type a problem first, such as (3+4)*(9-2).")
+    problem = read_question(text)
     if not problem.steps:
         raise ValueError(f"{text.strip()} needs no step: type at least one operation, such as 3+4.")
     planner.collate.encode([problem])  # refuses what is outside the vocabulary
@@ -143,7 +146,8 @@ def typed_problem(planner: Planner, text: str) -> Problem:
 
 
 def picker(problems: Sequence[Problem], description: str = "problem") -> widgets.Combobox:
-    """A field to type a problem in, or to take one from a list."""
+    """A field to type a problem in, or to take one from a list; wider where problems are stories."""
+    width = 420 if max((len(problem.question) for problem in problems), default=0) < LONG else 900
     return widgets.Combobox(
         value=problems[0].question if problems else "",
         options=[problem.question for problem in problems],
@@ -151,7 +155,7 @@ def picker(problems: Sequence[Problem], description: str = "problem") -> widgets
         placeholder="such as (3+4)*(9-2)",
         continuous_update=False,
         ensure_option=False,
-        layout=widgets.Layout(width="min(100%, 420px)"),
+        layout=widgets.Layout(width=f"min(100%, {width}px)"),
     )
 
 

@@ -10,9 +10,9 @@ from types import MappingProxyType
 import ipywidgets as widgets
 
 from atp_lite.planner import Planner
-from atp_lite.problems import ArithmeticSettings, Problem, generate, read_expression
+from atp_lite.problems import Problem
 from atp_lite.recipes import CHECKPOINTS
-from atp_lite.views.beside import JOURNEY, bundled_rivals, bundled_start
+from atp_lite.views.beside import JOURNEY, bundled_rivals, bundled_start, example_problems
 from atp_lite.views.explorers.base import Explorer, Message
 from atp_lite.views.explorers.coherence import CoherenceExplorer
 from atp_lite.views.explorers.debugger import LatentDebugger
@@ -22,10 +22,8 @@ from atp_lite.views.explorers.space import SpaceExplorer
 from atp_lite.views.explorers.trajectory import TrajectoryExplorer
 from atp_lite.views.microscope import journey, read_journey
 
-
-def some_problems() -> list[Problem]:
-    """A worked example and some test problems."""
-    return [read_expression("(3+4)*(9-2)"), *generate(ArithmeticSettings(), "test", {2: 20, 3: 30, 4: 30})]
+SHOWN = {2: 20, 3: 30, 4: 30}
+"""Number of steps -> how many problems can be chosen from."""
 
 
 class Explorers(Explorer):
@@ -96,10 +94,11 @@ def explore(
     folder = Path(checkpoint)
 
     def make() -> widgets.Widget:
-        planner, problems = Planner.from_pretrained(folder), some_problems()
+        planner = Planner.from_pretrained(folder)
+        problems = example_problems(planner, SHOWN)
         start = Path(beside) if beside else bundled_start(folder)
         found = read_journey(JOURNEY) if run is None else journey(run, problems[21:24], problems)
-        return Explorers(planner, problems, folder.name, bundled_rivals(folder), start, found)
+        return Explorers(planner, problems, folder.name, bundled_rivals(folder, planner), start, found)
 
     return _or_why_not(make)
 

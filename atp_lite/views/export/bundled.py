@@ -51,7 +51,7 @@ def export_bundled(
         start = beside or bundled_start(checkpoint)
         others = {start.name: Planner.from_pretrained(start)} if start else {}
         return export_trajectories(out, others | {name: planner}, problems)
-    rivals = bundled_rivals(checkpoint)
+    rivals = bundled_rivals(checkpoint, planner)
     if explorer == "space":
         rivals = {other: folder for other, folder in rivals.items() if other == "sim-cot"}
     planners = {other: Planner.from_pretrained(folder) for other, folder in rivals.items()} | {name: planner}
