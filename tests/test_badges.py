@@ -142,8 +142,8 @@ def test_the_install_cell_installs_the_whole_repository_on_colab(commands, monke
     google.colab, module.output = module, output
     for fake in (google, module, output):
         monkeypatch.setitem(sys.modules, fake.__name__, fake)
-    usual = plotly.io.renderers["notebook_connected"]
-    request.addfinalizer(lambda: plotly.io.renderers.__setitem__("notebook_connected", usual))
+    usual = plotly.io.renderers["plotly_mimetype"]
+    request.addfinalizer(lambda: plotly.io.renderers.__setitem__("plotly_mimetype", usual))
     assert run_cell() == ""
     ((command, options),) = commands
     assert command[:4] == [sys.executable, "-m", "pip", "install"] and options == {"check": True}
@@ -151,7 +151,7 @@ def test_the_install_cell_installs_the_whole_repository_on_colab(commands, monke
     folder = Path(command[command.index("--src") + 1]) / "atp-lite"  # where pip puts an editable checkout
     assert sys.path[0] == str(folder)
     assert switched_on == ["widgets"]
-    assert plotly.io.renderers["notebook_connected"] is plotly.io.renderers["colab"]
+    assert plotly.io.renderers["plotly_mimetype"] is plotly.io.renderers["colab"]
 
 
 def test_elsewhere_colab_is_not_there():

@@ -261,7 +261,7 @@ def test_running_a_notebook_twice_changes_ignored_cells_alone(tmp_path):
     from nbformat import v4
 
     cells = [v4.new_markdown_cell("# T"), v4.new_code_cell("import sys", metadata={"tags": [INSTALL]})]
-    renderer = "plotly_mimetype+notebook_connected"
+    renderer = "plotly_mimetype"
     sources = [
         f"import plotly.graph_objects as go, plotly.io\nplotly.io.renderers.default = {renderer!r}",
         "print(1, flush=True)\nprint(2)",

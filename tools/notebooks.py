@@ -2,6 +2,7 @@
 
     python -m tools.notebooks                                   every notebook in notebooks/
     python -m tools.notebooks 00_tour 08                        those whose names begin so
+    python -m tools.notebooks --stills 08                       nothing is run; still images alone (tools/stills.py)
     python -m tools.notebooks --without-solutions exercises     copies into a folder; nothing is run
 
 Every cell runs in a fresh kernel with one thread, as in the tests. Then widget state, times, versions and random ids
@@ -18,12 +19,15 @@ import os
 import re
 import sys
 import time
+from copy import deepcopy
 from hashlib import blake2b
 from pathlib import Path
 
 import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
+
+from tools.stills import add_stills
 
 FOLDER = Path(__file__).resolve().parents[1] / "notebooks"
 MAX_BYTES = 300_000
@@ -146,16 +150,22 @@ def tidy(outputs: list[nbformat.NotebookNode]) -> list[nbformat.NotebookNode]:
     return kept
 
 
-def refresh(path: Path) -> None:
-    """Execute, normalise and write one notebook.
+def refresh(path: Path, run: bool = True) -> None:
+    """Execute (or not), normalise and write one notebook, with its stills.
 
     Raises:
         CellExecutionError: a cell failed.
         ValueError: the notebook grew too large.
     """
-    notebook = nbformat.read(path, as_version=4)
-    execute(notebook, path.parent)
+    before = nbformat.read(path, as_version=4)
+    notebook = deepcopy(before)
+    if run:
+        execute(notebook, path.parent)
     normalise(notebook)
+    try:
+        add_stills(notebook, before)
+    except FileNotFoundError as error:  # what was run is worth more than its pictures
+        print(f"{path.name}: some figures have no still image ({error})", file=sys.stderr)
     nbformat.validate(notebook)
     text = nbformat.writes(notebook) + "\n"
     if (size := len(text.encode())) > MAX_BYTES:
@@ -187,11 +197,12 @@ def main(names: list[str]) -> int:
         written = write_exercises(Path(names[1]))
         print(f"{len(written)} notebooks without solutions in {written[0].parent}")
         return 0
+    run = names[:1] != ["--stills"]
     failed = 0
-    for path in chosen(names):
+    for path in chosen(names if run else names[1:]):
         started = time.perf_counter()
         try:
-            refresh(path)
+            refresh(path, run)
         except (CellExecutionError, ValueError) as error:
             failed += 1
             print(f"{path.name}: not written\n{error}", file=sys.stderr)

@@ -8,8 +8,8 @@ import plotly.io
 def prepare() -> None:
     """Let the explorers and the figures of the notebooks be drawn on Colab.
 
-    A figure of plotly's renderer `notebook_connected` finds plotly.js where another cell has loaded it. On Colab no
-    output sees another one's, so the name stands for the renderer that loads it every time.
+    The notebooks show figures with plotly's renderer `plotly_mimetype`, whose JSON JupyterLab draws and Colab does not.
+    So on Colab the name stands for the renderer that draws them there.
 
     Raises:
         ImportError: this is not Colab.
@@ -17,4 +17,4 @@ def prepare() -> None:
     from google.colab import output
 
     output.enable_custom_widget_manager()
-    plotly.io.renderers["notebook_connected"] = plotly.io.renderers["colab"]
+    plotly.io.renderers["plotly_mimetype"] = plotly.io.renderers["colab"]
