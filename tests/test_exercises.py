@@ -59,6 +59,17 @@ def test_a_wrong_function_is_shown_where():
     assert "ZeroDivisionError" in grade("08.2", WRONG["08.2"][1])[1]
 
 
+def test_marks_may_be_true_and_false_and_nothing_between():
+    counted = RIGHT["02.3"][0]
+    assert grade("02.3", lambda tokens: [mark == 1 for mark in counted(tokens)])[0]
+    assert not grade("02.3", lambda tokens: [0.7 * mark for mark in counted(tokens)])[0]
+
+
+def test_a_mistake_is_asked_for_as_a_trace():
+    for no_trace in ("(3+4)*(9-2)", read_expression("(3+4)*(9-2)")):
+        assert grade("00.4", no_trace)[1].startswith("That is no trace: `planner.reason([problem])` returns one.")
+
+
 def test_a_function_may_change_its_arguments():
     def greedy(rewards):
         answer = leave_one_out(rewards)

@@ -96,6 +96,13 @@ def list_complaint(answer: Any, wanted: Sequence[float], tolerance: float = TOLE
     return f"Number {wrong[0] + 1} of {len(wanted)}, {_short(values[wrong[0]])}, is not right." if wrong else ""
 
 
+def marks_complaint(answer: Any, wanted: Sequence[int]) -> str:
+    """What is wrong with a list of 1 and 0, for which True and False will do, "" where it is right."""
+    if isinstance(answer, list | tuple):
+        answer = [int(mark) if isinstance(mark, bool) else mark for mark in answer]
+    return list_complaint(answer, wanted)
+
+
 def function_complaint(
     answer: Any, cases: Sequence[tuple], wanted: Sequence, complaint: Callable[[Any, Any], str]
 ) -> str:

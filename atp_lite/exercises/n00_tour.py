@@ -33,6 +33,8 @@ def a_mistake(answer: Any) -> str:
     """A trace with a wrong answer to a question of at most four steps."""
     if answer is None:
         raise NoAnswer
+    if not hasattr(answer, "answers"):
+        return "That is no trace: `planner.reason([problem])` returns one."
     rows = list(zip(answer.problems, answer.answers, strict=True))
     short = [(p.question, given) for p, given in rows if len(needed_steps(p.question)) <= 4]
     if not short:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import exp
 from typing import Any
 
-from atp_lite.exercises.grading import exercise, function_complaint, list_complaint
+from atp_lite.exercises.grading import exercise, function_complaint, list_complaint, marks_complaint
 from atp_lite.tokens import END_LATENT, START_LATENT
 
 
@@ -36,7 +36,7 @@ def loss_mask(answer: Any) -> str:
         before = ["<pad>"] * left + question + [START_LATENT]
         cases.append((before + [END_LATENT] + words + ["<eos>"] + ["<pad>"] * right,))
         wanted.append([0] * len(before) + [1] * (len(words) + 1) + [0] * (right + 1))
-    return function_complaint(answer, cases, wanted, list_complaint)
+    return function_complaint(answer, cases, wanted, marks_complaint)
 
 
 class Table:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from atp_lite.exercises.grading import exercise, function_complaint, list_complaint, number_complaint
+from atp_lite.exercises.grading import exercise, function_complaint, marks_complaint, number_complaint
 
 
 @exercise("05.1", "Question, <s>, two latents for each of two steps, <e>, the third step and its `;`, answer, <eos>.")
@@ -19,12 +19,7 @@ def stop_labels(answer: Any) -> str:
     """stop_labels(n, k, c)."""
     cases = [(3, 3, 1), (3, 2, 1), (2, 4, 1), (4, 3, 2), (1, 1, 1), (3, 0, 1)]
     wanted = [[0, 0, 1], [0, 1], [0, 1], [0, 0, 0, 0, 0, 1], [1], []]
-
-    def compare(labels: Any, right: list[int]) -> str:
-        whole = [int(y) for y in labels] if isinstance(labels, list | tuple) else labels  # True and False will do
-        return list_complaint(whole, right)
-
-    return function_complaint(answer, cases, wanted, compare)
+    return function_complaint(answer, cases, wanted, marks_complaint)
 
 
 @exercise("05.3", "Minus the log of 1 - P, 1 - P and P, with P = 1 / (1 + e^-z); then their mean.")

@@ -189,6 +189,6 @@ def noise_figure(found: Mapping) -> go.Figure:
         fig,
         "How much noise a thought bears",
         f"Every latent is moved by Gaussian noise before it is fed back; {found['n']} problems, bars are 95 % "
-        "intervals over problems. A line that stays up is a space where neighbours mean the same.",
+        "intervals over problems. A line that stays up: neighbours mean the same, or nobody uses the thought.",
         height=360,
     )

@@ -27,5 +27,6 @@ WRONG = {
         trace(("((((1+2)+3)+4)+5)+6", "20")),  # wrong, but five steps
         trace(),
         "(3+4)*(9-2)",
+        read_expression("(3+4)*(9-2)"),  # a problem, not what was thought about it
     ],
 }

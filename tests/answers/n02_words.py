@@ -25,7 +25,11 @@ def without_end(scores, prompt, end, limit):
 RIGHT = {
     "02.1": [[32, 2], (32, 2.0)],
     "02.2": [[0.665, 0.09, 0.245, 0], torch.tensor([2.0, 0.0, 1.0, -torch.inf]).softmax(0)],
-    "02.3": [counted, lambda tokens: torch.tensor(counted(tokens))],
+    "02.3": [
+        counted,
+        lambda tokens: torch.tensor(counted(tokens)),
+        lambda tokens: [mark == 1 for mark in counted(tokens)],  # True and False will do
+    ],
     "02.4": [greedy],
 }
 
