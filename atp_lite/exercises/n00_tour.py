@@ -9,6 +9,9 @@ from atp_lite.evaluate import wilson
 from atp_lite.exercises.grading import NoAnswer, exercise, number_complaint
 from atp_lite.problems import needed_steps, same_number, true_answer
 
+OF_SECTION_1 = "((2+6)*4)-(7+5)"
+"""The question that the planner answers wrongly in section 1."""
+
 
 @exercise("00.1", "The last step is last in any order. Among the other four, the product comes after both its parts.")
 def orders(answer: Any) -> str:
@@ -39,6 +42,9 @@ def a_mistake(answer: Any) -> str:
     short = [(p.question, given) for p, given in rows if len(needed_steps(p.question)) <= 4]
     if not short:
         return "No question of the trace has four steps or fewer."
-    if all(same_number(given, true_answer(question)) for question, given in short):
-        return f"All answers to the {len(short)} questions of at most four steps are right."
+    wrong = [question for question, given in short if not same_number(given, true_answer(question))]
+    if not wrong:
+        return f"No answer to a question of at most four steps is wrong ({len(short)} of {len(short)} are right)."
+    if set(wrong) == {OF_SECTION_1}:
+        return f"{OF_SECTION_1} is the mistake of section 1: find another one."
     return ""
