@@ -10,6 +10,7 @@ import torch
 from safetensors.torch import load_file
 from small import PROBLEMS, lively_planner, tiny_planner, told_trace
 
+from atp_lite.baselines import METHODS
 from atp_lite.checkpoint import read_metrics
 from atp_lite.planner import Planner
 from atp_lite.problems import Problem, read_expression
@@ -143,6 +144,13 @@ def test_settings_that_cannot_be_are_refused(changes, message):
 def test_a_planner_without_latents_cannot_explore(tmp_path):
     with pytest.raises(ValueError, match="thinks no latents"):
         trained(tmp_path, planner=tiny_planner(max_latents=0))
+
+
+@pytest.mark.parametrize("sigma", ["mean", "learned"])
+def test_points_have_no_sigma_of_their_own_to_explore_with(tmp_path, sigma):
+    points = METHODS["atp-point"].start(tiny_planner(), 3)
+    with pytest.raises(ValueError, match="no sigma to explore with: give one"):
+        trained(tmp_path, replace(SETTINGS, sigma=sigma, iterations=1), planner=points)
 
 
 def test_a_planner_without_a_decoder_can_still_learn(tmp_path):

@@ -103,8 +103,8 @@ def train_rl(
     if main:
         keep_settings(folder, asdict(settings), resume)
     run = _Run(planner, settings)
-    run.ask_sigma(list(questions)[:256])
-    if settings.learn_latents and run.sigma != "learned" and not run.sigma > 0:
+    own = run.ask_sigma(list(questions)[:256])
+    if settings.learn_latents and not (own if run.sigma == "learned" else run.sigma) > 0:
         raise ValueError(
             "this checkpoint's latents are points (its head has no spread), so there is no sigma to explore with: give "
             "one, for example --settings.sigma 0.3"
@@ -213,12 +213,13 @@ class _Run:
         self.generator = torch.Generator(self.model.device).manual_seed(settings.seed)
         self.tokens = 0  # positions of the last iteration's trajectories: questions (once a group), latents, answers
 
-    def ask_sigma(self, questions: Sequence[Problem]) -> None:
-        """Take the mean of the planner's own sigma for exploring, where the settings ask for it."""
+    def ask_sigma(self, questions: Sequence[Problem]) -> float:
+        """The mean of the planner's own sigma, which is taken for exploring where the settings ask for it."""
         with gathered(self.model), self.accelerator.autocast():
             own = mean_sigma(self.planner, questions)
         if self.settings.sigma == "mean":
             self.sigma = own
+        return own
 
     def step(self, problems: list[Problem], iteration: int, measure_kl: bool) -> dict[str, float]:
         """One iteration; its metrics (docs/metrics.md explains each)."""
