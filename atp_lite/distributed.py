@@ -57,6 +57,14 @@ def start_together(model: nn.Module, learns: bool = True) -> Accelerator:
             "ACCELERATE_USE_CPU=true and launch with --multi_gpu (docs/scale.md)",
             stacklevel=3,
         )
+    narrow = {p.dtype for p in model.parameters() if p.requires_grad} & {torch.bfloat16, torch.float16}
+    if learns and narrow:
+        warnings.warn(
+            f"weights that learn are {str(narrow.pop()).removeprefix('torch.')}, which loses steps that are small "
+            "beside a weight, and averages of weights: with a low learning rate they stay where they are. Keep them in "
+            "float32 and launch with `accelerate launch --mixed_precision bf16` (docs/scale.md)",
+            stacklevel=3,
+        )
     if not (learns and asked_to_shard()):
         model.to(accelerator.device)
     if accelerator.num_processes > 1:

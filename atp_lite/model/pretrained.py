@@ -53,7 +53,7 @@ class BackboneSettings:
     random_weights: bool = False
     """Take only the architecture, with fresh weights: what fits and how fast it is can be tried without a download."""
     dtype: Literal["float32", "bfloat16"] = "float32"
-    """Of all weights. bfloat16 halves memory on a GPU and is slow on most CPUs."""
+    """Of all weights. bfloat16 halves memory on a GPU, loses small steps of training, is slow on most CPUs."""
     latents_per_step: int = 2
     """c, latents that carry one step (paper: 2)."""
     max_latents: int = 20
