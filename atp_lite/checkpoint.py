@@ -59,6 +59,8 @@ def save_state(
 ) -> None:
     """Write everything a run needs to go on. Where weights are sharded, every process of the run must call this.
 
+    It is copied into main memory first; nothing is copied on a GPU.
+
     Args:
         modules: by name; all their parameters and buffers are kept.
         optimizer: its moments are kept, in the order of its parameters; settings are not (they come from the run's).
@@ -83,7 +85,7 @@ def save_state(
         return
 
     def fill(fresh: Path) -> None:
-        copies = {key: value.detach().contiguous().clone() for key, value in tensors.items()}
+        copies = {key: value.detach().to("cpu", copy=True).contiguous() for key, value in tensors.items()}
         save_file(copies, fresh / "state.safetensors")
         (fresh / "progress.json").write_text(json.dumps(progress, indent=1))
 

@@ -32,10 +32,13 @@ from torch.distributed.tensor import DTensor
 Row = TypeVar("Row")
 
 
-def start_together(model: nn.Module) -> Accelerator:
+def start_together(model: nn.Module, learns: bool = True) -> Accelerator:
     """Put the model on the device of this process, with the weights of the main process.
 
     A model that is going to be sharded (atp_lite/model/sharding.py) stays where it is: it may not fit there whole.
+
+    Args:
+        learns: only a model that is going to learn is sharded; any other needs all its weights at once anyway.
 
     Raises:
         ValueError: a launcher started several processes that do not see each other.
@@ -54,7 +57,15 @@ def start_together(model: nn.Module) -> Accelerator:
             "ACCELERATE_USE_CPU=true and launch with --multi_gpu (docs/scale.md)",
             stacklevel=3,
         )
-    if not asked_to_shard():
+    narrow = {p.dtype for p in model.parameters() if p.requires_grad} & {torch.bfloat16, torch.float16}
+    if learns and narrow:
+        warnings.warn(
+            f"weights that learn are {str(narrow.pop()).removeprefix('torch.')}, which loses steps that are small "
+            "beside a weight, and averages of weights: with a low learning rate they stay where they are. Keep them in "
+            "float32 and launch with `accelerate launch --mixed_precision bf16` (docs/scale.md)",
+            stacklevel=3,
+        )
+    if not (learns and asked_to_shard()):
         model.to(accelerator.device)
     if accelerator.num_processes > 1:
         with torch.no_grad():

@@ -12,6 +12,7 @@ from accelerate.tracking import GeneralTracker
 from accelerate.utils import LoggerType
 from small import PROBLEMS, lively_planner, tiny_planner
 from torch import nn
+from torch.utils._python_dispatch import TorchDispatchMode
 from transformers import AutoModel
 
 from atp_lite.checkpoint import MetricLog, load_state, read_metrics, replace_folder, save_state
@@ -112,6 +113,28 @@ def test_a_loaded_run_goes_on_exactly(tmp_path):
     assert torch.equal(second.model.weight, through.model.weight)
     assert torch.equal(second.model.bias, through.model.bias)
     assert {path.suffix for path in (tmp_path / "state").iterdir()} == {".safetensors", ".json"}
+
+
+def test_a_state_is_copied_in_main_memory_and_nowhere_else(tmp_path, monkeypatch):
+    run = Run()
+    run.steps(1)
+    with Copies() as made:
+        save_state(tmp_path / "state", *run.parts, {})
+    assert made.to == ["cpu"] * 9, "two weights, three values of AdamW for each, the generator"
+
+
+class Copies(TorchDispatchMode):
+    """Notes the device of every copy of a tensor; None where it is the tensor's own, whichever that is."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.to = []
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        if function in (torch.ops.aten.clone.default, torch.ops.aten._to_copy.default):
+            device = (kwargs or {}).get("device")
+            self.to.append(device and torch.device(device).type)
+        return function(*args, **(kwargs or {}))
 
 
 def test_a_crash_while_writing_leaves_the_old_state(tmp_path, monkeypatch):

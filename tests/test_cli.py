@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 
 from atp_lite.baselines import METHODS
 from atp_lite.cli import main
@@ -182,6 +183,26 @@ def test_an_interrupt_before_training_does_not_say_that_it_was_saved(tiny, monke
     capsys.readouterr()
     assert main([*command, "--resume"]) == 130
     assert "go on with the same command and --resume" in capsys.readouterr().err, "the old state is there still"
+
+
+@pytest.mark.parametrize("command", ["sft", "rl"])
+def test_too_little_memory_is_one_line_with_what_needs_less(command, tiny, monkeypatch, capsys):
+    told = torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB.\nMore of it")
+
+    def train(*_):
+        raise told
+
+    monkeypatch.setattr(f"atp_lite.commands.training.train_{command}", train)
+    data = ["--validation", str(tiny / "validation.jsonl"), "--out", str(tiny / "run")]
+    data += ["--train" if command == "sft" else "--questions", str(tiny / "train.jsonl")]
+    assert main([command, *data]) == 2
+    said = capsys.readouterr().err.strip()
+    assert "\n" not in said and "Tried to allocate 20.00 GiB.)" in said
+    for name in ("accumulate", "eval-batch", "checkpoint-mlps", "rollout-batch"):
+        assert f"--settings.{name}" in said
+    told = RuntimeError("something else")
+    with pytest.raises(RuntimeError, match="something else"):
+        main([command, *data])
 
 
 def test_solve_answers_with_a_rival_whose_thoughts_nobody_can_read(tmp_path, capsys):

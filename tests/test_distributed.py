@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import time
+import warnings
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -182,6 +183,17 @@ def test_one_process_in_the_place_of_several_is_told(monkeypatch):
         monkeypatch.setenv(name, value)
     with pytest.warns(UserWarning, match="starts one process.*--multi_gpu"):
         distributed.start_together(torch.nn.Linear(1, 1))
+
+
+def test_weights_that_learn_in_bfloat16_are_told_of():
+    model = lively_planner().model.to(torch.bfloat16)
+    with pytest.warns(UserWarning, match="weights that learn are bfloat16.*--mixed_precision bf16"):
+        distributed.start_together(model)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        distributed.start_together(model, learns=False)
+        distributed.start_together(model.requires_grad_(False))
+        distributed.start_together(lively_planner().model)
 
 
 def test_gradients_are_added_and_none_stays_none():

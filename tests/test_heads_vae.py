@@ -184,3 +184,18 @@ def test_heads_keep_their_digits_where_the_rest_has_three(name):
         assert torch.nn.functional.linear(hidden, torch.eye(16)).dtype == torch.bfloat16
         again, z_again = head(hidden), stop(hidden)
     assert torch.equal(again[0], mu) and torch.equal(again[1], logvar) and torch.equal(z_again, z)
+
+
+def test_weights_in_bfloat16_leave_their_sums_over_dimensions_exact():
+    """A log-probability of 2,048 dimensions is some hundreds: bfloat16 would round it to whole nats."""
+    generator = torch.Generator().manual_seed(0)
+    draw = lambda: torch.randn(4, 2048, generator=generator)  # noqa: E731
+    mu = draw().bfloat16()
+    latent, moved = (mu + 0.3 * draw()).bfloat16(), (mu + 0.001 * draw()).bfloat16()
+    ratio = gaussian_log_prob(latent, moved, 0.3) - gaussian_log_prob(latent, mu, 0.3)
+    exact = [gaussian_log_prob(latent.double(), at.double(), 0.3) for at in (moved, mu)]
+    torch.testing.assert_close(ratio.double(), exact[0] - exact[1], rtol=0, atol=1e-3)
+    narrow, logvar = mu * 0.05, -0.1 * draw().abs().bfloat16()
+    torch.testing.assert_close(
+        kl_divergence(narrow, logvar).double(), kl_divergence(narrow.double(), logvar.double()), rtol=1e-5, atol=0
+    )

@@ -20,6 +20,7 @@ from atp_lite.memory_plan import (
     Shape,
     Share,
     corpus_of,
+    gathered,
     rl_update,
     rollout,
     saving,
@@ -155,6 +156,26 @@ def test_devices_share_rows_and_fsdp_shares_weights():
     assert sharded.optimizer == 2 * -(-m.learned // 4)
     plan = plan_of("toy", lengths=TOY, devices=4)
     assert plan.shape(plan.sizes("sft")).rows == 16 and plan.practice().questions == 16
+
+
+def test_what_fsdp_gathers_by_hand(monkeypatch, capsys):
+    model = Planner.toy(ModelSettings(hidden_size=16, layers=3, heads=2, intermediate_size=32)).model
+    layer = 4 * (4 * 16 * 16 + 3 * 16 * 32 + 2 * 16)
+    whole = 4 * sum(p.numel() for p in model.parameters())
+    rest = whole - 4 * layer  # three in the backbone, one in the decoder
+    assert gathered(model) == {"learning": 2 * rest + 3 * layer, "thinking": whole}
+    assert gathered(model, copies=True)["learning"] == rest + max(rest + 3 * layer, whole)
+    model.requires_grad_(False)
+    assert gathered(model)["learning"] == rest + 2 * layer
+
+    monkeypatch.chdir(ROOT)
+    assert main(["plan", "configs/llama-1b.yaml", "--devices", "4", "--fsdp"]) == 0
+    said = [line for line in capsys.readouterr().out.splitlines() if "FSDP puts together" in line]
+    weights = 4 * (1.23582 + 0.02099 + 0.38432)
+    a_layer = 4 * (2 * 2048**2 + 2 * 2048 * 512 + 3 * 2048 * 8192 + 2 * 2048) / 1e9
+    learning = 2 * (weights - 18 * a_layer) + 3 * a_layer
+    assert f"{learning:.2f} GB while it learns, {weights:.2f} GB in validation" in said[0]
+    assert f"{weights:.2f} GB in rollouts and validation" in said[1]
 
 
 # --- plan and measurement ---

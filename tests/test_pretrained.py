@@ -7,6 +7,7 @@ import torch
 from small_lms import FAMILIES, PROBLEMS, own_tokenizer, tiny_lm
 from transformers import AutoModel, AutoModelForCausalLM
 
+from atp_lite.baselines import METHODS
 from atp_lite.model import BackboneSettings, LatentReasoner, latent_tokenizer
 from atp_lite.model.lora import LoRASettings, add_lora, has_lora, merge_lora, merged_state
 from atp_lite.planner import Planner
@@ -238,6 +239,29 @@ def test_bfloat16_weights_think_too(lm_folder):
     planner = Planner.from_backbone(lm_folder("llama"), replace(SETTINGS, dtype="bfloat16"))
     assert {p.dtype for p in planner.model.parameters()} == {torch.bfloat16}
     assert planner.reason(PROBLEMS).latents.dtype == torch.bfloat16
+
+
+@pytest.mark.parametrize("decoder", ["layers", "small"])
+def test_positions_stay_exact_where_weights_are_bfloat16(decoder, lm_folder, tmp_path):
+    planner = Planner.from_backbone(lm_folder("llama"), replace(SETTINGS, dtype="bfloat16", decoder=decoder))
+    planner.save_pretrained(tmp_path)
+    saved = dict(Planner.from_pretrained(tmp_path).model.named_buffers())
+    for name, value in planner.model.named_buffers():
+        assert value.dtype == torch.float32 and torch.equal(value, saved[name]), name
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_every_method_starts_from_bfloat16_weights(name, lm_folder):
+    base = Planner.from_backbone(lm_folder("llama"), replace(SETTINGS, dtype="bfloat16"))
+    method = METHODS[name]
+    stage = 0 if method.stages == "words" else 2
+    planner = method.start(base, stage, 6)
+    assert {p.dtype for p in planner.model.parameters()} == {torch.bfloat16}
+    rows = planner.collate.encode(PROBLEMS)
+    terms = method.losses(planner, rows, stage, True, torch.Generator().manual_seed(0))
+    assert all(term.isfinite() for term in terms.values()) and terms["enc"].dtype == torch.float32
+    method.total(terms, 1e-3).backward()
+    assert planner.reason(PROBLEMS).answers
 
 
 def test_a_model_that_cannot_be_had_is_one_line_with_a_remedy(tmp_path, monkeypatch):

@@ -37,6 +37,14 @@ def test_rewards_by_hand(name):
     assert REWARDS[name](TRACE, TRACE.problems).tolist() == BY_HAND[name]
 
 
+def test_rewards_of_a_model_in_bfloat16_are_not_rounded_to_it():
+    trace = told_trace(["14"], [["3+4=8", "8+6=14", "2+2=4"]], [FOURTEEN])
+    trace.mu = trace.mu.bfloat16()
+    total, parts = total_reward(trace, trace.problems, {"correct": 1.0, "coherence": 1.0, "length": 0.001})
+    assert parts["coherence"].item() == pytest.approx(2 / 3, abs=1e-6)
+    assert total.item() == pytest.approx(1 + 2 / 3 - 0.003, abs=1e-6)
+
+
 def test_every_registered_reward_is_tested_here():
     assert set(REWARDS) == set(BY_HAND)
 

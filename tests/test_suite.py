@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from accelerate import Accelerator
 from scipy.stats import chisquare
 from small import PROBLEMS, lively_planner
 
@@ -155,6 +156,14 @@ def test_noise_differs_by_seed_set_problem_and_sample(planner, sets, monkeypatch
         evaluate_benchmarks(planner, {name: same}, settings)
     assert len(drawn) == 4 and len(torch.cat(drawn).unique(dim=0)) == 3 * 2 * 2
     assert torch.equal(drawn[0], drawn[3])
+
+
+def test_where_slices_are_asked_for_a_whole_model_evaluates_on_the_device(planner, sets, monkeypatch):
+    moved = []
+    monkeypatch.setattr("atp_lite.distributed.asked_to_shard", lambda: True)
+    monkeypatch.setattr(type(planner.model), "to", lambda _, device: moved.append(device))
+    evaluate_benchmarks(planner, sets, SETTINGS)
+    assert moved == [Accelerator().device]
 
 
 def test_pass_at_k_counts_the_right_samples(planner, sets, monkeypatch):

@@ -53,7 +53,7 @@ def _read_language(planner: Planner, batch: Batch, context: Context) -> tuple[Te
     inputs, written = batch.language[:, :-1], batch.language_mask[:, 1:].bool()
     _, states = read(model.backbone, model.embed(inputs), batch.language_mask[:, :-1], context, every_layer=True)
     logits = to_logits(model.backbone, states[-1][written])  # (N, V)
-    return torch.nn.functional.cross_entropy(logits, batch.language[:, 1:][written]), states
+    return torch.nn.functional.cross_entropy(logits.float(), batch.language[:, 1:][written]), states
 
 
 def _before_answer(states: Tensor, batch: Batch, answer_lengths: list[int]) -> Tensor:

@@ -42,7 +42,7 @@ def compressed_embeddings(planner: Planner, rows: Sequence[Encoded]) -> tuple[Te
     embeds = model.embed(ids).reshape(*groups.shape[:3], -1) * groups  # (B, T, r, d)
     held = groups.sum(2)  # (B, T, 1)
     latents = embeds.sum(2) / held.clamp(min=1).sqrt() / model.config.latent_scale  # fed back, they are embeddings
-    return latents, held[..., 0] > 0
+    return latents.to(embeds.dtype), held[..., 0] > 0
 
 
 def losses(
@@ -54,7 +54,7 @@ def losses(
     targets, real = compressed_embeddings(planner, rows)
     trace = told(batch.question, batch.question_mask, targets, real, batch.language, batch.language_mask)
     replay = model.replay(trace)
-    enc = F.cross_entropy(replay.answer_logits[trace.answer_mask], trace.answer[trace.answer_mask])
+    enc = F.cross_entropy(replay.answer_logits[trace.answer_mask].float(), trace.answer[trace.answer_mask])
     sigma = (0.5 * replay.logvar[real]).exp().clamp(min=1e-3)
     latent = -gaussian_log_prob(targets[real].detach(), replay.mu[real], sigma).mean() / targets.shape[-1]
     stop = F.binary_cross_entropy_with_logits(replay.stop_logits[real], trace.stopped[real].to(enc.dtype))

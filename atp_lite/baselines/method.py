@@ -25,6 +25,7 @@ import torch
 from torch import Tensor
 
 from atp_lite.model import LatentReasoner
+from atp_lite.model.pretrained import weights_in
 from atp_lite.planner import Planner
 from atp_lite.tokens import Collator, Encoded
 
@@ -82,7 +83,7 @@ class Method:
             config.decoder = None
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            model = LatentReasoner(config)
+            model = weights_in(LatentReasoner(config), planner.model.dtype)
         new, old = model.state_dict(), planner.model.state_dict()
         model.load_state_dict({name: old.get(name, value) for name, value in new.items()})
         return Planner(model.to(planner.model.device), planner.tokenizer)

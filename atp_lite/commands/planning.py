@@ -21,6 +21,7 @@ from atp_lite.memory_plan import (
     Share,
     Sizes,
     corpus_of,
+    gathered,
     longest_practice,
     made_corpus,
     rl_update,
@@ -52,7 +53,7 @@ class Plan:
     devices: int = 1
     """Processes that share every batch, a device each; the figures are those of one device."""
     fsdp: bool = False
-    """Divide weights, gradients and moments by the number of devices, too."""
+    """Divide weights, gradients and moments by the number of devices, too; a line says what is gathered."""
     limits: bool = False
     """RL: trajectories as long as the model allows, instead of as long as the longest label."""
     architecture: Path | None = None
@@ -234,7 +235,15 @@ class Plan:
                 f"  trajectories: {p.questions * p.group}, question {p.question}, {p.latents} latents,"
                 f" answer {p.answer}"
             )
-        return text + table(self.moments(part))
+        text += table(self.moments(part))
+        if self.fsdp and self.devices > 1:
+            sizes = gathered(self.model(part), part == "rl")
+            beside = {phase: f"{size / 1e9:,.2f} GB" for phase, size in sizes.items()}
+            text.append(
+                f"  beside that, FSDP puts together {beside['learning']} while it learns, {beside['thinking']} in "
+                f"{'validation' if part == 'sft' else 'rollouts and validation'}; of layers half in bfloat16"
+            )
+        return text
 
 
 def millions(count: int) -> str:

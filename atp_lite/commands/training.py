@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from accelerate import Accelerator
+from accelerate.utils.memory import should_reduce_batch_size
 
 from atp_lite.baselines import METHODS
 from atp_lite.commands.options import Config
@@ -101,7 +102,7 @@ class SFT(Sources):
             planner = method.start(planner, last_stage, limit, self.settings.seed)
         if self.lora.rank:
             add_lora(planner.model, self.lora, self.settings.seed)
-        with _saved_on_interrupt(self.out, self.resume):
+        with _told_where_it_ends(self.out, self.resume):
             train_sft(
                 planner,
                 *self.training_data(self.train, "train", self.validation),
@@ -137,7 +138,7 @@ class RL(Sources):
         planner = Planner.from_pretrained(self.init)
         if self.lora.rank:
             add_lora(planner.model, self.lora, self.settings.seed)
-        with _saved_on_interrupt(self.out, self.resume):
+        with _told_where_it_ends(self.out, self.resume):
             train_rl(
                 planner,
                 *self.training_data(self.questions, "rl", self.validation),
@@ -151,8 +152,9 @@ class RL(Sources):
 
 
 @contextmanager
-def _saved_on_interrupt(out: Path, resume: bool):
-    """An interrupt says what is kept: the state, or nothing where training had not begun."""
+def _told_where_it_ends(out: Path, resume: bool):
+    """An interrupt says what is kept: the state, or nothing where training had not begun. Too little memory says what
+    needs less."""
 
     def written() -> int:
         progress = out / "state" / "progress.json"
@@ -165,3 +167,12 @@ def _saved_on_interrupt(out: Path, resume: bool):
         saved = f"Saved in {out / 'state'}: go on with the same command and --resume"
         none = "Training had not begun, so nothing was saved: the same command starts again"
         raise KeyboardInterrupt(saved if written() > before or (resume and before) else none) from stop
+    except RuntimeError as error:
+        if not should_reduce_batch_size(error):
+            raise
+        first = (str(error).splitlines() or [type(error).__name__])[0][:200]
+        raise ValueError(
+            f"memory ran out ({first}): give a larger --settings.accumulate, a smaller --settings.eval-batch, in sft "
+            "--settings.checkpoint-mlps, in rl a smaller --settings.rollout-batch, or --lora.rank 16; atp-lite plan "
+            "CONFIG says what takes how much"
+        ) from error

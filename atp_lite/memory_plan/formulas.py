@@ -17,6 +17,7 @@ from dataclasses import dataclass, fields
 from transformers import PreTrainedModel
 
 from atp_lite.model import LatentReasoner
+from atp_lite.model.sharding import layers_of
 
 FLOAT32 = 4
 """Bytes of a number in losses, attention masks and norms, whatever the weights are."""
@@ -156,6 +157,27 @@ def sizes_of(model: LatentReasoner, rank: int = 0, decoder_rank: int = 0, recomp
     )
 
 
+def gathered(model: LatentReasoner, copies: bool = False) -> dict[str, int]:
+    """Bytes that FSDP puts together on a device beside the slices (atp_lite/model/sharding.py), by phase.
+
+    learning: what belongs to no layer; and on the way back its gradient, two layers, one at work and the next on its
+    way, and the gradient of one; or in RL (`copies`), where that is more, the whole start while it is asked for the KL.
+    thinking, in rollouts and validation: all weights. Counted in the type that weights have; a run in bfloat16 gathers
+    layers in half of it.
+    """
+
+    def total(parameters, learned: bool = False) -> int:
+        return sum(p.numel() * p.element_size() for p in parameters if p.requires_grad or not learned)
+
+    layers = layers_of(model)
+    inside = {id(p) for layer in layers for p in layer.parameters()}
+    rest = [p for p in model.parameters() if id(p) not in inside]
+    largest = max(layers, key=lambda layer: total(layer.parameters()))
+    one, everything = list(largest.parameters()), total(model.parameters())
+    back = total(rest, learned=True) + 2 * total(one) + total(one, learned=True)
+    return {"learning": total(rest) + max(back, everything if copies else 0), "thinking": everything}
+
+
 @dataclass(frozen=True)
 class Memory:
     """Bytes that live at one moment, by kind."""
@@ -196,7 +218,7 @@ class Share:
 
     devices: int = 1
     sharded: bool = False
-    """FSDP: weights, gradients and moments are divided by the number of devices. What is gathered is not counted."""
+    """FSDP: weights, gradients and moments are divided by the number of devices. What is gathered: see `gathered`."""
 
     def of(self, size: int) -> int:
         """The part of weights, gradients or moments that lies on one device."""

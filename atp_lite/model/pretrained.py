@@ -53,7 +53,7 @@ class BackboneSettings:
     random_weights: bool = False
     """Take only the architecture, with fresh weights: what fits and how fast it is can be tried without a download."""
     dtype: Literal["float32", "bfloat16"] = "float32"
-    """Of all weights. bfloat16 halves memory on a GPU and is slow on most CPUs."""
+    """Of all weights. bfloat16 halves memory on a GPU, loses small steps of training, is slow on most CPUs."""
     latents_per_step: int = 2
     """c, latents that carry one step (paper: 2)."""
     max_latents: int = 20
@@ -122,13 +122,13 @@ def build(
             model = kind(config)
         size, dtype = config.hidden_size, lm.dtype
         model.backbone = lm
-        model.latent_head = _fresh(LATENT_HEADS[config.latent_head](size), config.initializer_range).to(dtype)
-        model.stop_head = _fresh(StopHead(size), config.initializer_range).to(dtype)
+        model.latent_head = weights_in(_fresh(LATENT_HEADS[config.latent_head](size), config.initializer_range), dtype)
+        model.stop_head = weights_in(_fresh(StopHead(size), config.initializer_range), dtype)
         if config.decoder is not None:
             decoder = StepDecoder(config.decoder, size, config.latents_per_step, scale)
             if settings.decoder != "small":
                 _copy_into(decoder.lm, lm)
-            model.decoder = decoder.to(dtype)
+            model.decoder = weights_in(decoder, dtype)
     return model.eval()
 
 
@@ -290,6 +290,13 @@ def _copy_into(small: PreTrainedModel, large: PreTrainedModel) -> None:
     """Give every weight of `small` the value of the weight of that name in `large`."""
     state: dict[str, Tensor] = large.state_dict()
     small.load_state_dict({name: state[name] for name in small.state_dict()})
+
+
+def weights_in(module: nn.Module, dtype: torch.dtype) -> nn.Module:
+    """Its weights in this type, in place. Buffers, such as the frequencies of positions, stay exact, as in any LM."""
+    for parameter in module.parameters():
+        parameter.data = parameter.data.to(dtype)
+    return module
 
 
 def _fresh(head: nn.Module, spread: float) -> nn.Module:

@@ -21,19 +21,27 @@ def reparameterise(mu: Tensor, logvar: Tensor, generator: Noise = None) -> Tenso
     return mu + torch.exp(0.5 * logvar) * eps
 
 
+def at_least_float32(values: Tensor) -> Tensor:
+    """The values in float32, where they are in something narrower; otherwise the tensor itself."""
+    return values.to(torch.promote_types(values.dtype, torch.float32))
+
+
 def kl_divergence(mu: Tensor, logvar: Tensor) -> Tensor:
     """KL( N(mu, diag sigma^2) || N(0, I) ) = 1/2 sum_d (mu_d^2 + sigma_d^2 - 1 - log sigma_d^2), in nats.
 
-    mu, logvar (..., d) -> (...).
+    mu, logvar (..., d) -> (...), in float32 at least.
     """
+    mu, logvar = at_least_float32(mu), at_least_float32(logvar)
     return 0.5 * (mu.square() + logvar.exp() - 1.0 - logvar).sum(-1)
 
 
 def gaussian_log_prob(latent: Tensor, mu: Tensor, sigma: Tensor | float) -> Tensor:
     """log N(latent; mu, sigma^2 I) = -||latent - mu||^2 / (2 sigma^2) - d log sigma - d/2 log 2 pi, in nats.
 
-    latent, mu (..., d); sigma a number or (..., d) -> (...).
+    latent, mu (..., d); sigma a number or (..., d) -> (...), in float32 at least: a sum over thousands of dimensions
+    has no digit behind the point in bfloat16, and ratios of probabilities are differences of such sums.
     """
+    latent, mu = at_least_float32(latent), at_least_float32(mu)
     sigma = torch.as_tensor(sigma, dtype=mu.dtype, device=mu.device)
     z = (latent - mu) / sigma
     return -(0.5 * z.square() + sigma.log() + 0.5 * math.log(2 * math.pi)).sum(-1)

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from atp_lite.model import Replay, Trace, gaussian_log_prob, stop_log_prob
+from atp_lite.model.vae import at_least_float32
 
 
 def group_advantages(rewards: Tensor, group_size: int) -> tuple[Tensor, Tensor]:
@@ -126,9 +127,10 @@ def kl_to_start(now: Replay, start: Replay, trace: Trace, sigma: float | Tensor)
     Latents: ||mu - mu_0||^2 / (2 sigma^2), both Gaussians having the same sigma; nothing where sigma is 0, since points
     are no distributions. Answer tokens: sum p log(p / p_0).
     """
-    sigma = torch.as_tensor(sigma, dtype=now.mu.dtype, device=now.mu.device)
+    mu, mu_0 = at_least_float32(now.mu), at_least_float32(start.mu)
+    sigma = torch.as_tensor(sigma, dtype=mu.dtype, device=mu.device)
     drawn = torch.where(sigma > 0, sigma, torch.inf)  # x / inf = 0
-    thought = (((now.mu - start.mu) / drawn).square().sum(-1) * 0.5) * trace.latent_mask  # (B, T)
+    thought = (((mu - mu_0) / drawn).square().sum(-1) * 0.5) * trace.latent_mask  # (B, T)
     log_p = torch.log_softmax(now.answer_logits.float(), -1)
     log_p0 = torch.log_softmax(start.answer_logits.float(), -1)
     written = (log_p.exp() * (log_p - log_p0)).sum(-1) * trace.answer_mask  # (B, A)

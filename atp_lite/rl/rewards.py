@@ -68,7 +68,7 @@ def valid_arithmetic(trace: Trace, problems: Sequence[Problem]) -> Tensor:
 @register("length")
 def length_cost(trace: Trace, problems: Sequence[Problem]) -> Tensor:
     """Minus the number of latents: give it a small weight and thinking costs something."""
-    return -trace.n_latents.to(trace.mu.dtype)
+    return -trace.n_latents.to(_number(trace))
 
 
 def check_weights(weights: Mapping[str, float]) -> None:
@@ -88,7 +88,12 @@ def total_reward(
 
 
 def _rows(trace: Trace, values: Sequence[float]) -> Tensor:
-    return torch.tensor([float(v) for v in values], dtype=trace.mu.dtype, device=trace.mu.device)
+    return torch.tensor([float(v) for v in values], dtype=_number(trace), device=trace.mu.device)
+
+
+def _number(trace: Trace) -> torch.dtype:
+    """The type of a reward: float32, also where weights are bfloat16, in which a third is 0.334."""
+    return torch.promote_types(trace.mu.dtype, torch.float32)
 
 
 def _ended(trace: Trace) -> list[bool]:

@@ -103,8 +103,8 @@ def train_rl(
     if main:
         keep_settings(folder, asdict(settings), resume)
     run = _Run(planner, settings)
-    run.ask_sigma(list(questions)[:256])
-    if settings.learn_latents and run.sigma != "learned" and not run.sigma > 0:
+    own = run.ask_sigma(list(questions)[:256])
+    if settings.learn_latents and not (own if run.sigma == "learned" else run.sigma) > 0:
         raise ValueError(
             "this checkpoint's latents are points (its head has no spread), so there is no sigma to explore with: give "
             "one, for example --settings.sigma 0.3"
@@ -213,12 +213,13 @@ class _Run:
         self.generator = torch.Generator(self.model.device).manual_seed(settings.seed)
         self.tokens = 0  # positions of the last iteration's trajectories: questions (once a group), latents, answers
 
-    def ask_sigma(self, questions: Sequence[Problem]) -> None:
-        """Take the mean of the planner's own sigma for exploring, where the settings ask for it."""
+    def ask_sigma(self, questions: Sequence[Problem]) -> float:
+        """The mean of the planner's own sigma, which is taken for exploring where the settings ask for it."""
         with gathered(self.model), self.accelerator.autocast():
             own = mean_sigma(self.planner, questions)
         if self.settings.sigma == "mean":
             self.sigma = own
+        return own
 
     def step(self, problems: list[Problem], iteration: int, measure_kl: bool) -> dict[str, float]:
         """One iteration; its metrics (docs/metrics.md explains each)."""
@@ -291,21 +292,25 @@ class _Run:
                 totals[name] = totals.get(name, 0.0) + value * share / (s.epochs * s.mini_batches)
 
         def losses(questions: Tensor) -> Iterator[Tensor]:
+            seen: list[tuple[dict[str, float], float]] = []  # of every part, and over how many actions it is a mean
             for chosen in parts_of(questions, s.accumulate):
                 new, replay, part, rows = log_probs(chosen)
                 old = before[rows] if several else new.values.detach()
                 loss, stats = clipped_surrogate(
                     new, old, advantages[rows], s.clip, s.log_ratio_limit, s.latent_weight, n_latents
                 )
+                seen.append((stats, float(new.mask.sum())))
                 if s.kl_weight > 0 or measure_kl:
                     with torch.no_grad(), gathered(self.start), self.accelerator.autocast():
                         start = self.start.replay(part)
                     kl = kl_to_start(replay, start, part, sigma[rows])
-                    stats["kl"] = kl.item()
+                    note({"kl": kl.item()}, len(chosen) / len(questions))
                     loss = loss + s.kl_weight * kl
-                note(stats, len(chosen) / len(questions))
                 # every process has as many trajectories, so its mean has this share in the mean over all of them
                 yield loss * (len(chosen) / len(questions)) / self.accelerator.num_processes
+            actions = sum(count for _, count in seen)
+            for stats, count in seen:
+                note(stats, count / max(actions, 1.0))
 
         for _ in range(s.epochs):
             order = self._shuffled(n_groups) if s.mini_batches > 1 else torch.arange(n_groups)

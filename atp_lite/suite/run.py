@@ -67,7 +67,7 @@ def evaluate_benchmarks(
     if not names or len(set(names)) < len(names):
         raise ValueError(f"test sets {names}: give at least one, each with a name of its own")
     settings = fitted(EvalSettings() if settings is None else settings, planner)
-    accelerator = start_together(planner.model)
+    accelerator = start_together(planner.model, learns=False)
     journal, done = None, {name: [] for name in names}
     if out is not None:
         journal, done = _open(accelerator, out, restart, lambda: identity(planner, checkpoint, settings, sets))
