@@ -136,6 +136,23 @@ def test_bad_settings_files_are_explained(tmp_path, text, words):
         assert word in str(error.value)
 
 
+@pytest.mark.parametrize("given", [["--config", "{}"], ["--config={}"]])
+def test_a_settings_file_is_read_however_it_is_named(tiny, monkeypatch, given):
+    ran = []
+    monkeypatch.setattr(SFT, "run", lambda command: ran.append(command) or 0)
+    given = [part.format(tiny / "tiny.yaml") for part in given]
+    assert main(["sft", "--settings.lr", "0.5", *given, "--settings.clip", "2"]) == 0
+    (command,) = ran
+    assert command.settings.stage_steps == (2, 4) and (command.settings.lr, command.settings.clip) == (0.5, 2.0)
+
+
+@pytest.mark.parametrize("given", [["--config"], ["--config="]])
+def test_a_settings_file_that_is_not_named_is_asked_for(given, monkeypatch, capsys):
+    monkeypatch.setattr(SFT, "run", lambda command: 0)
+    assert main(["sft", *given]) == 2
+    assert "--config needs a YAML file behind it" in capsys.readouterr().err
+
+
 def test_train_then_evaluate(tiny, capsys):
     out = tiny / "run"
     assert main(["sft", "--config", str(tiny / "tiny.yaml"), "--out", str(out)]) == 0

@@ -251,6 +251,16 @@ def test_plan_reads_a_folder_and_its_questions(tmp_path, capsys):
     assert "peak:" in said and "rollout" not in said
 
 
+def test_plan_never_names_a_file_that_it_has_not_read(monkeypatch, capsys):
+    monkeypatch.chdir(ROOT)
+    assert main(["plan", "--devices", "4", "configs/llama-1b.yaml"]) == 2
+    said = capsys.readouterr()
+    assert "configs/llama-1b.yaml stands behind options and was not read: write it first" in said.err and not said.out
+    monkeypatch.chdir(ROOT / "configs")
+    assert main(["plan", "--devices", "4"]) == 2, "the file that is taken where none is named is not here"
+    assert "configs/toy.yaml: no such settings file" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("text", "more", "words"),
     [

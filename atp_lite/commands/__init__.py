@@ -52,17 +52,30 @@ def run(arguments: list[str]) -> int:
     logging.getLogger("huggingface_hub").setLevel(logging.ERROR)  # a line for every try of six to reach the hub
     commands = dict(COMMANDS)
     name = arguments[0] if arguments else ""
-    if "--config" in arguments and name in commands and name not in ("compare", "plan"):  # its values are defaults
-        place = arguments.index("--config") + 1
-        if place == len(arguments):
-            raise ValueError("--config needs a YAML file behind it")
-        default = read_config(arguments[place], commands[name](), name, tuple(commands))
+    file = settings_file(arguments) if name in commands and name not in ("compare", "plan") else None
+    if file is not None:  # its values are defaults
+        default = read_config(file, commands[name](), name, tuple(commands))
         command = tyro.cli(commands[name], args=arguments[1:], default=default, prog=f"atp-lite {name}")
-    elif name == "plan" and len(arguments) > 1 and not arguments[1].startswith("-"):
-        default = Plan.of(Path(arguments[1]), tuple(commands))
+    elif name == "plan" and not {"-h", "--help"} & set(arguments[:2]):
+        path = Plan.file if arguments[1:2] == [] or arguments[1].startswith("-") else Path(arguments[1])
+        default = Plan.of(path, tuple(commands))
         command = tyro.cli(Plan, args=arguments[1:], default=default, prog="atp-lite plan")
+        if command.file != path:
+            raise ValueError(f"{command.file} stands behind options and was not read: write it first, behind `plan`")
     else:
         command = tyro.extras.subcommand_cli_from_dict(
             commands, args=arguments, prog="atp-lite", description="Learn, see and extend latent reasoning."
         )
     return command.run()
+
+
+def settings_file(arguments: list[str]) -> str | None:
+    """What `--config FILE` or `--config=FILE` names; None where neither is there."""
+    for i, argument in enumerate(arguments):
+        option, equals, value = argument.partition("=")
+        if option == "--config":
+            value = value if equals else "".join(arguments[i + 1 : i + 2])
+            if not value:
+                raise ValueError("--config needs a YAML file behind it")
+            return value
+    return None
