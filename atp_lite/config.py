@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import re
 import typing
 from collections.abc import Sequence
 from pathlib import Path
@@ -81,10 +82,14 @@ def _fit(value: Any, hint: Any, where: str) -> Any:
             return None
         if origin is tuple and isinstance(value, list):
             inner = args[:1] * len(value) if args[-1] is Ellipsis else args
+            if len(inner) != len(value):
+                raise ValueError(f"{where} is {value!r}: give {len(inner)} values, not {len(value)}")
             return tuple(_fit(v, h, where) for v, h in zip(value, inner, strict=True))
         if origin is dict and isinstance(value, dict):
             return {_fit(k, args[0], where): _fit(v, args[1], where) for k, v in value.items()}
         if option is float and isinstance(value, int | float) and not isinstance(value, bool):
+            return float(value)
+        if option is float and isinstance(value, str) and _EXPONENT.fullmatch(value):
             return float(value)
         if option is int and isinstance(value, int) and not isinstance(value, bool):
             return value
@@ -96,3 +101,4 @@ def _fit(value: Any, hint: Any, where: str) -> Any:
 
 
 _UNION = type(int | None)
+_EXPONENT = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)[eE][+-]?[0-9]+")  # pyyaml takes 1e-4 for text, unlike 1.0e-4

@@ -126,6 +126,8 @@ def test_settings_file_fills_the_same_names(tiny):
         ("limit: many", ["limit", "many"]),
         ("problems: 3", ["problems", "3"]),
         ("a: [", ["YAML"]),
+        ("settings: {betas: [0.9]}", ["settings: betas is [0.9]", "give 2 values, not 1"]),
+        ("settings: {lr: fast}", ["lr is 'fast'", "float"]),
     ],
 )
 def test_bad_settings_files_are_explained(tmp_path, text, words):
@@ -151,6 +153,18 @@ def test_a_settings_file_that_is_not_named_is_asked_for(given, monkeypatch, caps
     monkeypatch.setattr(SFT, "run", lambda command: 0)
     assert main(["sft", *given]) == 2
     assert "--config needs a YAML file behind it" in capsys.readouterr().err
+
+
+def test_small_numbers_are_numbers_however_they_are_written(tmp_path):
+    """`1e-4` is a text for pyyaml."""
+    path = tmp_path / "small.yaml"
+    path.write_text("settings: {lr: 1e-4, weight_decay: 1.5E-2, clip: 2e3, betas: [9e-1, 0.99], schedule: linear}")
+    settings = read_config(path, SFT()).settings
+    assert (settings.lr, settings.weight_decay, settings.clip, settings.betas) == (1e-4, 1.5e-2, 2e3, (0.9, 0.99))
+    path.write_text("settings: {sigma: 1e-3}")
+    assert read_config(path, RL()).settings.sigma == 1e-3
+    path.write_text("settings: {sigma: learned}")
+    assert read_config(path, RL()).settings.sigma == "learned"
 
 
 def test_train_then_evaluate(tiny, capsys):
