@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from safetensors.torch import load_file
 from small import PROBLEMS, lively_planner, naive_think, tiny_planner
 
+import atp_lite.sft.train as sft_train
 from atp_lite.checkpoint import read_metrics
-from atp_lite.model import LatentReasoner, ReasonerConfig, kl_divergence
+from atp_lite.model import LatentReasoner, ReasonerConfig, kl_divergence, sharding
 from atp_lite.problems import Problem, read_expression
 from atp_lite.sft import BatchPlan, Curriculum, SFTSettings, train_sft
 from atp_lite.sft.loading import Steps, load
@@ -373,6 +374,17 @@ def test_a_resumed_run_equals_an_uninterrupted_one(uninterrupted, tmp_path, when
     trained(tmp_path, resume=True, seed=5)  # the saved weights count, not the fresh ones
     assert_same_run(uninterrupted, tmp_path)
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_a_run_in_words_says_so_before_it_is_sharded(tmp_path, monkeypatch):
+    """Checkpoints of a sharded model are written by a copy that is made then, configuration included."""
+    made = []
+    monkeypatch.setattr(sft_train, "shard", lambda model, _: made.append(sharding._frame(model)))
+    planner, settings = tiny_planner(), SFTSettings(first_stage=0, stage_steps=(1,), batch_size=2, eval_every=1)
+    assert planner.model.config.max_latents > 0
+    train_sft(planner, PROBLEMS[:4], PROBLEMS[4:5], settings, tmp_path)
+    (frame,) = made
+    assert frame.config.max_latents == planner.model.config.max_latents == 0
 
 
 def test_moments_are_forgotten_at_a_new_stage_if_asked(tmp_path):

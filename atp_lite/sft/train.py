@@ -172,6 +172,8 @@ def train_sft(
     model, curriculum, method = planner.model, settings.curriculum, METHODS[settings.method]
     longest = max((len(problem.steps) for problem in train), default=0)
     method.check(planner, curriculum.first_stage, curriculum.last_stage, longest)
+    if curriculum.last_stage == 0:  # before slices are made: what is saved of them has the configuration of now
+        model.config.max_latents = 0  # a model that reasons in words thinks no latents
     if settings.checkpoint_mlps:
         checkpoint_mlps(model)
     shard(model, accelerator)
@@ -194,8 +196,6 @@ def train_sft(
             progress = load_state(folder / "state", {"model": model}, optimizer, generator, has_lora(model))
     log = MetricLog(folder, progress["step"], not main, settings.trackers, asdict(settings))
     stage = curriculum.stage(max(0, progress["step"] - 1))  # that of the last step taken: a reset may be due
-    if curriculum.last_stage == 0:
-        model.config.max_latents = 0  # a model that reasons in words thinks no latents
 
     def save() -> None:
         save_state(folder / "state", {"model": model}, optimizer, generator, progress, has_lora(model), writes=main)
