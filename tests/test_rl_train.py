@@ -184,6 +184,15 @@ def test_mean_sigma_is_the_mean_over_latents_and_dimensions():
     assert mean_sigma(planner, PROBLEMS) == pytest.approx(torch.cat(values).mean().item(), rel=1e-5)
 
 
+def test_the_first_look_takes_no_more_at_once_than_validation_does(tmp_path, monkeypatch):
+    planner, rows = lively_planner(), []
+    think, whole = planner.think, mean_sigma(planner, QUESTIONS)
+    monkeypatch.setattr(planner, "think", lambda problems, **how: rows.append(len(problems)) or think(problems, **how))
+    run = _Run(planner, replace(SETTINGS, eval_batch=5))
+    run.ask_sigma(QUESTIONS)
+    assert rows == [5, 5, 5, 5, 1] and run.sigma == pytest.approx(whole, rel=1e-5)
+
+
 def test_one_update_is_one_adam_step_along_the_surrogate():
     settings = replace(SETTINGS, mini_batches=1, epochs=1, ema=0.0, grad_clip=1e9)
     run = _Run(lively_planner(), settings, 0.3)

@@ -13,12 +13,20 @@ from atp_lite.problems import Problem, is_right
 
 
 @torch.no_grad()
-def mean_sigma(planner: Planner, problems: Sequence[Problem]) -> float:
-    """The planner's own posterior standard deviation, averaged over latents and dimensions."""
-    trace = planner.think(problems)
-    if not trace.latent_mask.any():
+def mean_sigma(planner: Planner, problems: Sequence[Problem], batch_size: int | None = None) -> float:
+    """The planner's own posterior standard deviation, averaged over latents and dimensions.
+
+    batch_size: problems thought about at once; None takes all.
+    """
+    size, total, count = batch_size or len(problems), 0.0, 0
+    for start in range(0, len(problems), size):
+        trace = planner.think(problems[start : start + size])
+        if n := int(trace.latent_mask.sum()):
+            total += float(trace.sigma[trace.latent_mask].mean()) * n
+            count += n
+    if not count:
         raise ValueError("this checkpoint thinks no latents (it reasons in words), so there is nothing to explore")
-    return float(trace.sigma[trace.latent_mask].mean())
+    return total / count
 
 
 def rollout_metrics(trace: Trace) -> dict[str, float]:

@@ -216,7 +216,7 @@ class _Run:
     def ask_sigma(self, questions: Sequence[Problem]) -> float:
         """The mean of the planner's own sigma, which is taken for exploring where the settings ask for it."""
         with gathered(self.model), self.accelerator.autocast():
-            own = mean_sigma(self.planner, questions)
+            own = mean_sigma(self.planner, questions, self.settings.eval_batch)
         if self.settings.sigma == "mean":
             self.sigma = own
         return own
