@@ -37,7 +37,7 @@ class ModelSettings:
     latents_per_step: int = 1
     """c, latents that carry one step (paper: 2)."""
     max_latents: int = 8
-    """The most latents the model thinks before it must answer."""
+    """The most latents the model thinks before it must answer; with `sft --init` those of the checkpoint, if more."""
     max_number: int = 49
     """Largest number that is one token (toy arithmetic)."""
     initializer_range: float = 0.1

@@ -171,6 +171,13 @@ def test_train_then_evaluate(tiny, capsys):
     out = tiny / "run"
     assert main(["sft", "--config", str(tiny / "tiny.yaml"), "--out", str(out)]) == 0
     assert Planner.from_pretrained(out / "best").model.config.max_latents == ModelSettings().max_latents
+    longer = ["--init", str(out / "best"), "--settings.stage-steps", "1", "--model.max-latents"]
+    for limit, kept in (("12", 12), ("3", 12)):
+        again = ["sft", "--config", str(tiny / "tiny.yaml"), *longer, limit, "--out", str(tiny / f"to-{limit}")]
+        assert main(again) == 0
+        assert Planner.from_pretrained(tiny / f"to-{limit}" / "best").model.config.max_latents == kept
+        longer[1] = str(tiny / f"to-{limit}" / "best")
+    capsys.readouterr()
     test = tiny / "validation.jsonl"
     assert main(["eval", str(out / "best"), "--test", str(test), "--out", str(tiny / "report")]) == 0
     assert "accuracy, %" in capsys.readouterr().out

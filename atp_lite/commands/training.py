@@ -91,6 +91,7 @@ class SFT(Sources):
         limit = self.model.max_latents
         if self.init:
             planner = Planner.from_pretrained(self.init)
+            limit = max(limit, planner.model.config.max_latents)  # a checkpoint keeps what it has learned to think
         elif self.backbone:
             planner, limit = Planner.from_backbone(self.backbone, self.pretrained), self.pretrained.max_latents
         elif self.kind == "stories":
