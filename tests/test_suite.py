@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 from accelerate import Accelerator
+from accelerate.state import AcceleratorState
 from scipy.stats import chisquare
 from small import PROBLEMS, lively_planner
 
@@ -254,6 +255,18 @@ def test_another_run_is_refused_and_restart_begins_anew(planner, sets, tmp_path,
     n = len(report.evaluations["own"].outcomes)
     assert n == len((change.get("sets") or sets)["own"])
     assert len((tmp_path / "own.outcomes.jsonl").read_text().splitlines()) == n
+
+
+def test_a_run_in_another_precision_is_refused(planner, sets, tmp_path):
+    """Outcomes in bfloat16 and in float32 do not belong into one table."""
+    evaluate_benchmarks(planner, {"own": sets["own"]}, SETTINGS, tmp_path)
+    AcceleratorState._reset_state()
+    try:
+        assert Accelerator(mixed_precision="bf16").mixed_precision == "bf16"
+        with pytest.raises(ValueError, match="settings.mixed_precision = 'no', not 'bf16'.*--restart"):
+            evaluate_benchmarks(planner, {"own": sets["own"]}, SETTINGS, tmp_path)
+    finally:
+        AcceleratorState._reset_state()
 
 
 def test_a_broken_line_in_the_middle_is_named(planner, sets, tmp_path):

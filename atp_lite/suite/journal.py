@@ -60,11 +60,17 @@ class Record:
         return cls(outcome=outcome, **{f.name: line[f.name] for f in fields(cls) if f.name != "outcome"})
 
 
-def identity(planner: Planner, checkpoint: str, settings: EvalSettings, sets: Sequence[ProblemSet]) -> dict[str, Any]:
-    """What the outcomes depend on. The batch size is no part of it."""
+def identity(
+    planner: Planner, checkpoint: str, settings: EvalSettings, sets: Sequence[ProblemSet], precision: str = "no"
+) -> dict[str, Any]:
+    """What the outcomes depend on. The batch size is no part of it.
+
+    precision: in which the launcher makes the planner compute, as accelerate calls it.
+    """
+    own = {name: value for name, value in asdict(settings).items() if name != "batch_size"}
     return {
         "checkpoint": {"name": checkpoint, "hash": planner_hash(planner)},
-        "settings": {name: value for name, value in asdict(settings).items() if name != "batch_size"},
+        "settings": own | {"mixed_precision": precision},
         "sets": {s.name: {"problems": len(s.problems), "hash": data_hash(s.problems)} for s in sets},
     }
 

@@ -70,7 +70,9 @@ def evaluate_benchmarks(
     accelerator = start_together(planner.model, learns=False)
     journal, done = None, {name: [] for name in names}
     if out is not None:
-        journal, done = _open(accelerator, out, restart, lambda: identity(planner, checkpoint, settings, sets))
+        precision = accelerator.mixed_precision
+        run = lambda: identity(planner, checkpoint, settings, sets, precision)  # noqa: E731
+        journal, done = _open(accelerator, out, restart, run)
     was_training = planner.model.training
     planner.model.eval()
     evaluations, rates, batch_size = {}, {}, settings.batch_size
