@@ -103,7 +103,7 @@ def load_state(
 
     Raises:
         FileNotFoundError: there is no state in this folder.
-        ValueError: it belongs to a model or optimizer of another shape.
+        ValueError: it belongs to a model or optimizer of another shape, or to another kind of device.
     """
     folder = recover_folder(folder)
     if not (folder / "state.safetensors").is_file():
@@ -130,7 +130,13 @@ def load_state(
             _, i, moment = key.split("/")
             state.setdefault(int(i), {})[moment] = _sliced(value, learning[int(i)] if value.dim() else None)
     optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
-    generator.set_state(tensors["generator"])
+    try:
+        generator.set_state(tensors["generator"])
+    except RuntimeError as error:  # a CPU's source of noise has another state than a GPU's
+        raise ValueError(
+            f"{folder} was saved on another kind of device than {generator.device}, whose noise cannot go on: resume "
+            "where the run was started, or start anew from its best/ or last/ (--init) in another folder"
+        ) from error
     return json.loads((folder / "progress.json").read_text())
 
 

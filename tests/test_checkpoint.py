@@ -191,6 +191,15 @@ def test_errors_name_the_folder_and_the_way_out(tmp_path):
         load_state(tmp_path / "state", {"model": other}, torch.optim.AdamW(other.parameters()), run.generator)
 
 
+def test_noise_of_another_kind_of_device_is_told(tmp_path):
+    """A CUDA generator's state is 16 bytes long, a CPU's some 5000."""
+    run, other = Run(), Run()
+    run.generator = SimpleNamespace(get_state=lambda: torch.zeros(16, dtype=torch.uint8))
+    save_state(tmp_path / "state", *run.parts, {"step": 1})
+    with pytest.raises(ValueError, match="saved on another kind of device than cpu.*resume where the run was started"):
+        load_state(tmp_path / "state", *other.parts)
+
+
 # --- metrics ---
 
 
