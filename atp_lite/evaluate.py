@@ -57,6 +57,16 @@ class EvalSettings:
     seed: int = 0
     """Seed of the sampled trajectories."""
 
+    def __post_init__(self) -> None:
+        for name, least in (("batch_size", 1), ("samples", 0), ("sigma", 0), ("max_latents", 0), ("relative", 0)):
+            value = getattr(self, name)
+            if value is not None and not value >= least:
+                raise ValueError(f"{name} is {value}: give {least} or more")
+        if self.temperature is not None and not self.temperature > 0:
+            raise ValueError(f"temperature is {self.temperature}: give one above 0, or none for the likeliest tokens")
+        if not (self.greedy or self.samples):
+            raise ValueError("greedy is off and samples is 0, so nothing would be evaluated: give samples, or greedy")
+
 
 @dataclass(frozen=True)
 class Outcome:

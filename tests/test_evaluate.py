@@ -196,3 +196,20 @@ def test_what_counts_as_the_answer():
     last = partial(same_answer, relative=1e-6)
     assert [o.correct for o in outcomes(trace, right=last)] == [True, True]
     assert [o.correct for o in outcomes(trace, right=partial(same_number, relative=1e-6))] == [False, True]
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        (dict(batch_size=0), "batch_size is 0: give 1 or more"),
+        (dict(samples=-1), "samples is -1: give 0 or more"),
+        (dict(sigma=-0.5), "sigma is -0.5: give 0 or more"),
+        (dict(relative=float("nan")), "relative is nan"),
+        (dict(temperature=0.0), "temperature is 0.0: give one above 0"),
+        (dict(greedy=False), "nothing would be evaluated: give samples, or greedy"),
+    ],
+)
+def test_settings_that_evaluate_nothing_or_for_ever_are_refused(changes, words):
+    """A batch of no problems never ended; sampled with a sigma below 0, latents were no numbers."""
+    with pytest.raises(ValueError, match=words):
+        EvalSettings(**changes)

@@ -133,6 +133,9 @@ def test_a_question_trained_on_may_not_validate(tmp_path):
         (dict(sigma=0.0), "sigma is 0.0.*positive one to explore"),
         (dict(sigma=-0.1, learn_latents=False), "sigma is -0.1"),
         (dict(temperature=0.0), "temperature is 0.0"),
+        (dict(eval_every=0), "eval_every is 0: give 1 or more"),
+        (dict(mini_batches=0), "mini_batches is 0: give 1 or more"),
+        (dict(epochs=0), "epochs is 0: give 1 or more"),
         (dict(learn_latents=False, learn_answer=False, learn_stop=False), "nothing would learn"),
     ],
 )

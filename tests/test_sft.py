@@ -178,6 +178,12 @@ def test_a_curriculum_that_cannot_be_is_refused(first, steps):
         Curriculum(first, steps)
 
 
+@pytest.mark.parametrize("name", ["batch_size", "log_every", "eval_every", "eval_batch"])
+def test_what_must_be_positive_is_asked_for(name):
+    with pytest.raises(ValueError, match=f"{name} is 0: give 1 or more"):
+        SFTSettings(**{name: 0})
+
+
 def encoded(lengths: list[tuple[int, int]]) -> list[Encoded]:
     return [
         Encoded(Problem(f"{i}", (), ""), tuple(range(question)), ((1,),) * steps, (1,))

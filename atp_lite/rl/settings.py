@@ -83,6 +83,9 @@ class RLSettings:
         check_weights(self.rewards)
         if self.latent_rewards is not None:
             check_weights(self.latent_rewards)
+        for name in ("iterations", "questions", "group_size", "mini_batches", "epochs", "eval_every", "eval_batch"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} is {getattr(self, name)}: give 1 or more")
         if self.questions % self.mini_batches:
             raise ValueError(f"{self.questions} questions do not split into {self.mini_batches} equal mini-batches")
         if self.rollout_batch is not None and (self.rollout_batch < 1 or self.rollout_batch % self.group_size):

@@ -107,6 +107,9 @@ class SFTSettings:
             raise ValueError(f"method {self.method!r}: choose from {', '.join(METHODS)}")
         if self.bucket < 0:
             raise ValueError(f"bucket is {self.bucket}: give a number of batches, or 0 for batches of one shape")
+        for name in ("batch_size", "log_every", "eval_every", "eval_batch"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} is {getattr(self, name)}: give 1 or more")
         if self.workers < 0:
             raise ValueError(f"workers is {self.workers}: give a number of processes, or 0 for none")
         if not 1 <= self.accumulate <= self.batch_size:
