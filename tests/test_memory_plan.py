@@ -34,6 +34,7 @@ from atp_lite.model.generation import read
 from atp_lite.model.lora import LoRASettings, add_lora
 from atp_lite.model.memory import copy_sharing_frozen
 from atp_lite.planner import ModelSettings, Planner
+from atp_lite.problems import default_counts
 from atp_lite.sft import Curriculum
 from benchmarks import memory
 
@@ -249,6 +250,30 @@ def test_plan_reads_a_folder_and_its_questions(tmp_path, capsys):
     question, step = len(ids("9 - 2?")["input_ids"]) + 1, len(ids("9-2=7", add_special_tokens=False)["input_ids"])
     assert f"3 training problems; longest: question {question} tokens, 1 steps of {step}, answer 1" in said
     assert "peak:" in said and "rollout" not in said
+
+
+def test_plan_reads_a_file_of_rl_without_sections(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(ROOT)
+    path = tmp_path / "rl.yaml"
+    path.write_text("settings: {questions: 16, group_size: 4}")
+    assert main(["plan", str(path)]) == 0
+    said = capsys.readouterr().out
+    assert "rl: " in said and "sft: " not in said and "trajectories: 64" in said
+    made = sum(default_counts("rl").values())
+    assert f"an epoch: {-(-made // 16):,} iterations of 16 questions x 4" in said, "of the split that RL learns from"
+    rows = [{"id": str(i), "question": f"9-{i}", "steps": [], "answer": "7", "source": ""} for i in range(33)]
+    (tmp_path / "own.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    for text in ("settings: {questions: 16}", "sft: {}\nrl:\n  settings: {questions: 16}"):
+        path.write_text(f"{text}\n{'  ' * ('sft' in text)}questions: {tmp_path / 'own.jsonl'}\n")
+        assert main(["plan", str(path)]) == 0
+        assert "an epoch: 3 iterations of 16 questions" in (said := capsys.readouterr().out)
+    assert "4 latents" in said, "as long as the longest label"
+    path.write_text(f"questions: {tmp_path / 'own.jsonl'}")
+    assert main(["plan", str(path)]) == 0
+    assert "8 latents" in capsys.readouterr().out, "there is no label, so as many as the model may think"
+    path.write_text("settings: {learning_rate: 1}")
+    assert main(["plan", str(path)]) == 2
+    assert "unknown setting 'learning_rate'; known: accumulate" in capsys.readouterr().err
 
 
 def test_plan_never_names_a_file_that_it_has_not_read(monkeypatch, capsys):

@@ -37,6 +37,7 @@ from atp_lite.model import LatentReasoner, ReasonerConfig, latent_tokenizer
 from atp_lite.model.lora import add_lora
 from atp_lite.model.pretrained import frame, load_config
 from atp_lite.planner import Planner
+from atp_lite.problems import default_counts
 from atp_lite.sources import Sources
 from atp_lite.tokens import Collator
 
@@ -71,7 +72,7 @@ class Plan:
         """The plan that a file describes; its own section is `plan`."""
         values = read_values(path)
         divided = [name for name in values if name in sections] if isinstance(values, dict) else []
-        parts = tuple(name for name in SECTIONS if name in divided) if divided else ("sft",)
+        parts = tuple(name for name in SECTIONS if name in divided) if divided else (_command_of(path),)
         if not parts:
             raise ValueError(f"{path} has neither sft nor rl in it, so there is nothing to plan")
         own = {name: read_config(path, default, name, sections) for name, default in
@@ -139,7 +140,7 @@ class Plan:
     def sizes(self, part: str) -> Sizes:
         command, model = (self.sft if part == "sft" else self.rl), self.model(part)
         rank = command.lora.rank
-        inside = rank if rank and command.lora.decoder and (part == "sft" or self.rl.lora.decoder) else 0
+        inside = rank if command.lora.decoder else 0
         return sizes_of(model, rank, inside, part == "sft" and self.sft.settings.checkpoint_mlps)
 
     @cached_property
@@ -166,6 +167,14 @@ class Plan:
         """An iteration of RL on one device; of `sft` what validation meets."""
         settings, config = self.rl.settings, self.model(part).config
         return longest_practice(self.corpus.lengths, config, settings, self.devices, self.limits)
+
+    def questions(self) -> int:
+        """How many questions RL has: made ones are a split of their own."""
+        if self.lengths.problems or self.rl.kind == "benchmark":
+            return self.corpus.problems
+        if self.rl.questions is not None:
+            return len(self.rl.load(self.rl.questions, "rl"))
+        return sum(default_counts("rl", self.rl.stories if self.rl.kind == "stories" else self.rl.problems).values())
 
     def moments(self, part: str) -> dict[str, Memory]:
         """The fullest moment of each phase of a command."""
@@ -225,11 +234,11 @@ class Plan:
                 f"steps of {shape.width}"
             )
         else:
-            p, mean = self.practice(), self.corpus.lengths
-            per_question = mean.mean_question + p.group * (m.c * mean.mean_steps + mean.mean_answer + 1)
+            p, mean, n = self.practice(), self.corpus.lengths, self.questions()
+            per_question = mean.mean_question + p.group * ((m.c * mean.mean_steps or p.latents) + mean.mean_answer + 1)
             text.append(
-                f"  an epoch: {-(-self.corpus.problems // settings.questions):,} iterations of {settings.questions} "
-                f"questions x {p.group}, about {round(self.corpus.problems * per_question):,} tokens"
+                f"  an epoch: {-(-n // settings.questions):,} iterations of {settings.questions} "
+                f"questions x {p.group}, about {round(n * per_question):,} tokens"
             )
             text.append(
                 f"  trajectories: {p.questions * p.group}, question {p.question}, {p.latents} latents,"
@@ -244,6 +253,18 @@ class Plan:
                 f"{'validation' if part == 'sft' else 'rollouts and validation'}; of layers half in bfloat16"
             )
         return text
+
+
+def _command_of(path: Path) -> str:
+    """The command that a file without sections is for: sft if all its names are settings of that, otherwise rl."""
+    refused = []
+    for name, default in (("sft", SFT()), ("rl", RL())):
+        try:
+            read_config(path, default)
+            return name
+        except ValueError as error:
+            refused.append(error)
+    raise refused[0]
 
 
 def millions(count: int) -> str:

@@ -39,7 +39,8 @@ class Lengths:
     mean_answer: float = 0.0
 
     def __post_init__(self) -> None:
-        if self.problems and not (self.question > 0 and self.steps > 0 and self.step > 0 and self.answer > 0):
+        chained = (self.steps > 0) == (self.step > 0)  # questions with answers alone, as RL takes them, have no steps
+        if self.problems and not (self.question > 0 and self.answer > 0 and chained):
             raise ValueError(
                 f"lengths of {self.problems} problems: state question, steps, step and answer too, in tokens, or none "
                 "of them to measure the data"
@@ -101,8 +102,9 @@ def corpus_of(rows: Sequence[Encoded], problems: int | None = None) -> Corpus:
 
 def stated_corpus(lengths: Lengths) -> Corpus:
     """One problem that is the longest in everything, as `lengths` says; its chain is cut into equal steps."""
-    step = lengths.step if not lengths.chain else min(lengths.step, max(1, lengths.chain // lengths.steps - 1))
-    steps = ((0,) * lengths.step, *((0,) * step,) * (lengths.steps - 1))
+    each = lengths.chain // max(1, lengths.steps) - 1
+    step = lengths.step if not lengths.chain else min(lengths.step, max(1, each))
+    steps = ((0,) * lengths.step, *((0,) * step,) * (lengths.steps - 1))[: lengths.steps]
     row = Encoded(Problem("", (), ""), (0,) * lengths.question, steps, (0,) * lengths.answer)
     return Corpus([row], lengths.problems, lengths, {(lengths.question, lengths.steps): 1})
 
@@ -148,13 +150,13 @@ def longest_practice(
 
     A trained planner thinks and answers about as long as its labels were. Steps that do not fit into its latents are
     written before the answer, each of the longest chain's mean length. `limits` takes what the model may think and
-    write at most.
+    write at most; so do thoughts about questions whose chains are not known.
     """
-    c = config.latents_per_step
-    latents = config.max_latents if limits else min(config.max_latents, c * lengths.steps)
+    c, unknown = config.latents_per_step, limits or not lengths.steps
+    latents = config.max_latents if unknown else min(config.max_latents, c * lengths.steps)
     words = -(-lengths.chain * max(0, lengths.steps - latents // c) // max(1, lengths.steps))
     answer = config.max_answer_tokens if limits else min(config.max_answer_tokens, words + lengths.answer + 1)
-    width = config.max_step_tokens if limits else min(config.max_step_tokens, lengths.step + 1)
+    width = config.max_step_tokens if unknown else min(config.max_step_tokens, lengths.step + 1)
     return Practice(
         questions=-(-settings.questions // devices),
         group=settings.group_size,
