@@ -157,8 +157,15 @@ def _frozen(module: nn.Module) -> set[str]:
     return {name for name, parameter in module.named_parameters(remove_duplicate=False) if not parameter.requires_grad}
 
 
+OF_THE_MACHINE = ("accumulate", "checkpoint_mlps", "eval_batch", "rollout_batch", "trackers", "workers")
+"""Settings that say how a run fits a machine, not what it learns: a resumed run may have others."""
+
+
 def keep_settings(folder: str | os.PathLike[str], settings: dict[str, Any], resume: bool) -> None:
     """Write `settings.json` of a run, or, when it is resumed, make sure that the settings are still the same.
+
+    Those of `OF_THE_MACHINE` may differ, as they must after memory ran out. Sums are then added up in another order, and
+    parts of a batch draw other noise of the same kind, so the run is no longer the same to the bit.
 
     Raises:
         ValueError: a resumed run was started with another value; the message names the setting and both values.
@@ -167,7 +174,8 @@ def keep_settings(folder: str | os.PathLike[str], settings: dict[str, Any], resu
     settings = json.loads(json.dumps(settings))
     if resume and path.is_file():
         before = json.loads(path.read_text())
-        changed = [name for name in settings if name in before and before[name] != settings[name]]
+        fixed = [name for name in settings if name in before and name not in OF_THE_MACHINE]
+        changed = [name for name in fixed if before[name] != settings[name]]
         if changed:
             name = changed[0]
             raise ValueError(

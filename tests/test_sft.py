@@ -382,6 +382,21 @@ def test_a_resumed_run_equals_an_uninterrupted_one(uninterrupted, tmp_path, when
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
+def test_a_run_goes_on_with_less_memory_but_not_with_another_recipe(tmp_path):
+    """Without noise, so that what is left of a difference is rounding."""
+    recipe = replace(SETTINGS, sample=False)
+    trained(tmp_path / "whole", recipe)
+    with pytest.raises(KeyboardInterrupt):
+        trained(tmp_path / "cut", recipe, interrupt=ctrl_c_at(7, "before"))
+    with pytest.raises(ValueError, match=r"was started with lr = .*, not 0\.5: resume with the settings"):
+        trained(tmp_path / "cut", replace(recipe, lr=0.5), resume=True)
+    trained(tmp_path / "cut", replace(recipe, accumulate=2, eval_batch=2, checkpoint_mlps=True), resume=True)
+    whole, cut = (load_file(tmp_path / name / "state/state.safetensors") for name in ("whole", "cut"))
+    learned = [name for name in whole if name.startswith("model/")]
+    assert learned and all(torch.allclose(whole[name], cut[name], atol=1e-4) for name in learned)
+    assert json.loads((tmp_path / "cut/settings.json").read_text())["accumulate"] == 2
+
+
 def test_a_run_in_words_says_so_before_it_is_sharded(tmp_path, monkeypatch):
     """Checkpoints of a sharded model are written by a copy that is made then, configuration included."""
     made = []
