@@ -164,8 +164,8 @@ OF_THE_MACHINE = ("accumulate", "checkpoint_mlps", "eval_batch", "rollout_batch"
 def keep_settings(folder: str | os.PathLike[str], settings: dict[str, Any], resume: bool) -> None:
     """Write `settings.json` of a run, or, when it is resumed, make sure that the settings are still the same.
 
-    Those of `OF_THE_MACHINE` may differ, as they must after memory ran out. Sums are then added up in another order, and
-    parts of a batch draw other noise of the same kind, so the run is no longer the same to the bit.
+    Those of `OF_THE_MACHINE` may differ, as they must after memory ran out. Sums are then added up in another order,
+    and parts of a batch draw other noise of the same kind, so the run is no longer the same to the bit.
 
     Raises:
         ValueError: a resumed run was started with another value; the message names the setting and both values.
