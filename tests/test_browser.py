@@ -163,7 +163,7 @@ from atp_lite.views.beside import example_problems
 from atp_lite.views.microscope import read_journey
 load = lambda name: Planner.from_pretrained(CHECKPOINTS / name)
 planner, sft, sim = load("atp-rl"), load("atp-sft"), load("sim-cot")
-problems = example_problems(planner, {2: 20, 3: 30})[:40]""",
+problems = example_problems(planner, {2: 20, 3: 30, 4: 30})[:40]""",
     "LatentDebugger(planner, problems)",
     "CoherenceExplorer(planner, problems)",
     "TrajectoryExplorer({'SFT': sft, 'RL': planner}, problems)",
