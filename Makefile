@@ -55,7 +55,7 @@ test-notebooks: $(STAMP)  ## run every notebook again and compare each cell with
 		--nbval-cell-timeout 300 --nbval-sanitize-with tests/nbval_sanitize.cfg $(ARGS) $(NOTEBOOKS)
 
 test-browser: $(STAMP)  ## the explorers in a real browser; needs chromium (apt-get install chromium)
-	$(ONE_THREAD) $(BIN)/python -m pytest -m browser $(ARGS) tests/test_browser.py
+	$(ONE_THREAD) $(BIN)/python -m pytest -m browser $(ARGS) tests/test_browser.py tests/test_stills.py
 
 screenshots: $(STAMP)  ## the pictures of the explorers in docs/img; needs chromium
 	$(ONE_THREAD) $(BIN)/python -m tools.screenshots

@@ -26,6 +26,7 @@ PNG = "image/png"
 WIDTH = 760
 """Pixels; a figure has no width of its own."""
 COLOURS = 16
+"""Of a figure; an explorer's picture, which shows a whole page, gets four times as many."""
 CRISP = "#figure path, #figure line, #figure rect { shape-rendering: crispEdges }"
 """Without blended edges a picture needs few colours, and half as many bytes."""
 IMAGES = Path(__file__).resolve().parents[1] / "docs" / "img"
@@ -112,7 +113,7 @@ def add_stills(notebook: nbformat.NotebookNode, before: nbformat.NotebookNode | 
     for i, names in blank_explorers(notebook).items():
         cell = notebook.cells[i]
         others = [output for output in cell.outputs if set(output.get("data", {})) != {PNG}]
-        pictures = [encoded(Image.open(IMAGES / f"explorer-{name}.png")) for name in names]
+        pictures = [encoded(Image.open(IMAGES / f"explorer-{name}.png"), 4 * COLOURS) for name in names]
         cell.outputs = others + [nbformat.v4.new_output("display_data", {PNG: picture}) for picture in pictures]
     return len(missing)
 
@@ -135,11 +136,12 @@ def draw(drawn: list[dict]) -> list[str]:
     return stills
 
 
-def encoded(picture: Image.Image) -> str:
+def encoded(picture: Image.Image, colours: int = COLOURS) -> str:
     """A picture at most as wide as a still, with few colours, as PNG in base64."""
     picture = picture.convert("RGB")
     picture.thumbnail((WIDTH, 4 * WIDTH), Image.Resampling.LANCZOS)
     raw = io.BytesIO()
-    few = picture.quantize(COLOURS, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
+    method = Image.Quantize.FASTOCTREE if colours == COLOURS else Image.Quantize.MEDIANCUT
+    few = picture.quantize(colours, method, dither=Image.Dither.NONE)
     few.save(raw, "PNG", optimize=True)
     return base64.b64encode(raw.getvalue()).decode()
