@@ -150,12 +150,19 @@ def test_merged_lora_answers_as_lora_did(planner, tmp_path):
     assert learning and all(any(kind in name for kind in kinds) for name in learning)
     trained_a_little(planner)
     with_lora = planner.reason(PROBLEMS)
+    with torch.no_grad():
+        planner.model.get_input_embeddings().values.mul_(3.0)  # far from the rows that they began as
+        with_lora = planner.reason(PROBLEMS)
+        logits = planner.model.replay(with_lora).answer_logits
     assert (with_lora.latents[:, 0] - untouched.latents[:, 0]).abs().max() > 1e-3, "it has learned something"
     state = merged_state(model)
     merge_lora(model)
     assert not has_lora(model)
     merged = planner.reason(PROBLEMS)
     assert torch.allclose(merged.latents, with_lora.latents, atol=1e-4)
+    with torch.no_grad():
+        same = planner.model.replay(with_lora).answer_logits
+    assert torch.allclose(same, logits, atol=1e-3), "tied or not, every token is scored as it was"
     assert (merged.answers, merged.steps) == (with_lora.answers, with_lora.steps)
     own = model.state_dict()
     assert set(state) == set(own) == set(model.state_dict())

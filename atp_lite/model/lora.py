@@ -98,12 +98,20 @@ class NewRows(nn.Module):
             embeds = torch.where((ids == row)[..., None], value, embeds)
         return embeds
 
+    def rows(self) -> Tensor:
+        """The learned rows as the table holds them (rows, d): some models multiply after they look up."""
+        return self.values / getattr(self.base, "embed_scale", 1.0)
+
     def merged(self) -> Tensor:
         """The table with the learned rows in their places (V, d)."""
         table = self.base.weight.detach().clone()
-        scale = getattr(self.base, "embed_scale", 1.0)  # some models multiply after they look up
-        table[list(self.ids)] = self.values.detach() / scale
+        table[list(self.ids)] = self.rows().detach()
         return table
+
+    def rescored(self, logits: Tensor, hidden: Tensor) -> Tensor:
+        """Logits (..., V) of an output layer that is this table, with those of the learned rows in their places."""
+        ids = torch.tensor(self.ids, device=logits.device)
+        return logits.index_copy_(-1, ids, nn.functional.linear(hidden, self.rows()).to(logits.dtype))
 
 
 def has_lora(model: nn.Module) -> bool:
