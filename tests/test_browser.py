@@ -131,7 +131,14 @@ def move_a_thought(page) -> None:
     """Slider, swap, undo, noise and bad input, in a debugger that is on the page."""
     assert "Nothing that can be read has changed" in summary(page)
     handle = page.locator(".widget-hslider .noUi-handle").first
-    handle.focus()
+
+    def focused() -> bool:
+        """The slider keeps the focus: JupyterLab may take it back shortly after a run."""
+        handle.focus()
+        page.wait_for_timeout(700)
+        return page.evaluate("document.activeElement.classList.contains('noUi-handle')")
+
+    until(focused, "a slider with the focus", 30, page)
     for _ in range(25):
         page.keyboard.press("ArrowRight")
     changed(page, lambda: summary(page), summary(page), "a moved thought") if "Nothing" in summary(page) else None
