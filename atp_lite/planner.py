@@ -13,10 +13,10 @@ import transformers
 from huggingface_hub import HfApi
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
+from atp_lite.domains import Problem, StorySettings, story_words
+from atp_lite.engine.sharding import whole_model
 from atp_lite.model import BackboneSettings, LatentReasoner, ReasonerConfig, Trace, latent_tokenizer
 from atp_lite.model.noise import Noise
-from atp_lite.model.sharding import whole_model
-from atp_lite.problems import Problem, StorySettings, story_words
 from atp_lite.tokens import Collator, arithmetic_tokenizer, split_language, word_tokenizer
 
 

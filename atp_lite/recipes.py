@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from atp_lite.baselines import METHODS
+from atp_lite.domains import SPLITS, ArithmeticSettings, Problem, StorySettings, generate
+from atp_lite.methods import METHODS
 from atp_lite.planner import ModelSettings, Planner
-from atp_lite.problems import SPLITS, ArithmeticSettings, Problem, StorySettings, generate
 from atp_lite.rl import RLSettings, train_rl
 from atp_lite.sft import SFTSettings, train_sft
 

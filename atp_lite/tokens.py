@@ -28,7 +28,7 @@ from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
-from atp_lite.problems import Problem
+from atp_lite.domains import Problem
 
 START_LATENT = "<|start-latent|>"
 LATENT = "<|latent|>"

@@ -13,9 +13,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from atp_lite.compare.claims import claims_table
-from atp_lite.compare.rows import read_rows
-from atp_lite.compare.tables import NOT_YET, OverSeeds, by_seed, main_table, markdown, minutes, over_seeds, paired
+from atp_lab.compare.claims import claims_table
+from atp_lab.compare.rows import read_rows
+from atp_lab.compare.tables import NOT_YET, OverSeeds, by_seed, main_table, markdown, minutes, over_seeds, paired
 from atp_lite.recipes import ARMS
 from benchmarks.pictures import draw
 

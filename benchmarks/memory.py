@@ -28,13 +28,13 @@ from pathlib import Path
 
 import torch
 
-from atp_lite.commands import COMMANDS
-from atp_lite.commands.planning import Plan
-from atp_lite.compare.tables import markdown
-from atp_lite.memory_plan import Practice, Shape
-from atp_lite.model.lora import add_lora
+from atp_lab.compare.tables import markdown
+from atp_lab.memory_plan import Practice, Shape
+from atp_lite.cli import COMMANDS
+from atp_lite.cli.planning import Plan
+from atp_lite.domains import Problem
+from atp_lite.engine.lora import add_lora
 from atp_lite.planner import Planner
-from atp_lite.problems import Problem
 from atp_lite.rl import train_rl
 from atp_lite.sft import train_sft
 from atp_lite.tokens import SPECIALS, STEP_END, arithmetic_tokenizer

@@ -9,7 +9,7 @@ from pathlib import Path
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from atp_lite.compare.tables import by_seed, over_seeds
+from atp_lab.compare.tables import by_seed, over_seeds
 from atp_lite.views.palette import COLOURS, DASHES, SYMBOLS, TEMPLATE
 from tools.pictures import screenshot
 

@@ -25,16 +25,16 @@ from small import PROBLEMS, lively_planner, tiny_planner
 
 import atp_lite.rl.train as rl_train
 import atp_lite.sft.train as sft_train
-from atp_lite.baselines import METHODS
-from atp_lite.checkpoint import whole
-from atp_lite.cli import main as cli
-from atp_lite.distributed import own_noise, own_share
-from atp_lite.evaluate import EvalSettings, evaluate
+from atp_lite.cli.main import main as cli
+from atp_lite.domains import Problem, read_expression, write_jsonl
+from atp_lite.engine.checkpoint import whole
+from atp_lite.engine.distributed import own_noise, own_share
+from atp_lite.evaluation import evaluate_benchmarks
+from atp_lite.evaluation.evaluate import EvalSettings, evaluate
+from atp_lite.methods import METHODS
 from atp_lite.model import LatentReasoner
-from atp_lite.problems import Problem, read_expression, write_jsonl
 from atp_lite.rl import RLSettings, train_rl
 from atp_lite.sft import SFTSettings, train_sft
-from atp_lite.suite import evaluate_benchmarks
 
 VALIDATION = [read_expression(text) for text in ("9-3", "8-3", "(8-3)*2", "7+2", "7*3-1")]
 QUESTIONS = [read_expression(f"{a}+{b}") for a in range(1, 4) for b in range(5, 8)] + PROBLEMS[1:5]

@@ -13,11 +13,11 @@ from small_lms import FAMILIES, PROBLEMS, tiny_lm
 
 import atp_lite.rl.train as rl_train
 import atp_lite.sft.train as sft_train
-from atp_lite.checkpoint import whole
+from atp_lite.domains import Problem
+from atp_lite.engine.checkpoint import whole
+from atp_lite.engine.lora import LoRASettings, add_lora
 from atp_lite.model import BackboneSettings
-from atp_lite.model.lora import LoRASettings, add_lora
 from atp_lite.planner import Planner
-from atp_lite.problems import Problem
 from atp_lite.rl import RLSettings, train_rl
 from atp_lite.sft import SFTSettings, train_sft
 

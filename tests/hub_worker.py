@@ -6,9 +6,9 @@ import torch
 from huggingface_hub import snapshot_download
 from transformers import AutoModel
 
-from atp_lite.model.lora import LoRASettings, add_lora, has_lora
+from atp_lite.domains import read_expression
+from atp_lite.engine.lora import LoRASettings, add_lora, has_lora
 from atp_lite.planner import Planner
-from atp_lite.problems import read_expression
 
 PROBLEMS = [read_expression("(3+4)*(9-2)"), read_expression("7+5-3")]
 

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from atp_lite.domains import Problem, read_expression
 from atp_lite.model import LatentReasoner, Trace
 from atp_lite.planner import ModelSettings, Planner
-from atp_lite.problems import Problem, read_expression
 
 PROBLEMS = [read_expression(text) for text in ("3+4", "(3+4)*2", "(3+4)*(9-2)", "1+2+3+4", "(3+4)*2-1", "9-2", "2*3*4")]
 """One to three steps, questions of three to eleven tokens."""

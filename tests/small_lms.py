@@ -6,7 +6,7 @@ import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedTokenizerFast
 
-from atp_lite.problems import Problem
+from atp_lite.domains import Problem
 
 FAMILIES = {
     "llama": {"num_key_value_heads": 2, "tie_word_embeddings": True},

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from atp_lite.problems import is_right, last_number, parse_number, same_answer, same_number, write_number
+from atp_lite.domains import is_right, last_number, parse_number, same_answer, same_number, write_number
 
 
 @st.composite

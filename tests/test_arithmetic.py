@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from atp_lite.problems import (
+from atp_lite.domains import (
     SPLITS,
     ArithmeticSettings,
     Problem,
@@ -32,8 +32,8 @@ from atp_lite.problems import (
     split_of,
     true_answer,
 )
-from atp_lite.problems.expressions import count_orders, orders
-from atp_lite.problems.sampling import list_questions, tree_shapes
+from atp_lite.domains.expressions import count_orders, orders
+from atp_lite.domains.sampling import list_questions, tree_shapes
 
 SIGNS = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*"}
 WIDE = ArithmeticSettings(min_value=0, max_value=10**15)
@@ -392,7 +392,7 @@ def test_split_shares_and_pinned_examples():
 
 def test_same_data_in_every_process(repo_root):
     program = (
-        "from atp_lite.problems import *\n"
+        "from atp_lite.domains import *\n"
         "for hidden in (False, True):\n"
         "    settings = ArithmeticSettings(label_noise=.6, hidden_length=hidden)\n"
         "    print(data_hash(generate(settings, 'train', {2: 50, 3: 50, 4: 50})))\n"

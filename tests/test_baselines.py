@@ -7,10 +7,10 @@ import torch
 from small import PROBLEMS, hidden_after, tiny_planner
 from torch.distributions import Normal
 
-from atp_lite.baselines import METHODS
-from atp_lite.baselines.codi import losses as codi_losses
-from atp_lite.baselines.colar import compressed_embeddings
-from atp_lite.evaluate import EvalSettings, evaluate, outcomes
+from atp_lite.evaluation.evaluate import EvalSettings, evaluate, outcomes
+from atp_lite.methods import METHODS
+from atp_lite.methods.codi import losses as codi_losses
+from atp_lite.methods.colar import compressed_embeddings
 from atp_lite.model import LatentReasoner
 from atp_lite.planner import Planner
 from atp_lite.sft import SFTSettings, train_sft

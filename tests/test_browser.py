@@ -10,7 +10,7 @@ import re
 import nbformat
 import pytest
 
-from atp_lite.problems import ArithmeticSettings, generate, read_expression
+from atp_lite.domains import ArithmeticSettings, generate, read_expression
 from atp_lite.recipes import CHECKPOINTS
 from atp_lite.views.export.bundled import export_bundled
 

@@ -12,14 +12,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from atp_lite.baselines import METHODS
-from atp_lite.cli import main
-from atp_lite.commands import RL, SFT, Data, Eval
-from atp_lite.config import read_config
+from atp_lite.cli.commands import RL, SFT, Data, Eval, main
+from atp_lite.cli.config import read_config
+from atp_lite.domains import BenchmarkSettings, Problem, read_jsonl, true_answer, write_jsonl
+from atp_lite.domains.sources import Sources
+from atp_lite.methods import METHODS
 from atp_lite.planner import ModelSettings, Planner
-from atp_lite.problems import BenchmarkSettings, Problem, read_jsonl, true_answer, write_jsonl
 from atp_lite.recipes import CHECKPOINTS
-from atp_lite.sources import Sources
 
 TINY = """
 problems: {max_ops: 2}
@@ -61,7 +60,7 @@ def test_data_writes_stories(tmp_path, capsys, monkeypatch):
 
 
 def test_data_refuses_splits_that_share_a_question(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr("atp_lite.sources.generate", lambda settings, split: [Problem("1+2", ("1+2=3",), "3", split)])
+    monkeypatch.setattr("atp_lite.domains.sources.generate", lambda settings, split: [Problem("1+2", ("1+2=3",), "3", split)])
     assert main(["data", "--out", str(tmp_path), "--splits", "train", "test"]) == 2
     assert "more than one split" in (error := capsys.readouterr().err) and "('train', 'test')" in error
 
@@ -230,7 +229,7 @@ def test_too_little_memory_is_one_line_with_what_needs_less(command, tiny, monke
     def train(*_):
         raise told
 
-    monkeypatch.setattr(f"atp_lite.commands.training.train_{command}", train)
+    monkeypatch.setattr(f"atp_lite.cli.training.train_{command}", train)
     data = ["--validation", str(tiny / "validation.jsonl"), "--out", str(tiny / "run")]
     data += ["--train" if command == "sft" else "--questions", str(tiny / "train.jsonl")]
     assert main([command, *data]) == 2

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from atp_lite.coherence import coherence, read_answer, read_equation
-from atp_lite.problems import equivalent_chains, read_expression
+from atp_lite.domains import equivalent_chains, read_expression
+from atp_lite.domains.coherence import coherence, read_answer, read_equation
 
 
 @pytest.mark.parametrize(

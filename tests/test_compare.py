@@ -6,14 +6,14 @@ from dataclasses import replace
 import pytest
 import torch
 
-from atp_lite.compare import Cell, Grid, Job, jobs, main_table, paired, read_rows, resolve, run_grid, run_job
-from atp_lite.compare.measure import between_curve, noise_curve, partners
-from atp_lite.compare.run import find_start, folder_of, grid_data, held, next_job, pending, wanted
-from atp_lite.compare.tables import OverSeeds, metric, over_seeds
-from atp_lite.config import read_config
-from atp_lite.evaluate import evaluate
+from atp_lab.compare import Cell, Grid, Job, jobs, main_table, paired, read_rows, resolve, run_grid, run_job
+from atp_lab.compare.measure import between_curve, noise_curve, partners
+from atp_lab.compare.run import find_start, folder_of, grid_data, held, next_job, pending, wanted
+from atp_lab.compare.tables import OverSeeds, metric, over_seeds
+from atp_lite.cli.config import read_config
+from atp_lite.domains import read_expression
+from atp_lite.evaluation.evaluate import evaluate
 from atp_lite.planner import ModelSettings, Planner
-from atp_lite.problems import read_expression
 from atp_lite.recipes import CHECKPOINTS, LATENT, PARENTS, SETTINGS
 
 TINY = ModelSettings(hidden_size=16, layers=1, heads=2, intermediate_size=32)
@@ -172,7 +172,7 @@ def test_noise_is_measured_by_the_size_of_the_latents(monkeypatch):
         asked.append(settings.sigma)
         return evaluate(planner, problems, settings)
 
-    monkeypatch.setattr("atp_lite.compare.measure.evaluate", seen)
+    monkeypatch.setattr("atp_lab.compare.measure.evaluate", seen)
     curve = noise_curve(planner, problems)
     assert list(curve) == ["0.25", "0.5", "0.75", "1.0"] and all(0 <= value <= 1 for value in curve.values())
     size = latents.square().mean().sqrt().item()

@@ -22,11 +22,11 @@ from families_worker import NAMES, family_runs
 from safetensors.torch import load_file, save_file
 from small import PROBLEMS, lively_planner
 
-from atp_lite import distributed
-from atp_lite.baselines import METHODS, codi
-from atp_lite.baselines.method import term_counts
-from atp_lite.checkpoint import read_metrics
-from atp_lite.evaluate import evaluate
+from atp_lite.engine import distributed
+from atp_lite.engine.checkpoint import read_metrics
+from atp_lite.evaluation.evaluate import evaluate
+from atp_lite.methods import METHODS, codi
+from atp_lite.methods.method import term_counts
 
 HERE = Path(__file__).resolve().parent
 TOLERANCE = 1e-5

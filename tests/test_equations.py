@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from atp_lite.problems import (
+from atp_lite.domains import (
     EquationError,
     Leaf,
     Operation,

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from scipy.stats import binomtest
 from small import PROBLEMS, lively_planner, tiny_planner, told_trace
 
-from atp_lite.evaluate import EvalSettings, evaluate, mean_interval, outcomes, pass_at_k, wilson
-from atp_lite.problems import Problem, same_answer, same_number
+from atp_lite.domains import Problem, same_answer, same_number
+from atp_lite.evaluation.evaluate import EvalSettings, evaluate, mean_interval, outcomes, pass_at_k, wilson
 
 
 @pytest.mark.parametrize(

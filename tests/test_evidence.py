@@ -5,10 +5,10 @@ import re
 
 import pytest
 
-from atp_lite.compare import Claim, OverSeeds, claims_table, read_rows, verdict
-from atp_lite.evaluate import EvalSettings, evaluate
+from atp_lab.compare import Claim, OverSeeds, claims_table, read_rows, verdict
+from atp_lite.domains import data_hash, generate
+from atp_lite.evaluation.evaluate import EvalSettings, evaluate
 from atp_lite.planner import Planner
-from atp_lite.problems import data_hash, generate
 from atp_lite.recipes import CHECKPOINTS, REGIMES
 from benchmarks import smollm2
 from benchmarks.evidence import all_rows, fill, tables

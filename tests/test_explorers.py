@@ -12,8 +12,8 @@ import torch
 from plotly.callbacks import Points
 from plotly.offline import get_plotlyjs
 
+from atp_lite.domains import generate, read_expression
 from atp_lite.planner import ModelSettings, Planner
-from atp_lite.problems import generate, read_expression
 from atp_lite.recipes import CHECKPOINTS, REGIMES
 from atp_lite.rl import RLSettings, train_rl
 from atp_lite.views import fit_projection

@@ -10,11 +10,7 @@ from small import PROBLEMS
 from small_lms import tiny_lm
 from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
 
-from atp_lite.cli import main
-from atp_lite.commands import COMMANDS
-from atp_lite.commands.planning import Plan
-from atp_lite.config import read_config, read_values
-from atp_lite.memory_plan import (
+from atp_lab.memory_plan import (
     Lengths,
     Practice,
     Shape,
@@ -29,12 +25,15 @@ from atp_lite.memory_plan import (
     sizes_of,
     stated_corpus,
 )
-from atp_lite.memory_plan.formulas import LM
+from atp_lab.memory_plan.formulas import LM
+from atp_lite.cli import COMMANDS, main
+from atp_lite.cli.config import read_config, read_values
+from atp_lite.cli.planning import Plan
+from atp_lite.domains import default_counts
+from atp_lite.engine.lora import LoRASettings, add_lora
+from atp_lite.engine.memory import copy_sharing_frozen
 from atp_lite.model.generation import read
-from atp_lite.model.lora import LoRASettings, add_lora
-from atp_lite.model.memory import copy_sharing_frozen
 from atp_lite.planner import ModelSettings, Planner
-from atp_lite.problems import default_counts
 from atp_lite.sft import Curriculum
 from benchmarks import memory
 

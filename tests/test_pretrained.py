@@ -7,9 +7,9 @@ import torch
 from small_lms import FAMILIES, PROBLEMS, own_tokenizer, tiny_lm
 from transformers import AutoModel, AutoModelForCausalLM
 
-from atp_lite.baselines import METHODS
+from atp_lite.engine.lora import LoRASettings, add_lora, has_lora, merge_lora, merged_state
+from atp_lite.methods import METHODS
 from atp_lite.model import BackboneSettings, LatentReasoner, latent_tokenizer
-from atp_lite.model.lora import LoRASettings, add_lora, has_lora, merge_lora, merged_state
 from atp_lite.planner import Planner
 
 SETTINGS = BackboneSettings(max_latents=6, max_answer_tokens=5, max_step_tokens=5)

@@ -10,16 +10,16 @@ from accelerate import Accelerator
 from safetensors.torch import load_file
 from small_lms import PROBLEMS, tiny_lm
 
-from atp_lite.baselines import METHODS
-from atp_lite.baselines.method import term_counts
-from atp_lite.checkpoint import read_metrics
-from atp_lite.commands import run
-from atp_lite.distributed import own_share, parts_of
+from atp_lite.cli import run
+from atp_lite.domains import write_jsonl
+from atp_lite.engine.checkpoint import read_metrics
+from atp_lite.engine.distributed import own_share, parts_of
+from atp_lite.engine.lora import LoRASettings, add_lora
+from atp_lite.engine.memory import checkpoint_mlps
+from atp_lite.methods import METHODS
+from atp_lite.methods.method import term_counts
 from atp_lite.model import BackboneSettings
-from atp_lite.model.lora import LoRASettings, add_lora
-from atp_lite.model.memory import checkpoint_mlps
 from atp_lite.planner import Planner
-from atp_lite.problems import write_jsonl
 from atp_lite.rl import RLSettings, train_rl
 from atp_lite.sft import SFTSettings, train_sft
 

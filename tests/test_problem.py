@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from atp_lite.problems import Problem, data_hash, read_jsonl, write_jsonl
+from atp_lite.domains import Problem, data_hash, read_jsonl, write_jsonl
 
 text = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 problems = st.builds(Problem, text, st.lists(text, max_size=3).map(tuple), text, text, text)

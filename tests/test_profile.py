@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from atp_lite.profile import profile, scaled
+from atp_lite.course.profile import profile, scaled
 
 ROOT = Path(__file__).resolve().parent.parent
 

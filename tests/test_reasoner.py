@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from small import PROBLEMS, Reads, lively_planner, naive_reason, naive_think, tiny_planner
 
+from atp_lite.domains import Problem
 from atp_lite.planner import Planner
-from atp_lite.problems import Problem
 from atp_lite.rl import policy_log_probs
 
 

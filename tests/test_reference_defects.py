@@ -6,11 +6,11 @@ import pytest
 import torch
 from small import PROBLEMS, Reads, lively_planner, naive_reason, tiny_planner, told_trace
 
-from atp_lite.coherence import coherence
-from atp_lite.evaluate import EvalSettings, evaluate
+from atp_lite.domains import read_expression
+from atp_lite.domains.coherence import coherence
+from atp_lite.evaluation.evaluate import EvalSettings, evaluate
 from atp_lite.model import kl_divergence
 from atp_lite.planner import Planner
-from atp_lite.problems import read_expression
 from atp_lite.rl import RLSettings, clipped_surrogate, group_advantages, total_reward, train_rl
 from atp_lite.rl.grpo import PolicyLogProbs
 from atp_lite.sft import SFTSettings, train_sft

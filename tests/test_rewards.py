@@ -4,7 +4,7 @@ import pytest
 import torch
 from small import tiny_planner, told_trace
 
-from atp_lite.problems import Problem
+from atp_lite.domains import Problem
 from atp_lite.rl import REWARDS, RLSettings, register, total_reward
 
 FOURTEEN = Problem("(3+4)*2", ("3+4=7", "7*2=14"), "14")

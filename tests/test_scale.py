@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 import torch
 
+from atp_lite.engine.sharding import layers_of
 from atp_lite.model import LatentReasoner, ReasonerConfig
-from atp_lite.model.sharding import layers_of
 
 LLAMA_8B = dict(
     model_type="llama",

@@ -15,9 +15,9 @@ from safetensors.torch import load_file
 from small import PROBLEMS, lively_planner, naive_think, tiny_planner
 
 import atp_lite.sft.train as sft_train
-from atp_lite.checkpoint import read_metrics
+from atp_lite.domains import Problem, read_expression
+from atp_lite.engine.checkpoint import read_metrics
 from atp_lite.model import LatentReasoner, ReasonerConfig, kl_divergence, sharding
-from atp_lite.problems import Problem, read_expression
 from atp_lite.sft import BatchPlan, Curriculum, SFTSettings, train_sft
 from atp_lite.sft.loading import Steps, load
 from atp_lite.sft.train import beta_at, learning_rate

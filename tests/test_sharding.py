@@ -9,8 +9,8 @@ from accelerate.utils.launch import prepare_multi_gpu_env
 from small import lively_planner
 from small_lms import FAMILIES, tiny_lm
 
+from atp_lite.engine.lora import LoRASettings, add_lora
 from atp_lite.model import BackboneSettings, LatentReasoner, sharding
-from atp_lite.model.lora import LoRASettings, add_lora
 
 
 def environment(repo_root, gpus: int, *flags: str) -> dict[str, str]:

@@ -14,14 +14,14 @@ from accelerate.state import AcceleratorState
 from scipy.stats import chisquare
 from small import PROBLEMS, lively_planner
 
-from atp_lite.cli import main
-from atp_lite.evaluate import Estimate, EvalSettings, evaluate, wilson
+from atp_lite.cli.main import main
+from atp_lite.domains import BenchmarkSettings, Problem, read_jsonl, same_number, write_jsonl
+from atp_lite.evaluation import PAPER, PAPER_MEAN, ProblemSet, benchmark_sets, evaluate_benchmarks, read_set
+from atp_lite.evaluation.evaluate import Estimate, EvalSettings, evaluate, wilson
+from atp_lite.evaluation.report import mean_of_sets, throughput
+from atp_lite.evaluation.run import block
 from atp_lite.model import RowNoise
 from atp_lite.model.noise import choose, normal_like, uniform
-from atp_lite.problems import BenchmarkSettings, Problem, read_jsonl, same_number, write_jsonl
-from atp_lite.suite import PAPER, PAPER_MEAN, ProblemSet, benchmark_sets, evaluate_benchmarks, read_set
-from atp_lite.suite.report import mean_of_sets, throughput
-from atp_lite.suite.run import block
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "benchmarks"
 BIG = EvalSettings(batch_size=500, samples=3, temperature=1.0, diversity=True)
@@ -161,7 +161,7 @@ def test_noise_differs_by_seed_set_problem_and_sample(planner, sets, monkeypatch
 
 def test_where_slices_are_asked_for_a_whole_model_evaluates_on_the_device(planner, sets, monkeypatch):
     moved = []
-    monkeypatch.setattr("atp_lite.distributed.asked_to_shard", lambda: True)
+    monkeypatch.setattr("atp_lite.engine.distributed.asked_to_shard", lambda: True)
     monkeypatch.setattr(type(planner.model), "to", lambda _, device: moved.append(device))
     evaluate_benchmarks(planner, sets, SETTINGS)
     assert moved == [Accelerator().device]
@@ -482,7 +482,7 @@ def test_sizes_of_the_real_files():
 
 OFFLINE = """
 import sys
-from atp_lite.cli import main
+from atp_lite.cli.main import main
 for line in sys.argv[1:]:
     print(main(line.split()), flush=True)
     print("--", file=sys.stderr, flush=True)

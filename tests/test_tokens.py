@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from transformers import PreTrainedTokenizerFast
 
+from atp_lite.domains import Problem, StorySettings, generate, read_expression, read_story, story_words
 from atp_lite.planner import ModelSettings, Planner
-from atp_lite.problems import Problem, StorySettings, generate, read_expression, read_story, story_words
 from atp_lite.tokens import (
     END_LATENT,
     LATENT,

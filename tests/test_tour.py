@@ -5,9 +5,10 @@ from dataclasses import replace
 
 import pytest
 
-from atp_lite import bundle, recipes, tour
+from atp_lab import bundle
+from atp_lite import recipes, tour
+from atp_lite.domains import generate
 from atp_lite.planner import ModelSettings, Planner
-from atp_lite.problems import generate
 from atp_lite.recipes import COT, GRPO, LATENT
 from atp_lite.views.microscope import read_journey
 

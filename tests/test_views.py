@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from atp_lite import views
+from atp_lite.domains import Problem
 from atp_lite.model import Trace
 from atp_lite.planner import ModelSettings, Planner
-from atp_lite.problems import Problem
 from atp_lite.views import palette
 
 TINY = dict(hidden_size=4, heads=1, layers=1, intermediate_size=8)

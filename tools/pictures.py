@@ -11,8 +11,8 @@ import subprocess
 import tempfile
 from pathlib import Path
 
+from atp_lite.domains import generate
 from atp_lite.planner import Planner
-from atp_lite.problems import generate
 from atp_lite.recipes import CHECKPOINTS, REGIMES
 from atp_lite.views import fit_projection, trajectories, trajectory_figure
 

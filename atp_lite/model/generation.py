@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from transformers import DynamicCache, PreTrainedModel
 
-from atp_lite.model.lora import NewRows
+from atp_lite.engine.lora import NewRows
 from atp_lite.model.noise import Noise, choose, of_rows
 
 

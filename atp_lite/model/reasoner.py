@@ -26,13 +26,13 @@ from transformers import (
     PreTrainedTokenizerBase,
 )
 
+from atp_lite.engine.lora import has_lora, merged_state
+from atp_lite.engine.sharding import gather_rest, keep_step, turns
 from atp_lite.model.generation import Context, read, to_logits, write
 from atp_lite.model.heads import LATENT_HEADS, StopHead
-from atp_lite.model.lora import has_lora, merged_state
 from atp_lite.model.noise import Noise, of_rows, uniform
 from atp_lite.model.pretrained import BackboneSettings, build
 from atp_lite.model.recurrence import one_weight_gradient
-from atp_lite.model.sharding import gather_rest, keep_step, turns
 from atp_lite.model.trace import Trace
 from atp_lite.model.vae import StepDecoder, kl_divergence, reparameterise
 from atp_lite.tokens import Batch

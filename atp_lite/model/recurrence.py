@@ -20,7 +20,7 @@ from torch.autograd.function import once_differentiable
 from torch.distributed.fsdp import FSDPModule
 from torch.nn import functional as F
 
-from atp_lite.model.memory import is_recomputed
+from atp_lite.engine.memory import is_recomputed
 
 SMALLEST = 2**15
 """Matrices with fewer numbers are left to autograd: collecting their steps costs more than it saves."""

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from atp_lite.domains import Problem
 from atp_lite.model.generation import Context
-from atp_lite.problems import Problem
 
 
 @dataclass

@@ -12,10 +12,10 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from atp_lite.coherence import coherence
+from atp_lite.domains import Problem, same_number
+from atp_lite.domains.coherence import coherence
 from atp_lite.model import Trace
 from atp_lite.planner import Planner
-from atp_lite.problems import Problem, same_number
 
 
 def verified_chains(trace: Trace, rng: random.Random) -> list[Problem]:

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 import torch
 
-from atp_lite.coherence import coherence
+from atp_lite.domains import Problem, is_right
+from atp_lite.domains.coherence import coherence
 from atp_lite.model import Trace
 from atp_lite.planner import Planner
-from atp_lite.problems import Problem, is_right
 
 
 @torch.no_grad()

@@ -12,9 +12,9 @@ from collections.abc import Callable, Mapping, Sequence
 import torch
 from torch import Tensor
 
-from atp_lite.coherence import coherence, read_answer
+from atp_lite.domains import Problem, is_right
+from atp_lite.domains.coherence import coherence, read_answer
 from atp_lite.model import Trace
-from atp_lite.problems import Problem, is_right
 
 Reward = Callable[[Trace, Sequence[Problem]], Tensor]
 

@@ -24,9 +24,8 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm.auto import tqdm
 
-from atp_lite.baselines import METHODS
-from atp_lite.baselines.method import term_counts
-from atp_lite.checkpoint import (
+from atp_lite.domains import Problem
+from atp_lite.engine.checkpoint import (
     HeldInterrupt,
     MetricLog,
     Stopwatch,
@@ -35,7 +34,7 @@ from atp_lite.checkpoint import (
     replace_folder,
     save_state,
 )
-from atp_lite.distributed import (
+from atp_lite.engine.distributed import (
     add_gradients,
     anywhere,
     asked_to_shard,
@@ -48,13 +47,14 @@ from atp_lite.distributed import (
     start_together,
     summed,
 )
-from atp_lite.evaluate import EvalSettings, evaluate
+from atp_lite.engine.lora import has_lora
+from atp_lite.engine.memory import copy_sharing_frozen
+from atp_lite.engine.sharding import gathered, shard
+from atp_lite.evaluation.evaluate import EvalSettings, evaluate
+from atp_lite.methods import METHODS
+from atp_lite.methods.method import term_counts
 from atp_lite.model import LatentReasoner, Replay, Trace
-from atp_lite.model.lora import has_lora
-from atp_lite.model.memory import copy_sharing_frozen
-from atp_lite.model.sharding import gathered, shard
 from atp_lite.planner import Planner
-from atp_lite.problems import Problem
 from atp_lite.rl.controls import answer_cross_entropy, verified_chains
 from atp_lite.rl.grpo import PolicyLogProbs, clipped_surrogate, group_advantages, kl_to_start, policy_log_probs
 from atp_lite.rl.metrics import mean_sigma, rollout_metrics
@@ -78,7 +78,7 @@ def train_rl(
 
     Started by `accelerate launch`, every process takes whole groups: its part of the questions, all G trajectories of
     each, drawn with noise of its own. Given the same trajectories, the update is that of one process
-    (atp_lite/distributed.py says why). The main process alone writes; its metrics are means over the processes.
+    (atp_lite/engine/distributed.py says why). The main process alone writes; its metrics are means over the processes.
 
     Raises:
         ValueError: a validation question is also trained on, the checkpoint cannot be explored, or the processes

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch.utils.data import DataLoader, Dataset
 
-from atp_lite.distributed import parts_of
+from atp_lite.engine.distributed import parts_of
 from atp_lite.sft.curriculum import BatchPlan, Curriculum
 from atp_lite.tokens import Collator, Encoded, Rows
 

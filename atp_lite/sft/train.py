@@ -13,9 +13,8 @@ from typing import Literal
 import torch
 from tqdm.auto import tqdm
 
-from atp_lite.baselines import METHODS
-from atp_lite.baselines.method import term_counts
-from atp_lite.checkpoint import (
+from atp_lite.domains import Problem
+from atp_lite.engine.checkpoint import (
     HeldInterrupt,
     MetricLog,
     Stopwatch,
@@ -24,7 +23,7 @@ from atp_lite.checkpoint import (
     replace_folder,
     save_state,
 )
-from atp_lite.distributed import (
+from atp_lite.engine.distributed import (
     add_gradients,
     anywhere,
     clip_gradients,
@@ -34,12 +33,13 @@ from atp_lite.distributed import (
     start_together,
     summed,
 )
-from atp_lite.evaluate import EvalSettings, evaluate
-from atp_lite.model.lora import has_lora
-from atp_lite.model.memory import checkpoint_mlps
-from atp_lite.model.sharding import is_sharded, shard
+from atp_lite.engine.lora import has_lora
+from atp_lite.engine.memory import checkpoint_mlps
+from atp_lite.engine.sharding import is_sharded, shard
+from atp_lite.evaluation.evaluate import EvalSettings, evaluate
+from atp_lite.methods import METHODS
+from atp_lite.methods.method import term_counts
 from atp_lite.planner import Planner
-from atp_lite.problems import Problem
 from atp_lite.sft.curriculum import BatchPlan, Curriculum
 from atp_lite.sft.loading import Steps, load
 
@@ -49,7 +49,7 @@ class SFTSettings:
     """Settings of supervised training."""
 
     method: str = "atp"
-    """What is trained: atp, or a rival or ablation of `atp_lite.baselines.METHODS` (cot, no-cot, icot, pause, coconut,
+    """What is trained: atp, or a rival or ablation of `atp_lite.methods.METHODS` (cot, no-cot, icot, pause, coconut,
     sim-cot, codi, colar, atp-point, atp-fixed, atp-no-decoder)."""
     first_stage: int = 1
     """Curriculum stage to begin with: 0 is chain of thought in words, k makes the first k steps latent."""
@@ -155,7 +155,7 @@ def train_sft(
     within the last stage, as a checkpoint), `last/`, `settings.json`.
 
     Started by `accelerate launch`, every process takes its part of each batch and of the validation set, and the main
-    process alone writes. The step is that of one process (atp_lite/distributed.py says why), but for the noise of
+    process alone writes. The step is that of one process (atp_lite/engine/distributed.py says why), but for the noise of
     sampled latents, which every process draws for itself.
 
     Raises:

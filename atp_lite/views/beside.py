@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from atp_lite.planner import Planner
-from atp_lite.problems import (
+from atp_lite.domains import (
     ArithmeticSettings,
     Problem,
     StorySettings,
@@ -15,6 +14,7 @@ from atp_lite.problems import (
     read_story,
     story_words,
 )
+from atp_lite.planner import Planner
 from atp_lite.recipes import CHECKPOINTS, JOURNEY
 
 __all__ = ["JOURNEY", "bundled_rivals", "bundled_start", "example_problems", "reads_stories"]

@@ -9,10 +9,10 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 
-from atp_lite.coherence import coherence, read_answer
+from atp_lite.domains import is_right
+from atp_lite.domains.coherence import coherence, read_answer
 from atp_lite.model import Trace
 from atp_lite.planner import Planner
-from atp_lite.problems import is_right
 
 
 def rounded(value: float, digits: int = 4) -> float | None:

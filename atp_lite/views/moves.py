@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from atp_lite.domains import Problem
 from atp_lite.model import Trace
 from atp_lite.planner import Planner
-from atp_lite.problems import Problem
 from atp_lite.rl import group_advantages, total_reward
 from atp_lite.views.measure import coherence_graph, rounded, thought_table
 from atp_lite.views.projection import Projection

@@ -9,7 +9,7 @@ from typing import Literal
 
 import plotly.graph_objects as go
 
-from atp_lite.coherence import read_equation
+from atp_lite.domains.coherence import read_equation
 from atp_lite.views.palette import COLOURS, DASHES, GREY, INK, SCALE, SYMBOLS, faint, finish, percent, plain
 
 Colouring = Literal["step", "operator", "result", "correct", "stop"]

@@ -6,8 +6,8 @@ import statistics
 import time
 from collections.abc import Mapping
 
+from atp_lite.domains import Problem
 from atp_lite.planner import Planner
-from atp_lite.problems import Problem
 from atp_lite.views.measure import identity, rounded
 from atp_lite.views.tables import html_table
 

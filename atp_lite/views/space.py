@@ -9,11 +9,11 @@ import plotly.graph_objects as go
 import torch
 from torch import Tensor
 
-from atp_lite.coherence import read_equation
-from atp_lite.evaluate import EvalSettings, evaluate
+from atp_lite.domains import Problem
+from atp_lite.domains.coherence import read_equation
+from atp_lite.evaluation.evaluate import EvalSettings, evaluate
 from atp_lite.model import Trace, kl_divergence
 from atp_lite.planner import Planner
-from atp_lite.problems import Problem
 from atp_lite.views.measure import rounded
 from atp_lite.views.palette import BLUE, COLOURS, DASHES, GREY, SYMBOLS, finish, percent, plain
 

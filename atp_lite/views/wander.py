@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 
 import plotly.graph_objects as go
 
+from atp_lite.domains import Problem
 from atp_lite.planner import Planner
-from atp_lite.problems import Problem
 from atp_lite.views.points import trajectory_figure
 from atp_lite.views.projection import fit_projection, neighbour_embedding, random_projection, trajectories
 

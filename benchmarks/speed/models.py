@@ -8,10 +8,10 @@ from collections.abc import Callable
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from atp_lite.baselines import METHODS
+from atp_lite.domains import Problem
+from atp_lite.methods import METHODS
 from atp_lite.model import LatentReasoner, ReasonerConfig
 from atp_lite.planner import Planner
-from atp_lite.problems import Problem
 from atp_lite.tokens import Collator, arithmetic_tokenizer
 
 QUESTION, ANSWER = 32, 16

@@ -9,7 +9,7 @@ from pathlib import Path
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from atp_lite.compare.tables import markdown
+from atp_lab.compare.tables import markdown
 from atp_lite.views.palette import BLUE, ORANGE, TEMPLATE
 from benchmarks.evidence import fill
 from benchmarks.speed.growth import AXES

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from transformers import GenerationConfig
 
-from atp_lite.baselines import METHODS
+from atp_lite.methods import METHODS
 from benchmarks.speed.clock import Ratio, compare
 from benchmarks.speed.models import ANSWER, plain_lm, plain_step, planner, problems, sft_step
 

@@ -11,9 +11,9 @@ from unittest import mock
 
 import torch
 
+from atp_lite.domains import Problem, generate
 from atp_lite.model import LatentReasoner
 from atp_lite.planner import Planner
-from atp_lite.problems import Problem, generate
 from atp_lite.recipes import CHECKPOINTS, GRPO, REGIMES
 from atp_lite.rl import RLSettings, train
 from benchmarks.speed.models import planner, problems

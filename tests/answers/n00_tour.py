@@ -3,7 +3,7 @@ from types import SimpleNamespace
 import numpy as np
 import torch
 
-from atp_lite.problems import read_expression
+from atp_lite.domains import read_expression
 
 
 def trace(*rows: tuple[str, str]) -> SimpleNamespace:

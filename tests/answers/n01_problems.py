@@ -4,7 +4,7 @@ from math import factorial, prod
 
 import torch
 
-from atp_lite.problems import needed_steps
+from atp_lite.domains import needed_steps
 
 
 def by_removal(question):

@@ -1,6 +1,6 @@
 import re
 
-from atp_lite.coherence import coherence, read_equation
+from atp_lite.domains.coherence import coherence, read_equation
 
 
 def numbers_once(question, steps, answer):

@@ -2,7 +2,7 @@ import math
 
 import torch
 
-from atp_lite.coherence import read_answer, read_equation
+from atp_lite.domains.coherence import read_answer, read_equation
 
 
 def leave_one_out(rewards):

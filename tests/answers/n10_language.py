@@ -1,6 +1,6 @@
 import re
 
-from atp_lite.problems import annotated_steps, last_number, normalise_question, write_number
+from atp_lite.domains import annotated_steps, last_number, normalise_question, write_number
 
 
 def read_solution(text):

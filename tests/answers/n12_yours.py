@@ -1,5 +1,5 @@
-from atp_lite.coherence import read_equation
-from atp_lite.problems import Problem
+from atp_lite.domains import Problem
+from atp_lite.domains.coherence import read_equation
 
 
 def fresh(steps):

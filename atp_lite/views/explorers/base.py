@@ -11,8 +11,8 @@ from collections.abc import Callable, Sequence
 import ipywidgets as widgets
 import plotly.graph_objects as go
 
+from atp_lite.domains import Problem, read_question
 from atp_lite.planner import Planner
-from atp_lite.problems import Problem, read_question
 from atp_lite.views.explorers.figure import Figure
 from atp_lite.views.palette import without_caption
 

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import ipywidgets as widgets
 import torch
 
+from atp_lite.domains import Problem
 from atp_lite.planner import Planner
-from atp_lite.problems import Problem
 from atp_lite.views.changes import reward_html
 from atp_lite.views.explorers.base import (
     Explorer,

@@ -9,8 +9,8 @@ import ipywidgets as widgets
 import plotly.graph_objects as go
 import torch
 
+from atp_lite.domains import Problem
 from atp_lite.planner import Planner
-from atp_lite.problems import Problem
 from atp_lite.views.changes import answer_figure, graph_figure, path_figure, reward_html, steps_html
 from atp_lite.views.explorers.base import (
     Explorer,

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 
 import ipywidgets as widgets
 
+from atp_lite.domains import Problem
 from atp_lite.planner import Planner
-from atp_lite.problems import Problem
 from atp_lite.views.explorers.base import Explorer, Message, guarded, heading, picker, row, typed_problem
 from atp_lite.views.race import race, race_html
 

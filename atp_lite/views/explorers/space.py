@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 
 import ipywidgets as widgets
 
+from atp_lite.domains import Problem
 from atp_lite.planner import Planner
-from atp_lite.problems import Problem
 from atp_lite.views.explorers.base import Explorer, Message, Panel, guarded, halves, heading, picker, row, typed_problem
 from atp_lite.views.space import kl_by_dimension, kl_figure, noise_accuracy, noise_figure, strip, strip_figure
 

@@ -9,8 +9,8 @@ from types import MappingProxyType
 
 import ipywidgets as widgets
 
+from atp_lite.domains import Problem
 from atp_lite.planner import Planner
-from atp_lite.problems import Problem
 from atp_lite.recipes import CHECKPOINTS
 from atp_lite.views.beside import JOURNEY, bundled_rivals, bundled_start, example_problems
 from atp_lite.views.explorers.base import Explorer, Message

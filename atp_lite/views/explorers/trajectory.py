@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 import ipywidgets as widgets
 import plotly.graph_objects as go
 
+from atp_lite.domains import Problem
 from atp_lite.planner import Planner
-from atp_lite.problems import Problem
 from atp_lite.views.explorers.base import Explorer, Message, Panel, guarded, halves, heading, row
 from atp_lite.views.wander import COLOURINGS, VIEWS, Wanderings
 

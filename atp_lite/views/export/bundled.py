@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from atp_lite.domains import Problem
 from atp_lite.planner import Planner
-from atp_lite.problems import Problem
 from atp_lite.views.beside import JOURNEY, bundled_rivals, bundled_start
 from atp_lite.views.export.pages import (
     export_coherence,

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import torch
 
+from atp_lite.domains import Problem
 from atp_lite.planner import Planner
-from atp_lite.problems import Problem
 from atp_lite.views.changes import answer_figure, graph_figure, path_figure, reward_html, steps_html
 from atp_lite.views.export.grid import Control, Part, export_grid
 from atp_lite.views.groups import group_figure

@@ -1,0 +1,134 @@
+"""The bundled checkpoints: trained by the recipes, measured on the test set, each with a card that says how."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+
+from atp_lite.domains import Problem, data_hash, label_errors
+from atp_lite.evaluation.evaluate import EvalSettings, Evaluation, evaluate
+from atp_lite.planner import Planner
+from atp_lite.recipes import PARENTS, SETTINGS, fresh_planner, regime_data, train
+from atp_lite.views.microscope import journey, write_journey
+
+BUNDLED = {
+    "cot": ("clean", "cot"),
+    "atp-sft": ("clean", "atp-sft"),
+    "atp-rl": ("clean", "grpo"),
+    "atp-sft-noisy": ("noisy", "atp-sft"),
+    "atp-rl-noisy": ("noisy", "grpo"),
+    "coconut": ("clean", "coconut"),
+    "sim-cot": ("clean", "sim-cot"),
+    "atp-sft-stories": ("stories", "atp-sft"),
+}
+"""Name of the checkpoint -> the regime of its labels and the recipe that ends in it."""
+
+
+KEPT_EVERY = 25
+"""Iterations between the stops of the bundled journey."""
+
+
+def train_recipe(recipe: str, regime: str, seed: int, data: dict[str, list[Problem]], runs: Path) -> Path:
+    """Train one recipe and what it starts from; return the folder of its last weights.
+
+    `runs` holds one folder a recipe, each of one regime and one seed; what is finished there is not trained again.
+    """
+    if (runs / recipe / "last").is_dir():
+        return runs / recipe / "last"
+    parent = PARENTS[recipe]
+    start = fresh_planner(regime, seed)
+    if parent is not None:
+        start = Planner.from_pretrained(train_recipe(parent, regime, seed, data, runs))
+    return train(start, replace(SETTINGS[recipe], seed=seed), data, runs / recipe)
+
+
+def measure(planner: Planner, test: list[Problem], draws: bool = True) -> tuple[dict, Evaluation]:
+    """Greedy metrics; with `draws`, accuracy when latents are sampled (4 draws) and pass@k when answers are too (8).
+
+    Returns the report as plain values, and the greedy evaluation.
+    """
+    draws = draws and planner.model.config.max_latents > 0
+    result = evaluate(planner, test, EvalSettings(samples=4 if draws else 0))
+    report = result.to_json()
+    if draws:
+        drawn = evaluate(planner, test, EvalSettings(samples=8, temperature=1.0, decode=False)).to_json()["metrics"]
+        report["metrics"] |= {name: value for name, value in drawn.items() if name.startswith("pass@")}
+    return report, result
+
+
+def make_checkpoints(out: Path, runs: Path, seed: int = 0, only: Sequence[str] = ()) -> None:
+    """Train, measure and write the bundled checkpoints with their cards (`card.json` and `README.md`).
+
+    only: their names; none makes all.
+
+    Raises:
+        ValueError: no checkpoint of that name is bundled.
+    """
+    for name in only:
+        if name not in BUNDLED:
+            raise ValueError(f"no bundled checkpoint is called {name!r}: choose from {', '.join(BUNDLED)}")
+    for name, (regime, recipe) in BUNDLED.items():
+        if only and name not in only:
+            continue
+        data = regime_data(regime)
+        last = train_recipe(recipe, regime, seed, data, runs / f"{regime}-{seed}")
+        planner = Planner.from_pretrained(last)
+        report, result = measure(planner, data["test"])
+        progress = json.loads((last.parent / "state" / "progress.json").read_text())
+        wrong, labels = map(sum, zip(*label_errors(data["train"]).values(), strict=True))
+        card = {
+            "name": name,
+            "recipe": recipe,
+            "command": "make checkpoints",
+            "seed": seed,
+            "labels": regime,
+            "wrong_labels": round(wrong / labels, 4),
+            "train_hash": data_hash(data["train"]),
+            "test_hash": data_hash(data["test"]),
+            "cpu_minutes": round(progress["cpu_seconds"] / 60, 1),
+            "settings": asdict(replace(SETTINGS[recipe], seed=seed)),
+            "evaluation": report,
+        }
+        shutil.rmtree(out / name, ignore_errors=True)
+        planner.save_pretrained(out / name)
+        (out / name / "card.json").write_text(json.dumps(card, indent=1) + "\n")
+        (out / name / "README.md").write_text(_card_text(card, result))
+        print(f"{out / name}: accuracy {result.accuracy.percent()} %")
+
+
+def make_journey(path: Path, runs: Path, seed: int = 0) -> None:
+    """Repeat the run that ends in `atp-rl-noisy` with checkpoints kept on the way, and write what the microscope shows.
+
+    Followed are the first validation problems of three and of four steps, whatever becomes of them.
+    """
+    data = regime_data("noisy")
+    start = Planner.from_pretrained(train_recipe("atp-sft", "noisy", seed, data, runs / f"noisy-{seed}"))
+    settings = replace(SETTINGS["grpo"], seed=seed, keep_every=KEPT_EVERY)
+    folder = runs / f"noisy-{seed}" / "journey"
+    train(start, settings, data, folder)
+    followed = [p for n in (3, 4) for p in [p for p in data["validation"] if len(p.steps) == n][:3]]
+    write_journey(path, journey(folder, followed, data["validation"][:300]))
+    print(f"{path}: {len(followed)} problems followed through {settings.iterations} iterations")
+
+
+def _card_text(card: dict, result: Evaluation) -> str:
+    labels = "all right" if not card["wrong_labels"] else f"{100 * card['wrong_labels']:.1f} % wrong, on purpose"
+    what = "A planner for story problems" if card["labels"] == "stories" else "A toy planner"
+    facts = {
+        "made by": f"`{card['command']}` (recipe `{card['recipe']}` in `atp_lite/recipes.py`)",
+        "seed": card["seed"],
+        "training labels": labels,
+        "hash of the training data": f"`{card['train_hash']}`",
+        "hash of the test data": f"`{card['test_hash']}`",
+        "CPU minutes of this phase, one thread": card["cpu_minutes"],
+        "mean sigma of the latents": card["evaluation"]["sigma"],
+    }
+    table = "\n".join(f"| {name} | {value} |" for name, value in facts.items())
+    return (
+        f"# {card['name']}\n\n{what}; weights at the end of training, not selected on anything.\n\n"
+        f"| | |\n|---|---|\n{table}\n\n{result.to_markdown()}\n\n"
+        "95 % intervals over the test problems (Wilson for shares of problems, normal for means), one training seed.\n"
+    )

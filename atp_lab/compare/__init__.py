@@ -1,0 +1,31 @@
+"""Comparison: a grid of methods, regimes and seeds, run cell by cell, one line of evidence each, and its tables."""
+
+from atp_lab.compare.claims import CLAIMS, Claim, claims_table, verdict
+from atp_lab.compare.grid import Cell, Grid, Job, jobs, resolve
+from atp_lab.compare.rows import EVIDENCE, read_rows, write_row
+from atp_lab.compare.run import run_grid, run_job
+from atp_lab.compare.tables import OverSeeds, by_seed, differences, main_table, metric, over_seeds, paired
+
+__all__ = [
+    "CLAIMS",
+    "EVIDENCE",
+    "Cell",
+    "Claim",
+    "Grid",
+    "Job",
+    "OverSeeds",
+    "by_seed",
+    "claims_table",
+    "differences",
+    "jobs",
+    "main_table",
+    "metric",
+    "over_seeds",
+    "paired",
+    "read_rows",
+    "resolve",
+    "run_grid",
+    "run_job",
+    "verdict",
+    "write_row",
+]

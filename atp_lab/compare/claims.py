@@ -1,0 +1,134 @@
+"""The paper's claims, each as one difference between two cells of the evidence, with a verdict that the interval gives.
+
+A claim is a comparison that says "better": the difference, paired by training seed, is put beside zero (or a margin).
+The verdict is *holds* where the whole 95 % interval is above it, *does not hold* where it is below, *undecided*
+otherwise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from atp_lab.compare.tables import OverSeeds, by_seed, differences, markdown
+
+
+@dataclass(frozen=True)
+class Claim:
+    """`ours` beats `base` in `metric`, in one regime."""
+
+    text: str
+    paper: str
+    """The paper's own figure, or where it stands."""
+    regime: str
+    ours: str
+    base: str
+    metric: str = "accuracy"
+    fewer: bool = False
+    """True where a smaller figure is the better one."""
+    margin: float = 0.0
+    """By how much it has to be better."""
+
+    @property
+    def unit(self) -> str:
+        """Of the difference: points of a percentage, percent of the other cell, or nothing where it is a count."""
+        return "%" if self.metric == "tokens" else "" if self.metric == "latents" else "points"
+
+    def by_seed(self, rows: Sequence[dict]) -> dict[int, float]:
+        """The difference of every training seed that both cells have."""
+        ours, base = by_seed(rows, self.regime, self.ours), by_seed(rows, self.regime, self.base)
+        return differences(ours, base, self.metric, relative=self.metric == "tokens")
+
+    def measured(self, rows: Sequence[dict]) -> OverSeeds | None:
+        """Their mean with its interval; None without a common seed."""
+        found = self.by_seed(rows)
+        return OverSeeds.of(list(found.values())) if found else None
+
+
+CLAIMS = (
+    Claim("ATP-Latent with RL is more accurate than SIM-CoT", "+4.1 points", "clean", "grpo", "sim-cot"),
+    Claim("... by at least 4.1 points", "+4.1 points", "clean", "grpo", "sim-cot", margin=4.1),
+    Claim("ATP-Latent with RL, on new true answers, is more accurate than SIM-CoT without them", "+4.1 points", "noisy",
+          "grpo", "sim-cot"),
+    Claim("... by at least 4.1 points", "+4.1 points", "noisy", "grpo", "sim-cot", margin=4.1),
+    Claim("... and than SIM-CoT with them (GRPO on its answers)", "not measured", "noisy", "grpo", "sim-cot-grpo"),
+    Claim("... with less noise in the thoughts (sigma 0.2)", "not measured", "noisy", "grpo-sigma-0.2", "sim-cot-grpo"),
+    Claim("... with less noise in the thoughts (sigma 0.1)", "not measured", "noisy", "grpo-sigma-0.1", "sim-cot-grpo"),
+    Claim("... with none (answers alone are drawn and learn)", "not measured", "noisy", "grpo-answers", "sim-cot-grpo"),
+    Claim("ATP-Latent's first stage is more accurate than SIM-CoT", "not measured", "clean", "atp-sft", "sim-cot"),
+    Claim("ATP-Latent's first stage is more accurate than SIM-CoT", "not measured", "noisy", "atp-sft", "sim-cot"),
+    Claim("it uses fewer latents and answer tokens than SIM-CoT", "-3.3 %", "clean", "grpo", "sim-cot", "tokens",
+          fewer=True),
+    Claim("it uses fewer latents and answer tokens than SIM-CoT", "-3.3 %", "noisy", "grpo", "sim-cot", "tokens",
+          fewer=True),
+    Claim("RL improves over SFT", "ablation", "clean", "grpo", "atp-sft"),
+    Claim("RL improves over SFT", "ablation", "noisy", "grpo", "atp-sft"),
+    Claim("RL improves over as much more SFT", "not measured", "clean", "grpo", "continued-sft"),
+    Claim("RL improves over as much more SFT", "not measured", "noisy", "grpo", "continued-sft"),
+    Claim("the coherence reward, credited to the latents alone, raises accuracy", "ablation", "clean", "grpo",
+          "grpo-correct-only"),
+    Claim("the coherence reward raises accuracy (all actions credited with the whole reward)", "ablation", "noisy",
+          "grpo-whole-credit", "grpo-correct-only"),
+    Claim("the coherence reward keeps thoughts coherent (all actions credited with the whole reward)", "not measured",
+          "noisy", "grpo-whole-credit", "grpo-correct-only", "coherence"),
+    Claim("the coherence reward, credited to the latents alone, keeps thoughts coherent", "not measured", "clean",
+          "grpo", "grpo-correct-only", "coherence"),
+    Claim("the coherence reward, credited to the latents alone, keeps thoughts coherent", "not measured", "noisy",
+          "grpo", "grpo-correct-only", "coherence"),
+    Claim("coherence alone, without answers, improves over SFT", "+0.9 points", "clean", "grpo-coherence-only",
+          "atp-sft"),
+    Claim("coherence alone, without answers, improves over SFT", "+0.9 points", "noisy", "grpo-coherence-only",
+          "atp-sft"),
+    Claim("the VAE raises accuracy", "ablation", "clean", "short-atp-sft", "short-atp-point"),
+    Claim("the VAE's latents withstand noise (0.5 of their size) better than points", "smoother space", "clean",
+          "short-atp-sft", "short-atp-point", "noise 0.5"),
+    Claim("the VAE's latents withstand noise (1.0 of their size) better than points", "smoother space", "clean",
+          "short-atp-sft", "short-atp-point", "noise 1.0"),
+    Claim("ATP-Latent's latents withstand noise (0.5 of their size) better than SIM-CoT's", "smoother space", "clean",
+          "atp-sft", "sim-cot", "noise 0.5"),
+    Claim("ATP-Latent's latents withstand noise (1.0 of their size) better than SIM-CoT's", "smoother space", "clean",
+          "atp-sft", "sim-cot", "noise 1.0"),
+    Claim("half way between two VAE thoughts the decoder reads valid arithmetic more often than between two points",
+          "smoother space", "clean", "short-atp-sft", "short-atp-point", "between 0.5 valid"),
+    Claim("half way between two thoughts the decoder reads valid arithmetic more often than between SIM-CoT's",
+          "smoother space", "clean", "short-atp-sft", "short-sim-cot", "between 0.5 valid"),
+    Claim("a quarter of the way to another problem's thoughts, the answer survives more often than SIM-CoT's",
+          "smoother space", "clean", "short-atp-sft", "short-sim-cot", "between 0.25 accuracy"),
+    Claim("the decoder's loss raises accuracy", "ablation", "clean", "short-atp-sft", "short-atp-no-decoder"),
+    Claim("the curriculum raises accuracy", "ablation", "clean", "short-atp-sft", "short-atp-no-curriculum"),
+    Claim("the stop head beats a fixed number of latents", "ablation", "clean", "short-atp-sft", "short-atp-fixed"),
+    Claim("the stop head beats a fixed number of latents", "ablation", "hidden", "hidden-atp-sft", "hidden-atp-fixed"),
+    Claim("the stop head saves latents", "ablation", "hidden", "hidden-atp-sft", "hidden-atp-fixed", "latents",
+          fewer=True),
+    Claim("the stop head saves latents", "ablation", "clean", "short-atp-sft", "short-atp-fixed", "latents",
+          fewer=True),
+    Claim("more diverse paths: pass@8 above SIM-CoT's", "pass@k curves", "clean", "atp-sft", "sim-cot", "pass@8"),
+    Claim("more diverse paths: pass@8 above SIM-CoT's", "pass@k curves", "noisy", "atp-sft", "sim-cot", "pass@8"),
+    Claim("more diverse paths: pass@16 above SIM-CoT's", "pass@k curves", "noisy", "atp-sft", "sim-cot", "pass@16"),
+)  # fmt: skip
+
+
+def verdict(difference: OverSeeds | None, fewer: bool, margin: float = 0.0) -> str:
+    """What the interval says; one or two seeds have none that means anything."""
+    if difference is None:
+        return "not measured yet"
+    if difference.n < 3:
+        return "undecided"
+    better = (-difference.mean if fewer else difference.mean) - margin
+    if better - difference.half > 0:
+        return "holds"
+    return "does not hold" if better + difference.half < 0 else "undecided"
+
+
+def claims_table(rows: Sequence[dict], claims: Sequence[Claim] = CLAIMS) -> str:
+    """One line a claim: the paper's figure, ours over seeds, the verdict."""
+    lines = []
+    for claim in claims:
+        difference = claim.measured(rows)
+        seeds = "" if difference is None else str(difference.n)
+        shown = "" if difference is None else f"{difference.signed()} {claim.unit}".rstrip()
+        cells = f"{claim.ours} - {claim.base}, {claim.metric}"
+        says = verdict(difference, claim.fewer, claim.margin)
+        lines.append([claim.text, claim.regime, claim.paper, cells, shown, seeds, says])
+    header = ["claim", "regime", "paper", "cells compared", "here", "seeds", "verdict"]
+    return markdown(header, lines)

@@ -1,0 +1,228 @@
+"""Running a grid: workers take jobs whose start is ready, train, measure, and write one line each.
+
+Any number of processes may work on one grid at once: a job is held by a file lock, which the system frees when its
+process ends, however it ends. A run that was cut off is resumed by whoever comes next.
+"""
+
+from __future__ import annotations
+
+import _thread
+import fcntl
+import json
+import multiprocessing
+import os
+import random
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, replace
+from functools import lru_cache
+from pathlib import Path
+
+import torch
+from tqdm.auto import tqdm
+
+from atp_lab.compare.grid import Grid, Job, jobs, resolve
+from atp_lab.compare.measure import measure
+from atp_lab.compare.rows import code_version, read_rows, write_row
+from atp_lite.domains import Problem, data_hash, generate, label_errors
+from atp_lite.planner import Planner
+from atp_lite.recipes import REGIMES, fresh_planner, regime_data, train
+
+
+@lru_cache(maxsize=2)
+def grid_data(regime: str, limit: int | None) -> dict[str, list[Problem]]:
+    """The four splits of a regime, and `longer`: test questions that need one step more than any training question."""
+    settings = REGIMES[regime]
+    counts = None
+    if limit is not None:
+        lengths = range(settings.min_ops, settings.max_ops + 1)
+        counts = {n: -(-limit // len(lengths)) for n in lengths}
+    data = regime_data(regime, counts)
+    one_more = settings.max_ops + 1
+    longer = replace(settings, min_ops=one_more, max_ops=one_more)
+    data["longer"] = generate(longer, "test", {one_more: 1000 if limit is None else limit})
+    shared = {p.question for p in data["train"]} & {p.question for split in ("test", "longer") for p in data[split]}
+    if shared:
+        raise ValueError(f"{len(shared)} test questions are in the training data, such as {min(shared)}")
+    return data
+
+
+def folder_of(grid: Grid, job: Job) -> Path:
+    return grid.runs / f"{job.regime}-{job.seed}" / job.cell
+
+
+def find_start(grid: Grid, job: Job) -> Path | None:
+    """Weights of a finished run: its own, or those kept in `grid.starts`; None where it must be trained first."""
+    places = [folder_of(grid, job) / "last"]
+    if grid.starts is not None:
+        places.append(grid.starts / f"{job.regime}-{job.seed}" / job.cell)
+    return next((place for place in places if (place / "config.json").is_file()), None)
+
+
+def run_job(grid: Grid, job: Job) -> dict:
+    """Train one run (or go on with it), measure it, and return its line.
+
+    Raises FileNotFoundError where the cell it starts from has not been trained.
+    """
+    data = grid_data(job.regime, grid.limit)
+    settings = resolve(grid, job.cell, job.seed)
+    start_cell = grid.start(job.cell)
+    if start_cell is None:
+        planner = fresh_planner(job.regime, job.seed)
+    else:
+        start = find_start(grid, job._replace(cell=start_cell))
+        if start is None:
+            raise FileNotFoundError(f"{job.cell} starts from {start_cell}, {job.regime}, seed {job.seed}: run it first")
+        planner = Planner.from_pretrained(start)
+    folder = folder_of(grid, job)
+    planner = Planner.from_pretrained(train(planner, settings, data, folder))
+    progress = json.loads((folder / "state" / "progress.json").read_text())
+    wrong, labels = map(sum, zip(*label_errors(data["train"]).values(), strict=True))
+    return {
+        "regime": job.regime,
+        "seed": job.seed,
+        "arm": job.cell,
+        "start": start_cell,
+        "cpu_seconds": round(progress["cpu_seconds"], 1),
+        "seconds": round(progress["seconds"], 1),
+        "train_tokens": progress.get("tokens"),
+        "parameters": sum(p.numel() for p in planner.model.parameters()),
+        "version": code_version(),
+        "train_hash": data_hash(data["train"]),
+        "test_hash": data_hash(data["test"]),
+        "wrong_labels": round(wrong / labels, 4),
+        "settings": asdict(settings),
+    } | measure(planner, data["test"], data["longer"], grid.samples)
+
+
+# -------------------------------------------------------------------- workers
+
+
+@contextmanager
+def held(path: Path) -> Iterator[bool]:
+    """Hold a file lock; yields False where another process holds it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield True
+
+
+def pending(grid: Grid, only: Sequence[str] = ()) -> list[Job]:
+    """Jobs without a line, in order; of the cells `only`, where some are named."""
+    done = {(row["arm"], row["regime"], row["seed"]) for row in read_rows(grid.rows)}
+    return [job for job in jobs(grid) if tuple(job) not in done and (not only or job.cell in only)]
+
+
+def wanted(grid: Grid, only: Sequence[str] = ()) -> list[Job]:
+    """The pending jobs, and behind them what they start from where its weights are gone: that is trained anew."""
+    todo = pending(grid, only)
+    for job in todo:  # grows while it is read
+        start = grid.start(job.cell)
+        parent = None if start is None else job._replace(cell=start)
+        if parent is not None and parent not in todo and find_start(grid, parent) is None:
+            todo.append(parent)
+    return todo
+
+
+def next_job(grid: Grid, run: Callable[[Job], None], only: Sequence[str] = ()) -> bool | None:
+    """Run the first job that is ready and free. False: some are wanted but none can be taken now. None: all done."""
+    waiting = wanted(grid, only)
+    if not waiting:
+        return None
+    for job in waiting:
+        start = grid.start(job.cell)
+        if start is not None and find_start(grid, job._replace(cell=start)) is None:
+            continue
+        folder = folder_of(grid, job)
+        with held(folder.parent / f"{job.cell}.lock") as free:
+            if free and job in wanted(grid, only):  # another may have finished it since
+                run(job)
+                return True
+    return False
+
+
+def work(grid: Grid, only: Sequence[str] = ()) -> None:
+    """Take jobs until none is left."""
+    torch.set_num_threads(1)
+
+    def run(job: Job) -> None:
+        row = run_job(grid, job)
+        if job in pending(grid):  # a start that was trained anew has its line already
+            write_row(grid.rows, row)
+
+    while (found := next_job(grid, run, only)) is not None:
+        if not found:
+            time.sleep(1 + random.random())
+
+
+def run_grid(grid: Grid, workers: int = 1, progress: bool = True, only: Sequence[str] = ()) -> None:
+    """Run every job that has no line yet (of the cells `only`), in `workers` processes of one thread each.
+
+    Where the weights that a job starts from are in neither `grid.runs` nor `grid.starts`, they are trained anew first;
+    a line that stands is not written twice.
+
+    Raises:
+        ValueError: a cell named in `only` is not in the grid.
+        RuntimeError: a worker failed; what it had not finished is taken up by the next call.
+    """
+    if workers < 1:
+        raise ValueError(f"workers is {workers}: at least one process has to work")
+    unknown = sorted(set(only) - set(grid.cells))
+    if unknown:
+        raise ValueError(f"no cell {unknown[0]!r} in the grid; there are {', '.join(grid.cells)}")
+    total = len(pending(grid, only))
+    if not total:
+        return
+    context = multiprocessing.get_context("spawn")
+    processes = [context.Process(target=_worker, args=(grid, only)) for _ in range(min(workers, total))]
+    with tqdm(total=total, desc="compare", disable=not progress) as bar:
+        with _quiet():
+            for process in processes:
+                process.start()
+        try:
+            while any(process.is_alive() for process in processes):
+                bar.n = total - len(pending(grid, only))
+                bar.refresh()
+                time.sleep(0.5)
+        except KeyboardInterrupt:
+            for process in processes:
+                process.join()  # Ctrl-C reaches the workers too: each saves its run and ends
+            raise
+        bar.n = total - len(pending(grid, only))
+    failed = [process.exitcode for process in processes if process.exitcode]
+    if failed and pending(grid, only):
+        raise RuntimeError(f"{len(failed)} of {len(processes)} workers failed (see above); run again to go on")
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Processes started here show no progress bars of their own: there is one for the grid."""
+    before = os.environ.get("TQDM_DISABLE")
+    os.environ["TQDM_DISABLE"] = "1"
+    try:
+        yield
+    finally:
+        os.environ.pop("TQDM_DISABLE")
+        if before is not None:
+            os.environ["TQDM_DISABLE"] = before
+
+
+def _worker(grid: Grid, only: Sequence[str]) -> None:
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs begin with it ignored
+
+    def follow_parent() -> None:
+        multiprocessing.parent_process().join()
+        _thread.interrupt_main(signal.SIGINT)  # as if by Ctrl-C: the run is saved, and this process ends
+
+    threading.Thread(target=follow_parent, daemon=True).start()
+    try:
+        work(grid, only)
+    except KeyboardInterrupt:
+        raise SystemExit(130) from None

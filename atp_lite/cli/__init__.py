@@ -1,0 +1,1 @@
+"""The command line: `main` is the way in, `commands` lists what there is."""

@@ -1,0 +1,285 @@
+"""`plan`: what a settings file will take, before it is run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated
+
+import torch
+import tyro
+
+from atp_lab.memory_plan import (
+    Corpus,
+    Lengths,
+    Memory,
+    Practice,
+    Shape,
+    Share,
+    Sizes,
+    corpus_of,
+    gathered,
+    longest_practice,
+    made_corpus,
+    rl_update,
+    rollout,
+    saving,
+    sft_shapes,
+    sft_step,
+    sizes_of,
+    stated_corpus,
+    validation,
+)
+from atp_lite.cli.config import merge, read_config, read_values
+from atp_lite.cli.training import RL, SFT
+from atp_lite.domains import default_counts
+from atp_lite.domains.sources import Sources
+from atp_lite.engine.lora import add_lora
+from atp_lite.model import LatentReasoner, ReasonerConfig, latent_tokenizer
+from atp_lite.model.pretrained import frame, load_config
+from atp_lite.planner import Planner
+from atp_lite.tokens import Collator
+
+SECTIONS = ("sft", "rl")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a settings file takes: parameters, memory by kind, tokens per epoch. Nothing is trained or downloaded but
+    the architecture; docs/memory.md has the formulas and how well they hold."""
+
+    file: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="CONFIG")] = Path("configs/toy.yaml")
+    """Settings file with sections sft and rl, or one of either command."""
+    devices: int = 1
+    """Processes that share every batch, a device each; the figures are those of one device."""
+    fsdp: bool = False
+    """Divide weights, gradients and moments by the number of devices, too; a line says what is gathered."""
+    limits: bool = False
+    """RL: trajectories as long as the model allows, instead of as long as the longest label."""
+    architecture: Path | None = None
+    """File like the config.json of the backbone, where the hub is not asked; see configs/architectures/."""
+    lengths: Lengths = field(default_factory=Lengths)
+    """Lengths of the problems, where data and tokenizer are not asked."""
+    parts: tuple[str, ...] = SECTIONS
+    """Which of sft and rl; the file's sections decide where it is divided."""
+    sft: SFT = field(default_factory=SFT)
+    """Overrides, such as --sft.settings.batch-size 8."""
+    rl: RL = field(default_factory=RL)
+
+    @classmethod
+    def of(cls, path: Path, sections: tuple[str, ...]) -> Plan:
+        """The plan that a file describes; its own section is `plan`."""
+        values = read_values(path)
+        divided = [name for name in values if name in sections] if isinstance(values, dict) else []
+        parts = tuple(name for name in SECTIONS if name in divided) if divided else (_command_of(path),)
+        if not parts:
+            raise ValueError(f"{path} has neither sft nor rl in it, so there is nothing to plan")
+        own = {name: read_config(path, default, name, sections) for name, default in
+               (("sft", SFT()), ("rl", RL())) if name in parts}  # fmt: skip
+        plan = merge(cls(), values.get("plan") or {}, f"{path}: plan") if divided else cls()
+        return replace(plan, file=path, parts=parts, **own)
+
+    # ------------------------------------------------------------ what is planned
+
+    @property
+    def share(self) -> Share:
+        return Share(self.devices, self.fsdp)
+
+    @property
+    def sources(self) -> Sources:
+        return self.sft if "sft" in self.parts else self.rl
+
+    @cached_property
+    def collate(self) -> Collator:
+        """Of the tokenizer that the run will have."""
+        if "sft" not in self.parts or self.sft.init:
+            return Planner.from_pretrained(self.rl.init if "sft" not in self.parts else self.sft.init).collate
+        if self.sft.backbone:
+            tokenizer = latent_tokenizer(self.sft.backbone, self.sft.pretrained.gguf_file)
+            return Collator(tokenizer, self.sft.pretrained.latents_per_step)
+        return self._fresh().collate
+
+    def _fresh(self) -> Planner:
+        s = self.sft
+        return Planner.stories(s.model, s.stories) if s.kind == "stories" else Planner.toy(s.model)
+
+    def model(self, part: str) -> LatentReasoner:
+        """The model of `sft` or `rl`, on the device `meta`, with LoRA put in and what is frozen frozen.
+
+        RL begins from a checkpoint; where that is not there yet, from the model of `sft`.
+        """
+        command = self.sft if part == "sft" else self.rl
+        there = part == "rl" and (self.rl.init / "config.json").is_file()
+        with torch.device("meta"):
+            if there or (part == "sft" and self.sft.init) or "sft" not in self.parts:
+                folder = command.init
+                if not (folder / "config.json").is_file():
+                    raise FileNotFoundError(
+                        f"{folder} is no checkpoint (config.json is missing): name one with --{part}.init"
+                    )
+                model = LatentReasoner(ReasonerConfig.from_pretrained(folder))
+            elif self.sft.backbone:
+                model = frame(LatentReasoner, self._architecture(), self.sft.pretrained)
+            else:
+                model = self._fresh().model
+            if command.lora.rank:
+                add_lora(model, command.lora)
+        if part == "rl" and model.decoder is not None and self.rl.settings.objective != "rejection":
+            model.decoder.requires_grad_(False)
+        return model
+
+    def _architecture(self):
+        if self.architecture is not None:
+            return load_config(self.architecture)
+        try:
+            return load_config(self.sft.backbone, self.sft.pretrained.gguf_file)
+        except OSError as error:
+            raise OSError(f"{error}; or name a file like its config.json with --architecture") from error
+
+    def sizes(self, part: str) -> Sizes:
+        command, model = (self.sft if part == "sft" else self.rl), self.model(part)
+        rank = command.lora.rank
+        inside = rank if command.lora.decoder else 0
+        return sizes_of(model, rank, inside, part == "sft" and self.sft.settings.checkpoint_mlps)
+
+    @cached_property
+    def corpus(self) -> Corpus:
+        """The training problems: stated, read from a file or a benchmark, or a sample of those that are made."""
+        if self.lengths.problems:
+            return stated_corpus(self.lengths)
+        path = self.sft.train if "sft" in self.parts else self.rl.questions
+        source = self.sources
+        if path is None and source.kind != "benchmark":
+            return made_corpus(source.stories if source.kind == "stories" else source.problems, self.collate)
+        return corpus_of(self.collate.encode(source.load(path, "train")))
+
+    # ------------------------------------------------------------ its memory
+
+    def shape(self, m: Sizes) -> Shape:
+        """The batch of SFT, on one device, that takes most."""
+        rows = -(-self.sft.settings.batch_size // self.devices)
+        settings = self.sft.settings
+        shapes, parts = sft_shapes(self.corpus, settings.curriculum, m.c, rows, settings.bucket), settings.accumulate
+        return max(shapes, key=lambda shape: sft_step(m, shape, self.share, parts).total)
+
+    def practice(self, part: str = "rl") -> Practice:
+        """An iteration of RL on one device; of `sft` what validation meets."""
+        settings, config = self.rl.settings, self.model(part).config
+        return longest_practice(self.corpus.lengths, config, settings, self.devices, self.limits)
+
+    def questions(self) -> int:
+        """How many questions RL has: made ones are a split of their own."""
+        if self.lengths.problems or self.rl.kind == "benchmark":
+            return self.corpus.problems
+        if self.rl.questions is not None:
+            return len(self.rl.load(self.rl.questions, "rl"))
+        return sum(default_counts("rl", self.rl.stories if self.rl.kind == "stories" else self.rl.problems).values())
+
+    def moments(self, part: str) -> dict[str, Memory]:
+        """The fullest moment of each phase of a command."""
+        m, share, copies = self.sizes(part), self.share, part == "rl"
+        settings, p = (self.rl if copies else self.sft).settings, self.practice(part)
+        if copies:
+            phases = {"rollout": rollout(m, p, share), "update": rl_update(m, p, share)}
+        else:
+            phases = {"step": sft_step(m, self.shape(m), share, settings.accumulate)}
+        return phases | {
+            "validation": validation(m, settings.eval_batch, p, share, copies),
+            "saving": saving(m, share, copies),
+        }
+
+    def run(self) -> int:
+        unknown = [part for part in self.parts if part not in SECTIONS]
+        if unknown:
+            raise ValueError(f"parts {unknown}: choose from {', '.join(SECTIONS)}")
+        if self.devices < 1:
+            raise ValueError(f"devices is {self.devices}: give 1 or more")
+        print("\n".join(self.lines()))
+        return 0
+
+    def lines(self) -> list[str]:
+        """Everything that is printed."""
+        which = f": one of {self.devices} devices{', FSDP' * self.fsdp}" if self.devices > 1 else ""
+        text = [f"{self.file}{which}"]
+        n, found = self.corpus.lengths, self.corpus
+        text.append(
+            f"{found.problems:,} training problems; longest: question {n.question} tokens, {n.steps} steps of "
+            f"{n.step}, "
+            f"answer {n.answer}; mean: question {n.mean_question:.1f}, {n.mean_steps:.1f} steps"
+        )
+        for part in self.parts:
+            text += ["", *self._part(part)]
+        return text
+
+    def _part(self, part: str) -> list[str]:
+        m, settings = self.sizes(part), (self.sft if part == "sft" else self.rl).settings
+        counts = m.counts
+        text = [
+            f"{part}: {millions(counts['backbone'])} parameters in the backbone, {millions(counts['heads'])} in the "
+            f"heads, {millions(counts['decoder'])} in the decoder; {millions(counts['learned'])} learn"
+        ]
+        if part == "sft":
+            shape, stages = self.shape(m), settings.curriculum
+            tokens = [self.corpus.tokens(stage, m.c) for stage in (stages.first_stage, stages.last_stage)]
+            text.append(
+                f"  an epoch: about {self.corpus.batches(settings.batch_size, settings.bucket):,} batches of "
+                f"{settings.batch_size}, "
+                f"{tokens[0]:,} tokens at stage {stages.first_stage}, {tokens[1]:,} at stage {stages.last_stage}; "
+                f"{stages.total_steps:,} steps in all"
+            )
+            text.append(
+                f"  fullest batch: {shape.rows} rows{f' in {settings.accumulate} parts' * (settings.accumulate > 1)}, "
+                f"question {shape.question}, {shape.latents} latents, language {shape.language}, {shape.steps} decoded "
+                f"steps of {shape.width}"
+            )
+        else:
+            p, mean, n = self.practice(), self.corpus.lengths, self.questions()
+            per_question = mean.mean_question + p.group * ((m.c * mean.mean_steps or p.latents) + mean.mean_answer + 1)
+            text.append(
+                f"  an epoch: {-(-n // settings.questions):,} iterations of {settings.questions} "
+                f"questions x {p.group}, about {round(n * per_question):,} tokens"
+            )
+            text.append(
+                f"  trajectories: {p.questions * p.group}, question {p.question}, {p.latents} latents,"
+                f" answer {p.answer}"
+            )
+        text += table(self.moments(part))
+        if self.fsdp and self.devices > 1:
+            sizes = gathered(self.model(part), part == "rl")
+            beside = {phase: f"{size / 1e9:,.2f} GB" for phase, size in sizes.items()}
+            text.append(
+                f"  beside that, FSDP puts together {beside['learning']} while it learns, {beside['thinking']} in "
+                f"{'validation' if part == 'sft' else 'rollouts and validation'}; of layers half in bfloat16"
+            )
+        return text
+
+
+def _command_of(path: Path) -> str:
+    """The command that a file without sections is for: sft if all its names are settings of that, otherwise rl."""
+    refused = []
+    for name, default in (("sft", SFT()), ("rl", RL())):
+        try:
+            read_config(path, default)
+            return name
+        except ValueError as error:
+            refused.append(error)
+    raise refused[0]
+
+
+def millions(count: int) -> str:
+    return f"{count / 1e6:,.2f} M"
+
+
+def table(moments: dict[str, Memory]) -> list[str]:
+    """A column for each phase, a line for each kind, in MB or GB."""
+    name, unit = ("GB", 1e9) if max(moment.total for moment in moments.values()) >= 1e9 else ("MB", 1e6)
+    kinds = [field.name for field in fields(Memory)]
+    rows = [(kind, [getattr(moment, kind) for moment in moments.values()]) for kind in kinds]
+    rows.append(("in all", [moment.total for moment in moments.values()]))
+    names = {"cache": "KV cache"}
+    head = "  " + name.ljust(12) + "".join(phase.rjust(12) for phase in moments)
+    body = ["  " + names.get(kind, kind).ljust(12) + "".join(f"{v / unit:,.2f}".rjust(12) for v in values)
+            for kind, values in rows]  # fmt: skip
+    peak = max(moments, key=lambda name: moments[name].total)
+    return [head, *body, f"  peak: {moments[peak].total / unit:,.2f} {name}, in {peak}"]

@@ -1,0 +1,179 @@
+"""Making problems and training: `data`, `sft`, `rl`."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from accelerate import Accelerator
+from accelerate.utils.memory import should_reduce_batch_size
+
+from atp_lite.cli.options import Config
+from atp_lite.domains import SPLITS, Problem, chain_faults, data_hash, label_errors, overlap, write_jsonl
+from atp_lite.domains.sources import Sources
+from atp_lite.engine.lora import LoRASettings, add_lora
+from atp_lite.methods import METHODS
+from atp_lite.model import BackboneSettings
+from atp_lite.planner import ModelSettings, Planner
+from atp_lite.recipes import CHECKPOINTS, GRPO, LATENT
+from atp_lite.rl import RLSettings, train_rl
+from atp_lite.sft import SFTSettings, train_sft
+
+NO_LORA = LoRASettings(rank=0)
+
+
+@dataclass(frozen=True)
+class Data(Sources):
+    """Write problems, toy, stories or a benchmark: one JSONL file a split, with id, question, steps, answer, source."""
+
+    out: Path | None = None
+    """Folder to write to; none takes data/toy, data/stories or data/benchmark."""
+    splits: tuple[str, ...] = ("train", "rl", "validation", "test")
+    """Which splits; their questions are disjoint. Of a benchmark, `rl` is `train` and is not written twice."""
+    limit: int | None = None
+    """At most this many problems a split."""
+    config: Config = None
+
+    def run(self) -> int:
+        out = self.out if self.out is not None else Path("data") / self.kind
+        written: dict[str, list[Problem]] = {}
+        for split in self.splits:
+            if split not in SPLITS:
+                raise ValueError(f"split {split!r}: choose from {', '.join(SPLITS)}")
+            if self.kind == "benchmark" and split == "rl":
+                continue
+            made = written[split] = self.load(None, split)[: self.limit]
+            path = out / f"{split}.jsonl"
+            write_jsonl(path, made)
+            if self.kind == "benchmark":
+                faults = f"{sum(map(len, chain_faults(made).values()))} without a chain to the answer"
+            else:
+                faults = f"{sum(n for n, _ in label_errors(made).values())} wrong labels"
+            print(f"{path}: {len(made)} problems, {faults}, hash {data_hash(made)}")
+        shared = overlap(written)
+        if self.kind == "benchmark":  # a test set is taken as it is
+            repeats = {a: len(shared.pop((a, b))) for a, b in list(shared) if a == b}
+            print("".join(f"{n} questions of {split} are repeats\n" for split, n in repeats.items()), end="")
+        if shared:
+            raise ValueError(f"questions stand in more than one split or twice in one: {', '.join(map(str, shared))}")
+        return 0
+
+
+@dataclass(frozen=True)
+class SFT(Sources):
+    """Supervised training: chain of thought (--settings.first-stage 0) or latents, along the curriculum."""
+
+    out: Path = Path("runs/sft")
+    """Folder of the run: metrics.jsonl, tensorboard, state (to resume), best and last checkpoints."""
+    init: Path | None = None
+    """Checkpoint to start from; none starts from random weights."""
+    train: Path | None = None
+    """JSONL of training problems; none makes problems."""
+    validation: Path | None = None
+    """JSONL of validation problems; none makes problems."""
+    model: ModelSettings = field(default_factory=ModelSettings)
+    """A fresh small model, where neither --init nor --backbone is given."""
+    backbone: str | None = None
+    """Pretrained causal LM to start from: a name on the Hugging Face hub, or a folder."""
+    pretrained: BackboneSettings = field(default_factory=BackboneSettings)
+    """How --backbone becomes a latent reasoner."""
+    lora: LoRASettings = NO_LORA
+    """How much of a pretrained model learns; rank 0 trains all of it."""
+    settings: SFTSettings = LATENT
+    resume: bool = False
+    """Go on with the run in --out."""
+    config: Config = None
+
+    def run(self) -> int:
+        if self.init and self.backbone:
+            raise ValueError(f"--init {self.init} and --backbone {self.backbone}: a run starts from one of them")
+        limit = self.model.max_latents
+        if self.init:
+            planner = Planner.from_pretrained(self.init)
+            limit = max(limit, planner.model.config.max_latents)  # a checkpoint keeps what it has learned to think
+        elif self.backbone:
+            planner, limit = Planner.from_backbone(self.backbone, self.pretrained), self.pretrained.max_latents
+        elif self.kind == "stories":
+            planner = Planner.stories(self.model, self.stories, self.settings.seed)
+        else:
+            planner = Planner.toy(self.model, self.settings.seed)
+        method, last_stage = METHODS[self.settings.method], self.settings.curriculum.last_stage
+        if not (self.backbone and method.name == "atp"):  # a fresh latent reasoner is ATP-Latent already
+            planner = method.start(planner, last_stage, limit, self.settings.seed)
+        if self.lora.rank:
+            add_lora(planner.model, self.lora, self.settings.seed)
+        with _told_where_it_ends(self.out, self.resume):
+            train_sft(
+                planner,
+                *self.training_data(self.train, "train", self.validation),
+                self.settings,
+                self.out,
+                self.resume,
+            )
+        best = self.out / "best"
+        Accelerator().print(f"best on validation: {best}; look closer with: atp-lite eval {best}")
+        return 0
+
+
+@dataclass(frozen=True)
+class RL(Sources):
+    """Reinforcement learning from a latent checkpoint: GRPO, or a control (--settings.objective)."""
+
+    out: Path = Path("runs/rl")
+    """Folder of the run: metrics.jsonl, tensorboard, state (to resume), best and last checkpoints."""
+    init: Path = CHECKPOINTS / "atp-sft"
+    """Latent checkpoint to start from."""
+    questions: Path | None = None
+    """JSONL of questions with answers (chains are not read); none makes problems."""
+    validation: Path | None = None
+    """JSONL of validation problems; none makes problems."""
+    lora: LoRASettings = NO_LORA
+    """How much of a pretrained model learns; rank 0 trains all of it."""
+    settings: RLSettings = GRPO
+    resume: bool = False
+    """Go on with the run in --out."""
+    config: Config = None
+
+    def run(self) -> int:
+        planner = Planner.from_pretrained(self.init)
+        if self.lora.rank:
+            add_lora(planner.model, self.lora, self.settings.seed)
+        with _told_where_it_ends(self.out, self.resume):
+            train_rl(
+                planner,
+                *self.training_data(self.questions, "rl", self.validation),
+                self.settings,
+                self.out,
+                self.resume,
+            )
+        best = self.out / "best"
+        Accelerator().print(f"best on validation: {best}; look closer with: atp-lite eval {best}")
+        return 0
+
+
+@contextmanager
+def _told_where_it_ends(out: Path, resume: bool):
+    """An interrupt says what is kept: the state, or nothing where training had not begun. Too little memory says what
+    needs less."""
+
+    def written() -> int:
+        progress = out / "state" / "progress.json"
+        return progress.stat().st_mtime_ns if progress.is_file() else 0
+
+    before = written()
+    try:
+        yield
+    except KeyboardInterrupt as stop:
+        saved = f"Saved in {out / 'state'}: go on with the same command and --resume"
+        none = "Training had not begun, so nothing was saved: the same command starts again"
+        raise KeyboardInterrupt(saved if written() > before or (resume and before) else none) from stop
+    except RuntimeError as error:
+        if not should_reduce_batch_size(error):
+            raise
+        first = (str(error).splitlines() or [type(error).__name__])[0][:200]
+        raise ValueError(
+            f"memory ran out ({first}): give a larger --settings.accumulate, a smaller --settings.eval-batch, in sft "
+            "--settings.checkpoint-mlps, in rl a smaller --settings.rollout-batch, or --lora.rank 16; atp-lite plan "
+            "CONFIG says what takes how much"
+        ) from error

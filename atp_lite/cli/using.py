@@ -1,0 +1,149 @@
+"""What is done with a checkpoint: `eval`, `solve`, `explore`, `export-explorer`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Literal
+
+import tyro
+from accelerate import Accelerator
+
+from atp_lite.cli.options import Config
+from atp_lite.domains import is_story, read_question
+from atp_lite.domains.sources import Sources
+from atp_lite.evaluation import ProblemSet, benchmark_sets, evaluate_benchmarks, read_set
+from atp_lite.evaluation.evaluate import EvalSettings
+from atp_lite.planner import Planner
+from atp_lite.recipes import CHECKPOINTS
+from atp_lite.views import thought_table, thought_text
+from atp_lite.views.measure import identity
+from atp_lite.views.tables import unread_text
+
+
+@dataclass(frozen=True)
+class Eval(Sources):
+    """Evaluate a checkpoint on one test set or several: accuracy with interval, tokens, decoded steps, pass@k.
+
+    With --out every batch is kept as it is done, and the same command goes on where it was cut off.
+    """
+
+    checkpoint: Annotated[Path, tyro.conf.Positional] = CHECKPOINTS / "atp-rl"
+    """Folder of the checkpoint."""
+    benchmarks: tuple[str, ...] = ()
+    """Test splits of gsm8k, gsm8k_aug, gsm_hard, svamp, multiarith: any of them, in one table with the paper's figures.
+    From the hub, or from the folder --benchmark.mirror (its name and split are not looked at)."""
+    tests: tuple[str, ...] = ()
+    """Local test sets, NAME=FILE.jsonl each. The name of a benchmark brings its tolerance and the paper's figure."""
+    test: Path | None = None
+    """One local test set. Without it, and without --benchmarks and --tests, that of --kind."""
+    settings: EvalSettings = field(default_factory=EvalSettings)
+    out: Path | None = None
+    """Folder for report.md, report.json and the outcomes of every set, a JSON line a problem; none keeps nothing."""
+    restart: bool = False
+    """Begin anew in --out, dropping the outcomes there."""
+    config: Config = None
+
+    def run(self) -> int:
+        sets = self.sets()
+        planner = Planner.from_pretrained(self.checkpoint)
+        try:
+            report = evaluate_benchmarks(
+                planner,
+                sets,
+                self.settings,
+                self.out,
+                restart=self.restart,
+                checkpoint=str(self.checkpoint),
+                progress=True,
+            )
+        except KeyboardInterrupt as stop:
+            kept = f"What is done is kept in {self.out}: the same command goes on there (without --restart)"
+            lost = "Nothing was kept: with --out FOLDER the same command would go on"
+            raise KeyboardInterrupt(kept if self.out else lost) from stop
+        if Accelerator().is_main_process:
+            print(report.to_markdown())
+            if self.out:
+                print(f"\nwritten to {self.out}")
+        return 0
+
+    def sets(self) -> list[ProblemSet]:
+        """What is to be evaluated on."""
+        named = [*benchmark_sets(self.benchmarks, self.benchmark), *map(read_set, self.tests)]
+        if self.test:
+            named.append(read_set(str(self.test)))
+        name = self.benchmark.name if self.kind == "benchmark" else self.kind
+        return named or [ProblemSet(name, self.load(None, "test"))]
+
+
+@dataclass(frozen=True)
+class Solve:
+    """Let a planner solve one expression or story; see each latent's decoded step, the stops and the answer."""
+
+    question: Annotated[str, tyro.conf.Positional]
+    """An expression such as "(3+4)*(9-2)": whole numbers, + - * and parentheses. Or a story, which ends with a question
+    mark, in the words of `atp-lite data --kind stories`."""
+    checkpoint: Path | None = None
+    """Folder of the checkpoint; none takes the bundled planner for expressions, or that for stories."""
+
+    def run(self) -> int:
+        problem = read_question(self.question)
+        bundled = CHECKPOINTS / ("atp-sft-stories" if is_story(self.question) else "atp-rl")
+        planner = Planner.from_pretrained(self.checkpoint or bundled)
+        trace = planner.reason([problem])
+        if planner.model.decoder is None and planner.model.config.max_latents:  # a rival that has none
+            counts = {"n_latents": int(trace.n_latents[0]), "n_answer_tokens": int(trace.n_answer_tokens[0])}
+            print(unread_text(identity(trace, 0) | counts))
+        else:
+            print(thought_text(thought_table(planner, trace)))
+        return 0
+
+
+@dataclass(frozen=True)
+class Explore:
+    """Open the explorers in the browser, served to this computer only: move thoughts, read paths, rewrite steps."""
+
+    checkpoint: Path = CHECKPOINTS / "atp-rl"
+    """Folder of the checkpoint."""
+    beside: Path | None = None
+    """Checkpoint whose trajectories stand beside, such as what this one was trained from."""
+    rl_run: Path | None = None
+    """Folder of an RL run with kept checkpoints (rl --settings.keep-every); none shows a bundled run."""
+    port: int = 8866
+    """Port on 127.0.0.1."""
+    browser: bool = True
+    """Open a browser; --no-browser only serves."""
+
+    def run(self) -> int:
+        from atp_lite.views.serve import serve
+
+        return serve(self.checkpoint, self.port, self.browser, self.beside, self.rl_run)
+
+
+@dataclass(frozen=True)
+class ExportExplorer:
+    """Write an explorer as one HTML file that works offline: move a thought, watch the answer."""
+
+    out: Annotated[Path, tyro.conf.Positional]
+    """The file to write, such as explorer.html."""
+    explorer: Literal["debugger", "coherence", "trajectories", "space", "microscope", "race"] = "debugger"
+    """Which one."""
+    checkpoint: Path = CHECKPOINTS / "atp-rl"
+    """Folder of the checkpoint."""
+    beside: Path | None = None
+    """Checkpoint whose trajectories stand beside; a bundled RL checkpoint has the one it was trained from."""
+    rl_run: Path | None = None
+    """Folder of an RL run with kept checkpoints, for the microscope; none takes a bundled run."""
+    problems: int = 60
+    """Test problems that axes are fitted on."""
+    shown: int = 4
+    """Of these, and one worked example, how many can be looked at."""
+
+    def run(self) -> int:
+        from atp_lite.views.beside import example_problems
+        from atp_lite.views.export.bundled import export_bundled
+
+        made = example_problems(Planner.from_pretrained(self.checkpoint))[: self.problems + 1]
+        page = export_bundled(self.out, self.explorer, self.checkpoint, made, self.shown, self.beside, self.rl_run)
+        print(f"{page} ({page.stat().st_size / 1e6:.1f} MB): open it in a browser, no network needed")
+        return 0

@@ -1,0 +1,15 @@
+"""The notebooks' exercises, checked at once: `check("00.1", answer)` prints right, or what is wrong and a hint.
+
+One module a notebook, `nNN_name.py`, puts its exercises into the registry; all are found by their names.
+"""
+
+import importlib
+import pkgutil
+
+from atp_lite.course.grading import EXERCISES, Exercise, check, exercise, grade
+
+for _module in sorted(module.name for module in pkgutil.iter_modules(__path__)):
+    if _module.startswith("n") and _module[1:3].isdigit():
+        importlib.import_module(f"{__name__}.{_module}")
+
+__all__ = ["EXERCISES", "Exercise", "check", "exercise", "grade"]

@@ -1,0 +1,60 @@
+"""06: seeing thoughts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from atp_lite.course.grading import NoAnswer, exercise, function_complaint, list_complaint, number_complaint
+
+
+@exercise("06.1", "C has 5 on its diagonal. Beside it stands the mean of x y: stretch (1, 1) and (1, -1) by C.")
+def shares_by_hand(answer: Any) -> str:
+    """Points (3, 1), (1, 3) and their negatives: eigenvalues 8 and 2."""
+    return list_complaint(answer, [0.8, 0.2])
+
+
+@exercise("06.2", "Sort with the largest first, add up, and stop as soon as the sum has reached what is wanted.")
+def axes_needed(answer: Any) -> str:
+    """axes_needed(shares, wanted): the fewest axes that hold the wanted share."""
+    cases = [([0.5, 0.3, 0.2], 0.5), ([0.5, 0.3, 0.2], 0.6), ([0.2, 0.5, 0.3], 0.8), ([0.1] * 10, 0.75), ([1.0], 1.0)]
+    cases += [([0.25, 0.75], 0.7)]
+    return function_complaint(answer, cases, [1, 2, 2, 8, 1, 1], number_complaint)
+
+
+@exercise("06.3", "Subtract the mean, C = X^T X; multiply a vector by C many times and divide by its length each time.")
+def first_axis(answer: Any) -> str:
+    """first_axis(points) up to its sign: points away from zero, of several widths."""
+    generator = torch.Generator().manual_seed(0)
+    line = torch.tensor([[5.0, 1.0], [6.0, 3.0], [7.0, 5.0]])  # along (1, 2)
+    flat = torch.tensor([[2.0, 9.0, 0.0], [-2.0, 9.0, 0.0], [0.0, 9.0, 1.0], [0.0, 9.0, -1.0]])  # along (1, 0, 0)
+    many = torch.randn(40, 6, generator=generator) * torch.tensor([1.0, 1.0, 4.0, 1.0, 0.5, 0.1]) + 10.0
+    cases = [(line,), (flat,), (many,)]
+    wanted = [torch.linalg.svd(points - points.mean(0)).Vh[0] for (points,) in cases]
+    return function_complaint(answer, cases, wanted, axis_complaint)
+
+
+def axis_complaint(answer: Any, wanted: torch.Tensor) -> str:
+    """What is wrong with an axis, "" where it is the right one or its opposite."""
+    if answer is None:
+        raise NoAnswer
+    axis = torch.as_tensor(answer, dtype=wanted.dtype).flatten()
+    if axis.shape != wanted.shape:
+        return f"it has {len(axis)} numbers, and should have {len(wanted)}."
+    if abs(axis.norm().item() - 1) > 1e-2:
+        return f"its length is {axis.norm().item():.3g}, and should be 1."
+    return "" if abs((axis @ wanted).item()) > 0.999 else "it points in another direction than the first axis."
+
+
+@exercise("06.4", "Keep the questions whose own and donor's answers differ, and divide by their number.")
+def effect(answer: Any) -> str:
+    """effect(before, after, donor): shares that stay, follow, and become something else."""
+    cases = [
+        (["1", "2", "3", "4"], ["1", "9", "3", "7"], ["5", "9", "8", "6"]),
+        (["1", "2", "3"], ["1", "5", "3"], ["1", "5", "4"]),  # the first cannot be told apart
+        (["7", "7"], ["7", "8"], ["7", "7"]),
+        (["1", "2"], ["3", "4"], ["5", "6"]),
+    ]
+    wanted = [[0.5, 0.25, 0.25], [0.5, 0.5, 0.0], [0.0, 0.0, 0.0], [0.0, 0.0, 1.0]]
+    return function_complaint(answer, cases, wanted, list_complaint)

@@ -1,0 +1,129 @@
+"""12: a reward, a backbone and a domain of one's own."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from typing import Any
+
+from atp_lite.course.grading import NoAnswer, exercise, function_complaint, list_complaint, number_complaint
+from atp_lite.domains import Problem
+from atp_lite.domains.coherence import read_equation
+
+
+@exercise("12.1", "Collect (operands, rhs) of every step that read_equation can read in a set; divide by all steps.")
+def fresh(answer: Any) -> str:
+    """fresh(steps): equations that repeat none before them, over steps."""
+    cases = [
+        (["3+4=7", "9-2=7", "7*7=49"],),
+        (["3+4=7", "3+4=7", "7*7=49"],),
+        (["3+4=7", " 3 + 4 = 7 ", "03+4=7"],),
+        (["", "", "3+4=7"],),  # no equations, and not new
+        (["words", "other words"],),
+        ([],),
+        (["3+4=7", "4+3=7"],),  # another order of operands is another step
+        (["3+4=7", "7*2=14", "3+4=7", "7*2=14"],),
+    ]
+    wanted = []
+    for (steps,) in cases:
+        seen = {(tuple(e.operands), e.rhs) for step in steps if (e := read_equation(step)) is not None}
+        wanted.append(len(seen) / len(steps) if steps else 0.0)
+    return function_complaint(answer, cases, wanted, number_complaint)
+
+
+@exercise("12.2", "A has r rows and as many columns as W; B has as many rows as W and r columns.")
+def lora_cost(answer: Any) -> str:
+    """Rank 4 beside a matrix of 256 rows and 64 columns."""
+    trained = 4 * (256 + 64)
+    return list_complaint(answer, [trained, trained / (256 * 64)])
+
+
+@exercise("12.3", "Begin at the start; every hop must be among the edges and begin where you are. Where do you end?")
+def walks(answer: Any) -> str:
+    """walks(question, hops, answer): 1 for a walk along edges of the question from its start to the answer."""
+    question, longer = "CB AC ED : A to B or D", "BC DA HE CD FG GH : B to A or E"
+    cases = [
+        (question, ["AC", "CB"], "B"),
+        (question, ["AC", "CB"], "D"),  # the answer is another one
+        (question, ["CB"], "B"),  # does not begin at the start
+        (question, ["AB"], "B"),  # no such edge
+        (question, ["AC", "ED"], "D"),  # jumps
+        (question, [], "B"),
+        (question, [], "A"),  # stays where it is
+        (question, ["AC", ""], "C"),
+        (longer, ["BC", "CD", "DA"], "A"),
+        (longer, ["BC", "DA"], "A"),
+        (longer, ["DA", "CD", "BC"], "A"),
+        ("AB BA : A to B or C", ["AB", "BA", "AB"], "B"),  # in a circle
+        ("AB BA : A to B or C", ["AB"], "B"),
+    ]
+    wanted = [1, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 1]
+    return function_complaint(answer, cases, wanted, _yes_complaint)
+
+
+def _yes_complaint(got: Any, wanted: int) -> str:
+    """As for a number; True is 1 and False is 0."""
+    return number_complaint(int(got) if isinstance(got, bool) else got, wanted)
+
+
+@exercise("12.4", "Draw seven places: start, middle, goal, dead end, three for another road. Shuffle edges and goals.")
+def forked(answer: Any) -> str:
+    """forked(rng): a problem of two hops whose start has a second road, to a dead end."""
+    if answer is None:
+        raise NoAnswer
+    if not callable(answer):
+        return f"{answer!r:.60} is not a function."
+    rng, drawn = random.Random(0), []
+    for _ in range(40):
+        problem = answer(rng)
+        if problem is None:
+            raise NoAnswer
+        if not isinstance(problem, Problem):
+            return f"{problem!r:.60} is not a Problem."
+        if found := fork_fault(problem):
+            return f"{problem.question!r}: {found}"
+        drawn.append(problem)
+    edges = [problem.question.split(" : ")[0].split() for problem in drawn]
+    if len({tuple(own) for own in edges}) < 20:
+        return f"40 draws gave {len({tuple(own) for own in edges})} different graphs: use rng."
+    if len({own.index(problem.steps[0]) for own, problem in zip(edges, drawn, strict=True)}) < 2:
+        return "In 40 draws the first hop is always at one place among the edges: shuffle them."
+    if len({problem.question.split()[-1] == problem.answer for problem in drawn}) < 2:
+        return "In 40 draws the answer is always the same one of the two goals: shuffle them."
+    return ""
+
+
+def fork_fault(problem: Problem) -> str:
+    """What is wrong with one problem with a fork, "" where nothing is."""
+    halves = problem.question.split(" : ")
+    words = halves[-1].split()
+    if len(halves) != 2 or len(words) != 5 or words[1] != "to" or words[3] != "or":
+        return "it should look like 'CB AC ED : A to B or D'."
+    edges, start, goals = halves[0].split(), words[0], (words[2], words[4])
+    if any(len(edge) != 2 or not set(edge) <= set("ABCDEFGH") or edge[0] == edge[1] for edge in edges):
+        return "an edge is two different letters from A to H."
+    if len(set(edges)) < len(edges):
+        return "an edge is there twice."
+    ways = [list(way) for way in ways_from(edges, (start,))]
+    out = [edge[1] for edge in edges if edge[0] == start]
+    if len(out) != 2 or not any(not any(edge[0] == place for edge in edges) for place in out):
+        return "two roads should leave the start, one of them to a dead end."
+    reached = [goal for goal in goals if any(way[-1] == goal for way in ways)]
+    if len(reached) != 1 or reached[0] != problem.answer:
+        return "exactly one of the two goals should be in reach, and be the answer."
+    roads = [way for way in ways if way[-1] == problem.answer]
+    if len(roads) != 1 or len(roads[0]) != 3:
+        return "one way of two hops should lead to the answer."
+    if tuple(problem.steps) != tuple(a + b for a, b in zip(roads[0], roads[0][1:], strict=False)):
+        return f"the steps should be the hops of the way {' '.join(roads[0])}."
+    return ""
+
+
+def ways_from(edges: Sequence[str], way: tuple[str, ...]) -> list[tuple[str, ...]]:
+    """All walks that go on from `way` without coming to a place twice, each of one hop or more in all."""
+    found = []
+    for edge in edges:
+        if edge[0] == way[-1] and edge[1] not in way:
+            longer = (*way, edge[1])
+            found += [longer, *ways_from(edges, longer)]
+    return found

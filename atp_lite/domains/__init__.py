@@ -1,0 +1,97 @@
+"""What is reasoned about: problems, exact arithmetic on text, toy expressions, word problems. Plain Python."""
+
+from atp_lite.domains.answers import is_right, last_number, same_answer, write_number
+from atp_lite.domains.arithmetic import (
+    ProblemSettings,
+    count_chains,
+    default_counts,
+    equivalent_chains,
+    generate,
+    is_story,
+    label_errors,
+    needed_steps,
+    read_expression,
+    read_question,
+    split_of,
+    true_answer,
+)
+from atp_lite.domains.benchmarks import (
+    BENCHMARKS,
+    BenchmarkSettings,
+    annotated_steps,
+    chain_fault,
+    chain_faults,
+    iterate_benchmark,
+    load_benchmark,
+)
+from atp_lite.domains.equations import (
+    Equation,
+    EquationError,
+    Leaf,
+    Operation,
+    evaluate,
+    parse_equation,
+    parse_number,
+    parse_tree,
+    same_number,
+)
+from atp_lite.domains.expressions import Step, expression_tokens
+from atp_lite.domains.overlap import normalise_question, overlap, without_overlap, without_repeats
+from atp_lite.domains.problem import Problem, data_hash, iterate_jsonl, read_jsonl, write_jsonl
+from atp_lite.domains.sampling import SPLITS, ArithmeticSettings, question_length
+from atp_lite.domains.stories import StorySettings, story_words
+from atp_lite.domains.story_steps import Story, read_story, story_of
+
+__all__ = [
+    "BENCHMARKS",
+    "SPLITS",
+    "ArithmeticSettings",
+    "BenchmarkSettings",
+    "Equation",
+    "EquationError",
+    "Leaf",
+    "Operation",
+    "Problem",
+    "ProblemSettings",
+    "Step",
+    "Story",
+    "StorySettings",
+    "annotated_steps",
+    "chain_fault",
+    "chain_faults",
+    "count_chains",
+    "data_hash",
+    "default_counts",
+    "equivalent_chains",
+    "evaluate",
+    "expression_tokens",
+    "generate",
+    "is_right",
+    "is_story",
+    "iterate_benchmark",
+    "iterate_jsonl",
+    "label_errors",
+    "last_number",
+    "load_benchmark",
+    "needed_steps",
+    "normalise_question",
+    "overlap",
+    "parse_equation",
+    "parse_number",
+    "parse_tree",
+    "question_length",
+    "read_expression",
+    "read_jsonl",
+    "read_question",
+    "read_story",
+    "same_answer",
+    "same_number",
+    "split_of",
+    "story_of",
+    "story_words",
+    "true_answer",
+    "without_overlap",
+    "without_repeats",
+    "write_jsonl",
+    "write_number",
+]

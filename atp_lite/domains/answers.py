@@ -1,0 +1,106 @@
+"""Answers in words: the last number of a text, compared as an exact number. No eval, no rounding.
+
+`equations.parse_number` reads a text that is one number and nothing else. Here the number stands among words, as a
+language model or a written solution gives it: `She pays $1,234.50 in all.`
+"""
+
+from __future__ import annotations
+
+import re
+from fractions import Fraction
+
+from atp_lite.domains.equations import parse_number, same_number
+from atp_lite.domains.syntax import NUMBER, EquationError
+
+_START = r"(?:(?<![\w.])|(?<=\.)(?<![0-9]\.)(?=[$0-9]))"  # not inside a word, a number or a version such as 1.2.3
+_END = r"(?![0-9_]|\.[0-9])"
+_WRITTEN = re.compile(
+    r"(?P<sign>(?<![\w)\]%])\$?[-−–])?"
+    + _START
+    + r"(?:(?P<whole>[0-9]+) (?=[0-9]+/[0-9]))?"
+    + rf"(?P<number>{NUMBER}{_END}(?:\s?(?P<percent>%)|\s?/\s?{NUMBER}{_END})?)"
+)
+
+
+def _last(text: str) -> tuple[Fraction, bool] | None:
+    """The last number of the text, and whether it is a percentage."""
+    match = None
+    for match in _WRITTEN.finditer(text):  # noqa: B007
+        pass
+    if match is None:
+        return None
+    try:
+        value = parse_number("".join(match["number"].split()))
+        if match["whole"] and value < 1:  # 2 1/2; in `7 48/2` the 7 is a number of its own
+            value += parse_number(match["whole"])
+    except EquationError:
+        return None
+    return (-value if match["sign"] else value), match["percent"] is not None
+
+
+def last_number(text: str) -> Fraction | None:
+    """The last number written in a text, exactly; None where there is none or it is too large to be meant.
+
+    Reads what `parse_number` reads (`1,234.5`, `$3`, `-$3`, `25%` as 1/4, `3/4`, `1e3`), also among words, with a unit
+    (`5kg`, `12 apples`), before a full stop, and a mixed number (`2 1/2`). A number is never part of another number or
+    of a word: the last number of `14` is 14, and `x2` has none. A minus is a sign unless something is written directly
+    before it: the last number of `10-4` is 4.
+
+    >>> last_number("She has 3 bags, so she pays $1,200.")
+    Fraction(1200, 1)
+    """
+    found = _last(text)
+    return None if found is None else found[0]
+
+
+def same_answer(text: str, reference: str | Fraction, relative: Fraction | float = 0) -> bool:
+    """Whether the last number of `text` is the reference, up to `relative` times its size (0: exactly).
+
+    A percentage answers in either unit: `25%` is 0.25 and, where percent were asked for, 25. GSM-Hard's references
+    carry floating-point noise: compare them with a relative tolerance such as 1e-6.
+    False where the text has no number or the reference is none.
+    """
+    found = _last(text)
+    if found is None:
+        return False
+    value, is_percentage = found
+    readings = (value, 100 * value) if is_percentage else (value,)
+    return any(same_number(reading, reference, relative=relative) for reading in readings)
+
+
+def is_right(answer: str, reference: str, relative: Fraction | float = 0) -> bool:
+    """Whether a model's answer is the reference: the same number where that is one, otherwise the same text.
+
+    White space at the ends does not count. No answer is right where the reference is empty, that is, unknown.
+
+    >>> is_right("08", "8"), is_right(" D", "D"), is_right("d", "D"), is_right("", "")
+    (True, True, False, False)
+    """
+    try:
+        number = parse_number(reference)
+    except EquationError:
+        return bool(reference.strip()) and answer.strip() == reference.strip()
+    return same_number(answer, number, relative=relative)
+
+
+def write_number(value: Fraction) -> str:
+    """The number as plain text that `parse_number` reads back: a decimal where it ends, otherwise a fraction.
+
+    No exponent, no thousands separators, no trailing zeros.
+
+    >>> write_number(Fraction(5, 4)), write_number(Fraction(-2, 3)), write_number(Fraction(1000))
+    ('1.25', '-2/3', '1000')
+    """
+    places, rest = 0, value.denominator
+    for prime in (2, 5):
+        count = 0
+        while rest % prime == 0:
+            rest //= prime
+            count += 1
+        places = max(places, count)
+    if rest != 1:
+        return str(value)
+    if not places:
+        return str(value.numerator)
+    digits = str(abs(value.numerator) * 10**places // value.denominator).rjust(places + 1, "0")
+    return f"{'-' if value < 0 else ''}{digits[:-places]}.{digits[-places:]}"

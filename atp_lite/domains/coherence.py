@@ -1,0 +1,98 @@
+"""Coherence: do the decoded steps lead anywhere? Which result is used where, by value.
+
+A step is coherent if its result is an operand of a LATER step, or equals the final answer. Values are compared as
+exact numbers, never as text: `4` is not part of `14`, an empty result matches nothing, and a trace without steps
+scores 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cached_property, lru_cache
+
+from atp_lite.domains import Equation, EquationError, parse_equation, parse_number
+
+
+@dataclass(frozen=True)
+class StepUse:
+    """One decoded step and what becomes of its result."""
+
+    text: str
+    equation: Equation | None
+    """None where the text is no equation."""
+    used_in: tuple[int, ...]
+    """Indices of the later steps that have the result as an operand."""
+    is_answer: bool
+    """Whether the result equals the final answer."""
+
+    @property
+    def is_right(self) -> bool:
+        """Valid arithmetic: it parses and the left side equals the right side."""
+        return self.equation is not None and self.equation.is_right
+
+    @property
+    def is_coherent(self) -> bool:
+        return bool(self.used_in) or self.is_answer
+
+
+@dataclass(frozen=True)
+class Coherence:
+    """The steps of one trajectory and the share of them that is coherent."""
+
+    steps: tuple[StepUse, ...]
+
+    @cached_property
+    def score(self) -> float:
+        """R_coh = coherent steps / steps, in [0, 1]; 0 where there is no step."""
+        return sum(step.is_coherent for step in self.steps) / len(self.steps) if self.steps else 0.0
+
+    @cached_property
+    def right(self) -> float:
+        """Share of the steps that are valid arithmetic, in [0, 1]; 0 where there is no step."""
+        return sum(step.is_right for step in self.steps) / len(self.steps) if self.steps else 0.0
+
+
+@lru_cache(maxsize=100_000)
+def read_equation(text: str) -> Equation | None:
+    """The equation a step's text holds, or None where it is not one."""
+    try:
+        return parse_equation(text)
+    except EquationError:
+        return None
+
+
+@lru_cache(maxsize=100_000)
+def read_answer(text: str) -> Fraction | None:
+    """The number an answer's text holds, or None where it is not one."""
+    try:
+        return parse_number(text)
+    except EquationError:
+        return None
+
+
+def coherence(steps: Sequence[str], answer: str) -> Coherence:
+    """Which result is used where, for the decoded `steps` of one trajectory and its own final `answer`.
+
+    >>> coherence(["3+4=7", "9-2=7", "7*7=49"], "49").score
+    1.0
+    >>> coherence(["1+3=4", "14+1=15"], "15").score
+    0.5
+
+    Rewards and metrics ask for the same chains again and again, so the last ones are remembered.
+    """
+    return _coherence(tuple(steps), answer)
+
+
+@lru_cache(maxsize=10_000)
+def _coherence(steps: tuple[str, ...], answer: str) -> Coherence:
+    equations = [read_equation(step) for step in steps]
+    final = read_answer(answer)
+    uses = []
+    for i, (text, equation) in enumerate(zip(steps, equations, strict=True)):
+        result = None if equation is None else equation.rhs
+        later = enumerate(equations[i + 1 :], start=i + 1)
+        used_in = tuple(j for j, other in later if other is not None and result in other.operands) if equation else ()
+        uses.append(StepUse(text, equation, used_in, result is not None and result == final))
+    return Coherence(tuple(uses))

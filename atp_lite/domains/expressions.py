@@ -1,0 +1,269 @@
+"""Toy expressions: which steps they need, in which orders, and their canonical text.
+
+One rule says which steps an expression needs:
+- an operation that changes nothing needs none: `x*1`, `1*x`, `x+0`, `0+x`, `x-0`, where the 0 or 1 is written
+  (also as `1*1`), not worked out: `(3-2)*5` takes two steps;
+- redundant parentheses need none;
+- a sub-expression that occurs twice (the same once the two rules above are applied) is worked out once.
+What these three leave out is *decoration*; without the first two an expression is called its *core*.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from math import factorial
+
+from atp_lite.domains.syntax import EquationError, Token, postfix, shorten
+
+LARGEST_VALUE = 10**18
+"""No number or intermediate value may be larger (in size) than this."""
+MOST_DOWN_SETS = 200_000
+"""Where `count_orders` gives up on steps that share results."""
+
+_ATOM = re.compile(r"[0-9]+|\S")
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of work: `left operator right = value`."""
+
+    left: int
+    operator: str
+    right: int
+    value: int
+    uses: tuple[int, ...]
+    """Which earlier steps (by place in the written order) give its operands; each once."""
+
+    @property
+    def text(self) -> str:
+        """The step as it is written in a chain, `3+4=7`."""
+        return f"{self.left}{self.operator}{self.right}={self.value}"
+
+
+@dataclass(frozen=True)
+class Expression:
+    """A toy expression, read and worked out."""
+
+    question: str
+    """Canonical text: parentheses round every operation but the outermost, no spaces; decorations stay."""
+    core: str
+    """The same without `*1`, `+0` and redundant parentheses; decorated twins share their core."""
+    numbers: tuple[int, ...]
+    """The numbers as they stand in the question."""
+    steps: tuple[Step, ...]
+    """The steps needed, from left to right and from the inside out (the written order)."""
+    value: int
+    """The exact value."""
+
+
+def expression_tokens(question: str) -> list[str]:
+    """The tokens of a question, one for each number, operator and parenthesis."""
+    return _ATOM.findall(question)
+
+
+def _whole_number(token: Token, text: str) -> int:
+    digits = token.text.lstrip("0") or "0"
+    if not token.text.isdigit() or len(digits) > 18:
+        raise EquationError(
+            f"{shorten(text)}: {shorten(token.text)} at position {token.position} is not a whole number "
+            "below 10^18; write one such as 7"
+        )
+    return int(digits)
+
+
+def _with_parentheses(atoms: list[str], opened: list[int], closed: list[int], start: int, end: int) -> str:
+    return "".join("(" * opened[i] + atoms[i] + ")" * closed[i] for i in range(start, end + 1))
+
+
+@dataclass(slots=True)
+class _Part:
+    """A sub-expression on the reader's stack. Spans are places in the list of numbers and operators."""
+
+    value: int
+    step: int | None  # the step that gives the value; None for a written number
+    start: int
+    end: int
+    core_start: int
+    core_end: int
+    pairs: int = 0  # of parentheses typed round it
+
+
+def read(text: str) -> Expression:
+    """Read a toy expression of whole numbers, + - * and parentheses, in time linear in its length.
+
+    Raises EquationError (a ValueError) for text that is no such expression, naming symbol and position:
+    division, a minus before a number, decimals, and values beyond LARGEST_VALUE are refused.
+    """
+    order = list(postfix(text))
+    terms = sorted((t for t in order if t.kind not in ("group", "negate", "%")), key=lambda t: t.position)
+    place = {token.position: index for index, token in enumerate(terms)}
+    atoms = [str(_whole_number(t, text)) if t.kind == "number" else t.kind for t in terms]
+    # How many parentheses open before and close behind each atom, in the question and in the core.
+    opened, closed = [0] * len(atoms), [0] * len(atoms)
+    core_opened, core_closed = [0] * len(atoms), [0] * len(atoms)
+    core_atoms = list(atoms)
+
+    steps: list[Step] = []
+    known: dict[tuple[object, ...], int] = {}  # (operator, left operand, right operand) -> its step
+    stack: list[_Part] = []
+    for token in order:
+        if token.kind == "number":
+            i = place[token.position]
+            stack.append(_Part(int(atoms[i]), None, i, i, i, i))
+        elif token.kind == "group":
+            part = stack[-1]
+            part.pairs += 1
+            opened[part.start] += 1
+            closed[part.end] += 1
+        elif token.kind in ("+", "-", "*"):
+            right, left = stack.pop(), stack.pop()
+            for part in (left, right):
+                if part.end > part.start and not part.pairs:  # an operation without its parentheses
+                    opened[part.start] += 1
+                    closed[part.end] += 1
+            sign = place[token.position]
+            kept = _unchanged_operand(token.kind, left, right)
+            if kept is not None:
+                dropped = right if kept is left else left
+                core_atoms[dropped.core_start] = core_atoms[sign] = ""
+                stack.append(
+                    _Part(kept.value, kept.step, left.start, right.end, kept.core_start, kept.core_end)
+                )
+                continue
+            for part in (left, right):
+                if part.step is not None:
+                    core_opened[part.core_start] += 1
+                    core_closed[part.core_end] += 1
+            value = _result(token.kind, left.value, right.value)
+            if abs(value) > LARGEST_VALUE:
+                raise EquationError(
+                    f"{shorten(text)}: the result at position {token.position} is beyond 10^18; "
+                    "use smaller numbers"
+                )
+            key = (
+                token.kind,
+                *((p.step, None) if p.step is not None else (None, p.value) for p in (left, right)),
+            )
+            if key not in known:
+                known[key] = len(steps)
+                uses = sorted({p.step for p in (left, right) if p.step is not None})
+                steps.append(Step(left.value, token.kind, right.value, value, tuple(uses)))
+            stack.append(_Part(value, known[key], left.start, right.end, left.core_start, right.core_end))
+        else:
+            name = {
+                "/": "division",
+                "//": "division",
+                "%": "a percent sign",
+                "negate": "a minus before a number",
+            }[token.kind]
+            raise EquationError(
+                f"{shorten(text)}: {name} ({token.text!r} at position {token.position}) is not part of "
+                "toy arithmetic; use + - * between whole numbers"
+            )
+    whole = stack[0]
+    opened[whole.start] -= whole.pairs  # none round the whole
+    closed[whole.end] -= whole.pairs
+    return Expression(
+        question=_with_parentheses(atoms, opened, closed, whole.start, whole.end),
+        core=_with_parentheses(core_atoms, core_opened, core_closed, whole.core_start, whole.core_end),
+        numbers=tuple(int(atom) for atom in atoms[::2]),
+        steps=tuple(steps),
+        value=whole.value,
+    )
+
+
+def _unchanged_operand(operator: str, left: _Part, right: _Part) -> _Part | None:
+    """The operand that an operation merely hands on, or None where it does work."""
+    neutral = 1 if operator == "*" else 0
+    if right.step is None and right.value == neutral:
+        return left
+    if operator != "-" and left.step is None and left.value == neutral:
+        return right
+    return None
+
+
+def _result(operator: str, left: int, right: int) -> int:
+    if operator == "+":
+        return left + right
+    return left - right if operator == "-" else left * right
+
+
+def orders(uses: tuple[tuple[int, ...], ...]) -> Iterator[tuple[int, ...]]:
+    """Every order of the steps in which each comes after those it uses, lazily (topological orders).
+
+    `uses[i]` names the steps whose results step i takes. Lexicographic; the order 0, 1, 2, ... comes first.
+    """
+    n = len(uses)
+    users: list[list[int]] = [[] for _ in uses]
+    for i, used in enumerate(uses):
+        for j in used:
+            users[j].append(i)
+    missing = [len(used) for used in uses]
+    chosen: list[int] = []
+    done = [False] * n
+    candidate = 0
+    while True:
+        if len(chosen) == n:
+            yield tuple(chosen)
+        else:
+            while candidate < n and (done[candidate] or missing[candidate]):
+                candidate += 1
+            if candidate < n:
+                chosen.append(candidate)
+                done[candidate] = True
+                for user in users[candidate]:
+                    missing[user] -= 1
+                candidate = 0
+                continue
+        if not chosen:
+            return
+        last = chosen.pop()
+        done[last] = False
+        for user in users[last]:
+            missing[user] += 1
+        candidate = last + 1
+
+
+@lru_cache(maxsize=4096)
+def all_orders(uses: tuple[tuple[int, ...], ...]) -> tuple[tuple[int, ...], ...]:
+    """`orders` as a tuple, remembered: the few shapes of small expressions come up again and again."""
+    return tuple(orders(uses))
+
+
+def count_orders(uses: tuple[tuple[int, ...], ...]) -> int:
+    """How many orders `orders` would give, without listing them.
+
+    Where every result is used once, the steps form a tree, and the hook-length formula counts its orders:
+    n! / (product of the subtree sizes) (Knuth, The Art of Computer Programming, vol. 3, section 5.1.4,
+    exercise 20). With shared results a dynamic programme counts the ways to reach each down-set, a set of
+    finished steps that holds everything its members use.
+    Raises ValueError where results are shared among more than 200 steps or in MOST_DOWN_SETS ways.
+    """
+    n = len(uses)
+    used_results = [j for used in uses for j in used]
+    if len(used_results) == len(set(used_results)):
+        sizes: list[int] = []
+        product = 1
+        for used in uses:
+            sizes.append(1 + sum(sizes[j] for j in used))
+            product *= sizes[-1]
+        return factorial(n) // product
+    if n > 200:
+        raise ValueError(f"orders with shared results are counted for at most 200 steps, not {n}; shorten it")
+    needs = [sum(1 << j for j in used) for used in uses]
+    ways = {0: 1}
+    for _ in range(n):
+        larger: dict[int, int] = {}
+        for done, count in ways.items():
+            for i in range(n):
+                if not done >> i & 1 and needs[i] & ~done == 0:
+                    larger[done | 1 << i] = larger.get(done | 1 << i, 0) + count
+            if len(larger) > MOST_DOWN_SETS:
+                raise ValueError(
+                    f"the orders of {n} steps with shared results are too many to count; shorten it"
+                )
+        ways = larger
+    return ways[(1 << n) - 1]

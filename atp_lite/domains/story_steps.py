@@ -1,0 +1,170 @@
+"""What a story means as arithmetic: its sentences, read from the first to the last, as the steps its question needs.
+
+Steps form a DAG, as those of toy expressions do, so chains are found and counted in the same way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from atp_lite.domains.expressions import Step
+from atp_lite.domains.problem import Problem
+from atp_lite.domains.story_text import Sentence, parse
+from atp_lite.domains.syntax import shorten
+
+
+@dataclass(frozen=True)
+class Story:
+    """A story problem, read and worked out; the fields that `Expression` has too mean the same."""
+
+    question: str
+    """The text."""
+    core: str
+    """What is needed, as kinds of sentence, people by number, and numbers: names, things, words and distractors do not
+    show. Stories that differ in those alone share their core."""
+    numbers: tuple[int, ...]
+    """The numbers as they stand in the text."""
+    steps: tuple[Step, ...]
+    """The steps needed, in the order of the text."""
+    value: int
+    """The exact answer."""
+    spare: tuple[int, ...]
+    """Places of the sentences with a number that is not needed (distractors)."""
+
+
+@dataclass(frozen=True)
+class _Amount:
+    """How many there are, and where that is from: a step, or the sentence that says so."""
+
+    value: int
+    step: int | None
+    sentence: int
+
+
+def work_out(sentences: Sequence[Sentence], text: str) -> Story:
+    """What the sentences need as arithmetic, read from the first to the last.
+
+    Raises ValueError that quotes `text` where somebody has nothing, gives more than there is, or a division has a rest.
+    """
+    amounts: dict[tuple[str, str], _Amount] = {}
+    steps: list[Step] = []
+    behind: list[set[int]] = []  # the sentences that each step reads its numbers from
+    result: _Amount | None = None  # of the last event: a share, containers, dollars, a pool
+
+    def number(value: int, at: int) -> _Amount:
+        return _Amount(value, None, at)
+
+    def step(left: _Amount, operator: str, right: _Amount, at: int) -> _Amount:
+        a, b = left.value, right.value
+        if operator == "/" and (b == 0 or a % b):
+            raise ValueError(f"{shorten(text)}: {a} cannot be divided by {b} without a rest; change a number")
+        value = {"+": a + b, "-": a - b, "*": a * b, "/": a // b if b else 0}[operator]
+        if value < 0:
+            raise ValueError(f"{shorten(text)}: {a}-{b} is below zero; change a number")
+        uses = tuple(sorted({x.step for x in (left, right) if x.step is not None}))
+        steps.append(Step(a, operator, b, value, uses))
+        behind.append({x.sentence for x in (left, right) if x.step is None} | {at})
+        return _Amount(value, len(steps) - 1, at)
+
+    def has(who: str, thing: str) -> _Amount:
+        if (who, thing) not in amounts:
+            raise ValueError(f"{shorten(text)}: how many {thing} {who or 'they'} had is not said; say it before")
+        return amounts[who, thing]
+
+    for at, s in enumerate(sentences):
+        a, b = (*(number(n, at) for n in s.numbers), None, None)[:2]
+        mine = (s.who, s.thing)
+        match s.kind:
+            case "have" | "also":
+                amounts[mine] = a
+            case "colours":
+                amounts[mine] = step(a, "+", b, at)
+            case "boxes":
+                amounts[mine] = step(a, "*", b, at)
+            case "more":
+                amounts[mine] = step(has(s.whom, s.thing), "+", a, at)
+            case "fewer":
+                amounts[mine] = step(has(s.whom, s.thing), "-", a, at)
+            case "times":
+                amounts[mine] = step(has(s.whom, s.thing), "*", a, at)
+            case "twice":
+                amounts[mine] = step(has(s.whom, s.thing), "*", number(2, at), at)
+            case "half":
+                amounts[mine] = step(has(s.whom, s.thing), "/", number(2, at), at)
+            case "gain":
+                amounts[mine] = step(has(*mine), "+", a, at)
+            case "lose":
+                amounts[mine] = step(has(*mine), "-", a, at)
+            case "give":
+                amounts[mine] = step(has(*mine), "-", a, at)
+                amounts[s.whom, s.thing] = step(has(s.whom, s.thing), "+", a, at)
+            case "buy boxes":
+                amounts[mine] = step(has(*mine), "+", step(a, "*", b, at), at)
+            case "halve":
+                amounts[mine] = step(has(*mine), "/", number(2, at), at)
+            case "share" | "pack":
+                result = step(has(*mine), "/", a, at)
+            case "sell":
+                result = step(has(*mine), "*", a, at)
+            case "pool":
+                amounts["", s.thing] = step(has(*mine), "+", has(s.whom, s.thing), at)
+            case "share pool":
+                result = step(has(*mine), "/", a, at)
+            case "count":
+                result = has(*mine)
+            case "together":
+                result = step(has(*mine), "+", has(s.whom, s.thing), at)
+            case "more than":
+                result = step(has(*mine), "-", has(s.whom, s.thing), at)
+            case "fewer than":
+                result = step(has(s.whom, s.thing), "-", has(*mine), at)
+    asked = [at for at, s in enumerate(sentences) if s.template.role == "question"]
+    if asked != [len(sentences) - 1] or result is None:
+        raise ValueError(f"{shorten(text)}: a story ends with its one question; write one such as How many ... now?")
+    return _needed(sentences, text, steps, behind, result)
+
+
+def _needed(
+    sentences: Sequence[Sentence], text: str, steps: list[Step], behind: list[set[int]], result: _Amount
+) -> Story:
+    """The story with the steps alone that its result needs."""
+    wanted = {result.step} - {None}
+    for i in range(len(steps) - 1, -1, -1):
+        if i in wanted:
+            wanted.update(steps[i].uses)
+    order = sorted(wanted)
+    place = {i: n for n, i in enumerate(order)}
+    used = {result.sentence, len(sentences) - 1}.union(*(behind[i] for i in order))
+    people: dict[str, int] = {}
+    core = []
+    for at in sorted(used):
+        s = sentences[at]
+        names = [people.setdefault(name, len(people)) for name in (s.who, s.whom) if name]
+        core.append(" ".join(map(str, (s.kind, *names, *(("with", *s.numbers) if s.numbers else ())))))
+    kept = [steps[i] for i in order]
+    return Story(
+        question=text,
+        core="; ".join(core),
+        numbers=tuple(number for s in sentences for number in s.numbers),
+        steps=tuple(Step(s.left, s.operator, s.right, s.value, tuple(place[u] for u in s.uses)) for s in kept),
+        value=result.value,
+        spare=tuple(at for at, s in enumerate(sentences) if s.numbers and at not in used),
+    )
+
+
+@lru_cache(maxsize=50_000)
+def story_of(text: str) -> Story:
+    """A story read from its text. Raises ValueError that quotes the sentence which cannot be read or worked out."""
+    return work_out(parse(text), text)
+
+
+def read_story(text: str) -> Problem:
+    """A typed story as a problem: its steps in the order of the text, its exact answer. Errors as in `story_of`.
+
+    >>> read_story("Tom has 5 cards. He buys 3 more cards. How many cards does Tom have now?").steps
+    ('5+3=8',)
+    """
+    story = story_of(text)
+    return Problem(story.question, tuple(step.text for step in story.steps), str(story.value))

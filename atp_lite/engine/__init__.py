@@ -1,0 +1,1 @@
+"""Running: checkpoints, several processes, sharding, LoRA, memory. The equations know nothing of it."""

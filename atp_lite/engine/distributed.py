@@ -1,0 +1,195 @@
+"""One run on several processes: each works out its part of a step, and the parts add up to the step of one process.
+
+Every process holds the whole model and knows the global batch; it takes an equal part of the rows. A term of a loss is
+a mean over tokens, latents or rows, N_j of them in the global batch and n_rj in the part of process r. So
+
+    L = sum_r L_r,    L_r = sum_j w_j (n_rj / N_j) (the mean of term j over the rows of r),    dL = sum_r dL_r
+
+and gradients are added up. The average of the processes' own losses would be another loss wherever rows differ in
+length.
+
+The model is not wrapped in `DistributedDataParallel`. Its hooks belong to one call of `forward` a step, and a reasoner
+is called by its methods (`think`, `replay`, `language_loss`), several times a step. One sum of one flat buffer after
+`backward` is exact for every loss, and a parameter that only some processes used needs no special care.
+
+Everything here is a no-op in one process, to the last bit.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import warnings
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TypeVar
+
+import torch
+from accelerate import Accelerator
+from accelerate.utils import broadcast, gather
+from torch import Tensor, nn
+from torch.distributed.tensor import DTensor
+
+Row = TypeVar("Row")
+
+
+def start_together(model: nn.Module, learns: bool = True) -> Accelerator:
+    """Put the model on the device of this process, with the weights of the main process.
+
+    A model that is going to be sharded (atp_lite/engine/sharding.py) stays where it is: it may not fit there whole.
+
+    Args:
+        learns: only a model that is going to learn is sharded; any other needs all its weights at once anyway.
+
+    Raises:
+        ValueError: a launcher started several processes that do not see each other.
+    """
+    accelerator = Accelerator()
+    launched = int(os.environ.get("WORLD_SIZE", 1)) if "LOCAL_RANK" in os.environ else 1
+    if launched > 1 and accelerator.num_processes == 1:
+        raise ValueError(
+            f"{launched} processes were launched and found no GPU to meet on: set ACCELERATE_USE_CPU=true to let them "
+            "meet on the CPU (gloo)"
+        )
+    asked = "ACCELERATE_USE_CPU" in os.environ and "MASTER_PORT" in os.environ  # by --num_processes above 1
+    if asked and accelerator.num_processes == 1:
+        warnings.warn(
+            "`accelerate launch` starts one process on the CPU, whatever --num_processes says: for several, set "
+            "ACCELERATE_USE_CPU=true and launch with --multi_gpu (docs/scale.md)",
+            stacklevel=3,
+        )
+    narrow = {p.dtype for p in model.parameters() if p.requires_grad} & {torch.bfloat16, torch.float16}
+    if learns and narrow:
+        warnings.warn(
+            f"weights that learn are {str(narrow.pop()).removeprefix('torch.')}, which loses steps that are small "
+            "beside a weight, and averages of weights: with a low learning rate they stay where they are. Keep them in "
+            "float32 and launch with `accelerate launch --mixed_precision bf16` (docs/scale.md)",
+            stacklevel=3,
+        )
+    if not (learns and asked_to_shard()):
+        model.to(accelerator.device)
+    if accelerator.num_processes > 1:
+        with torch.no_grad():
+            for value in model.state_dict().values():
+                there = value.to(accelerator.device)  # itself, where it is there already
+                broadcast(there)
+                value.copy_(there)
+    return accelerator
+
+
+def asked_to_shard() -> bool:
+    """Whether `accelerate launch` wants every process to keep a slice of the weights (FSDP), and there are several."""
+    asked = os.environ.get("ACCELERATE_USE_FSDP", "false").lower() == "true"
+    return asked and torch.distributed.is_initialized() and torch.distributed.get_world_size() > 1
+
+
+def own_part(accelerator: Accelerator, rows: Sequence[Row], name: str) -> Sequence[Row]:
+    """The rows of this process: neighbours, as many as every other process has.
+
+    Raises:
+        ValueError: the rows do not split evenly; the message names the setting `name`.
+    """
+    world = accelerator.num_processes
+    if len(rows) % world:
+        raise ValueError(
+            f"{name} is {len(rows)}, which {world} processes cannot share evenly: take a multiple of {world}, or "
+            "another number of processes"
+        )
+    size = len(rows) // world
+    return rows[accelerator.process_index * size : (accelerator.process_index + 1) * size]
+
+
+def own_noise(accelerator: Accelerator, generator: torch.Generator, *key: int) -> None:
+    """Give the processes beside the main one noise of their own, drawn from `key`, such as (seed, step).
+
+    The main process goes on along the one stream that a single process has and saves. The others begin anew at every
+    step, so they have nothing to save, and a resumed run draws what it would have drawn.
+    """
+    if accelerator.process_index:
+        parts = "-".join(map(str, (accelerator.process_index, *key)))
+        generator.manual_seed(random.Random(parts).getrandbits(63))
+
+
+def own_share(
+    accelerator: Accelerator,
+    terms: Mapping[str, Tensor],
+    counts: Callable[[], Mapping[str, int]],
+    whole: Callable[[], Mapping[str, int]] | None = None,
+) -> dict[str, Tensor]:
+    """n_rj / N_j times every term: what these rows of this process add to the mean over the global batch.
+
+    Args:
+        terms: means over the rows.
+        counts: over how many tokens, latents or rows each of them is a mean here; called where there are several
+            processes or parts. All of its names are counted together, so they must be the same in every process.
+        whole: the same for all rows of this process, where these are one part of them.
+
+    Raises:
+        ValueError: a term is not counted.
+    """
+    if accelerator.num_processes == 1 and whole is None:
+        return dict(terms)
+    own = counts()
+    unknown = sorted(set(terms) - set(own))
+    if unknown:
+        raise ValueError(
+            f"the terms {unknown} of the loss have no count, so several processes cannot add up their parts: say what "
+            "they are means over in atp_lite.methods.method.term_counts"
+        )
+    everywhere = summed(accelerator, own if whole is None else whole())
+    return {  # a mean over nothing may be NaN: it is left out, not multiplied by 0
+        name: term * (own[name] / everywhere[name]) if own[name] else torch.zeros_like(term)
+        for name, term in terms.items()
+    }
+
+
+def parts_of(rows: Sequence, count: int) -> list[Sequence]:
+    """`rows` in `count` parts of equal size, but for the last. A single part is `rows` itself."""
+    size = -(-len(rows) // count)
+    return [rows[i : i + size] for i in range(0, len(rows), size)]
+
+
+def add_gradients(accelerator: Accelerator, parameters: Iterable[nn.Parameter]) -> None:
+    """Add up the gradients of all processes: dL = sum_r dL_r. A gradient that nobody has stays None.
+
+    Those of sharded parameters were added up on the way back already.
+    """
+    learning = [p for p in parameters if p.requires_grad]
+    if accelerator.num_processes == 1 or any(isinstance(p, DTensor) for p in learning):
+        return
+    grads = [torch.zeros_like(p) if p.grad is None else p.grad for p in learning]
+    held = grads[0].new_tensor([p.grad is not None for p in learning])  # travels with them
+    flat = accelerator.reduce(torch.cat([held, *(grad.flatten() for grad in grads)]), "sum")
+    held, *parts = flat.split([len(learning), *(p.numel() for p in learning)])
+    for parameter, part, holders in zip(learning, parts, held.tolist(), strict=True):
+        parameter.grad = part.view_as(parameter).to(parameter.dtype) if holders else None
+
+
+def clip_gradients(accelerator: Accelerator, parameters: Iterable[nn.Parameter], limit: float) -> Tensor:
+    """Shorten the gradient to a norm of `limit` at most; the norm that it had, over all slices where it is sharded."""
+    norm = accelerator.clip_grad_norm_(parameters, limit)
+    return norm.full_tensor() if isinstance(norm, DTensor) else norm
+
+
+def summed(accelerator: Accelerator, values: Mapping[str, float]) -> dict[str, float]:
+    """Each value, added up over the processes. All of them must call this, with the same names in the same order."""
+    if accelerator.num_processes == 1:
+        return dict(values)
+    own = torch.tensor(list(values.values()), dtype=torch.float64, device=accelerator.device)
+    return dict(zip(values, accelerator.reduce(own, "sum").tolist(), strict=True))
+
+
+def averaged(accelerator: Accelerator, values: Mapping[str, float]) -> dict[str, float]:
+    """Each value's mean over the processes. All of them must call this, with the same names in the same order."""
+    if accelerator.num_processes == 1:
+        return dict(values)
+    return {name: total / accelerator.num_processes for name, total in summed(accelerator, values).items()}
+
+
+def anywhere(accelerator: Accelerator, flag: bool) -> bool:
+    """Whether the flag is raised in any process; all of them must ask."""
+    return bool(summed(accelerator, {"flag": float(flag)})["flag"])
+
+
+def every_row(values: Tensor, dim: int = 0) -> Tensor:
+    """The rows of all processes along `dim`, for a statistic of the global batch; carries no gradient."""
+    return gather(values.detach().transpose(0, dim)).transpose(0, dim)

@@ -1,0 +1,21 @@
+"""Methods of reasoning, one short file each, on one latent loop: ATP-Latent and those it is compared with.
+
+`METHODS[name]` holds each; `SFTSettings.method` names the one that `train_sft` follows.
+"""
+
+from atp_lite.methods.atp import ATP, ATP_FIXED, ATP_NO_DECODER, ATP_POINT
+from atp_lite.methods.coconut import COCONUT
+from atp_lite.methods.codi import CODI
+from atp_lite.methods.colar import COLAR
+from atp_lite.methods.method import Method
+from atp_lite.methods.pause import PAUSE
+from atp_lite.methods.sim_cot import SIM_COT
+from atp_lite.methods.words import COT, ICOT, NO_COT
+
+METHODS: dict[str, Method] = {
+    method.name: method
+    for method in (ATP, COT, NO_COT, ICOT, PAUSE, COCONUT, SIM_COT, CODI, COLAR, ATP_POINT, ATP_FIXED, ATP_NO_DECODER)
+}
+"""Every method by its name, the ablations of ATP-Latent last."""
+
+__all__ = ["METHODS", "Method"]
