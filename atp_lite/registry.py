@@ -1,0 +1,46 @@
+"""A registry: a dictionary with a decorator. Rewards, heads, advantages, estimators and domains are all found by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+class Registry(dict[str, T]):
+    """Name -> entry. Looking up an unknown name lists those there are.
+
+    Args:
+        kind: what an entry is, in the singular, for error messages: "reward".
+    """
+
+    def __init__(self, kind: str) -> None:
+        super().__init__()
+        self.kind = kind
+
+    def register(self, name: str) -> Callable[[T], T]:
+        """Decorator that adds what it decorates under `name`. A name can be taken only once.
+
+        Raises:
+            ValueError: the name is taken.
+        """
+
+        def add(entry: T) -> T:
+            if name in self:
+                owner = getattr(self[name], "__module__", "somewhere")
+                raise ValueError(f"there is a {self.kind} {name!r} already ({owner}): choose another name")
+            self[name] = entry
+            return entry
+
+        return add
+
+    def check(self, *names: str) -> None:
+        """Raise ValueError for the first name that is not registered."""
+        for name in names:
+            if name not in self:
+                raise ValueError(f"no {self.kind} is called {name!r}: choose from {', '.join(sorted(self))}")
+
+    def __missing__(self, name: str) -> T:
+        self.check(name)
+        raise KeyError(name)  # never reached: `check` has raised
