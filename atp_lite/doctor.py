@@ -1,8 +1,8 @@
 """What is missing on this computer, and the command that mends it: `atp-lite doctor`.
 
 Each check is a function of what it looks at, so it can be tried on situations that are not here. The module
-imports nothing of ours and, at its top, only the standard library: `python -m atp_lite.doctor` works in an
-environment too broken for the rest of the package.
+imports only the standard library at its top: `python -m atp_lite.doctor` works in an environment too broken for the
+rest of the package.
 """
 
 from __future__ import annotations
@@ -17,11 +17,16 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
+from atp_lite.resources import IS_CHECKOUT, ROOT
+
 OLDEST_PYTHON = (3, 11)
 LEAST_DISK_GB = 2.0
 LABEXTENSIONS = ("anywidget", "@jupyter-widgets/jupyterlab-manager")
-INSTALL = "run `python -m pip install -r requirements.lock -e .`, or `make clean` and begin again"
+INSTALL = (
+    "run `python -m pip install -r requirements.lock -e .`, or `make clean` and begin again"
+    if IS_CHECKOUT
+    else "install the wheel again with pip, without --no-deps: its requirements come along"
+)
 
 
 @dataclass(frozen=True)
@@ -56,7 +61,7 @@ def python_check(version: tuple[int, ...]) -> Check:
     if version[:2] >= OLDEST_PYTHON:
         return Check("Python", True, f"Python {text}")
     oldest = ".".join(map(str, OLDEST_PYTHON))
-    remedy = f"install Python {oldest} or newer, then `make clean` and begin again"
+    remedy = f"install Python {oldest} or newer, and atp-lite anew in an environment of it"
     return Check("Python", False, f"Python: {text} is older than {oldest}", remedy)
 
 
@@ -153,24 +158,24 @@ def free_bytes_at(path: Path) -> int:
     return shutil.disk_usage(path).free
 
 
-def disk_check(root: Path, free_bytes: Callable[[Path], int] = free_bytes_at) -> Check:
-    """At least LEAST_DISK_GB free where `root` lies."""
-    free = free_bytes(root) / 1e9
+def disk_check(folder: Path, free_bytes: Callable[[Path], int] = free_bytes_at) -> Check:
+    """At least LEAST_DISK_GB free where `folder` lies."""
+    free = free_bytes(folder) / 1e9
     if free >= LEAST_DISK_GB:
         return Check("disk", True, f"{free:.1f} GB of disk free")
     message = f"disk: {free:.1f} GB free, {LEAST_DISK_GB:.0f} GB needed"
-    return Check("disk", False, message, "make room, or clone to another disk")
+    return Check("disk", False, message, "make room, or work in a folder on another disk")
 
 
-def runs_check(root: Path) -> Check:
-    """Training writes below `root`/runs: try it, and leave nothing behind."""
-    folder = root / "runs"
-    where = folder if folder.is_dir() else root
+def runs_check(folder: Path) -> Check:
+    """Training writes below `folder`/runs: try it, and leave nothing behind."""
+    runs = folder / "runs"
+    where = runs if runs.is_dir() else folder
     try:
         with tempfile.TemporaryFile(dir=where):
             pass
     except OSError as error:
-        remedy = "give yourself the right to write there, or work in a clone of your own"
+        remedy = "give yourself the right to write there, or work in a folder of your own"
         return Check("runs", False, f"runs: cannot write in {where} ({error.strerror})", remedy)
     return Check("runs", True, "runs/ can be written")
 
@@ -189,13 +194,13 @@ def device_check() -> Check:
 
 
 def checkpoints_check(root: Path) -> Check:
-    """The trained models that the notebooks open lie in `root`/data as safetensors."""
-    data = root / "data"
-    found = sorted(path.relative_to(root).as_posix() for path in data.rglob("*.safetensors"))
+    """The trained models that commands and notebooks open lie in `root`/data/checkpoints, a folder each."""
+    folder = root / "data" / "checkpoints"
+    found = len(list(folder.glob("*/model.safetensors")))
     if found:
-        return Check("checkpoints", True, f"{len(found)} checkpoints in data/")
-    remedy = "run `git checkout data`, or train them: `make checkpoints`"
-    return Check("checkpoints", False, "checkpoints: none in data/", remedy)
+        return Check("checkpoints", True, f"{found} checkpoints in {folder}")
+    remedy = "run `git checkout data`, or train them: `atp-lite checkpoints`"
+    return Check("checkpoints", False, f"checkpoints: none in {folder}", remedy)
 
 
 def checks(root: Path = ROOT) -> list[Check]:
@@ -209,8 +214,8 @@ def checks(root: Path = ROOT) -> list[Check]:
         lock_check(root / "requirements.lock"),
         widgets_check(),
         device_check(),
-        disk_check(root),
-        runs_check(root),
+        disk_check(Path.cwd()),
+        runs_check(Path.cwd()),
         checkpoints_check(root),
     ]
 

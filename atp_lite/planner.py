@@ -6,7 +6,6 @@ import os
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import torch
 import transformers
@@ -17,6 +16,7 @@ from atp_lite.domains import Problem, StorySettings, story_words
 from atp_lite.engine.sharding import whole_model
 from atp_lite.model import BackboneSettings, LatentReasoner, ReasonerConfig, Trace, latent_tokenizer
 from atp_lite.model.noise import Noise
+from atp_lite.resources import find
 from atp_lite.tokens import Collator, arithmetic_tokenizer, split_language, word_tokenizer
 
 
@@ -125,7 +125,7 @@ class Planner:
     @classmethod
     def from_pretrained(cls, folder: str | os.PathLike[str]) -> Planner:
         """Load what `save_pretrained` wrote. Raises FileNotFoundError that names the folder and what is missing."""
-        folder = Path(folder)
+        folder = find(folder)
         for name in ("config.json", "tokenizer.json"):
             if not (folder / name).is_file():
                 raise FileNotFoundError(

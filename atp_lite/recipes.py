@@ -12,6 +12,7 @@ from pathlib import Path
 from atp_lite.domains import SPLITS, ArithmeticSettings, Problem, StorySettings, generate
 from atp_lite.methods import METHODS
 from atp_lite.planner import ModelSettings, Planner
+from atp_lite.resources import bundled
 from atp_lite.rl import RLSettings, train_rl
 from atp_lite.sft import SFTSettings, train_sft
 
@@ -113,8 +114,8 @@ def train(
     return last
 
 
-CHECKPOINTS = Path(__file__).parents[1] / "data" / "checkpoints"
+CHECKPOINTS = bundled("data/checkpoints")
 """The bundled checkpoints."""
 
-JOURNEY = Path(__file__).parents[1] / "data" / "rl-run" / "journey.json"
+JOURNEY = bundled("data/rl-run/journey.json")
 """What the RL microscope shows of the run that ended in the checkpoint `atp-rl-noisy`."""

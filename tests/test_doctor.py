@@ -175,9 +175,10 @@ def test_device_without_torch(monkeypatch):
 
 def test_checkpoints(tmp_path):
     assert not doctor.checkpoints_check(tmp_path).ok
-    (tmp_path / "data" / "atp").mkdir(parents=True)
-    (tmp_path / "data" / "atp" / "model.safetensors").touch()
-    assert str(doctor.checkpoints_check(tmp_path)) == "ok   1 checkpoints in data/"
+    folder = tmp_path / "data" / "checkpoints"
+    (folder / "atp").mkdir(parents=True)
+    (folder / "atp" / "model.safetensors").touch()
+    assert str(doctor.checkpoints_check(tmp_path)) == f"ok   1 checkpoints in {folder}"
 
 
 @pytest.mark.parametrize(("oks", "status"), [([True, True], 0), ([True, False], 1)])

@@ -9,8 +9,9 @@ import subprocess
 from pathlib import Path
 
 from atp_lite import __version__
+from atp_lite.resources import IS_CHECKOUT, ROOT, bundled
 
-EVIDENCE = Path(__file__).parents[2] / "data" / "evidence" / "toy.jsonl"
+EVIDENCE = bundled("data/evidence/toy.jsonl")
 """The committed lines on toy arithmetic."""
 
 
@@ -40,11 +41,12 @@ def write_row(path: str | os.PathLike[str], row: dict) -> None:
 
 def code_version() -> str:
     """The package's version, and the commit it was run from where that is known (`+` where files had been changed)."""
-    root = Path(__file__).parents[2]
+    if not IS_CHECKOUT:
+        return __version__
     try:
         commit = subprocess.run(
             ["git", "describe", "--always", "--dirty=+", "--abbrev=8", "--exclude=*"],
-            cwd=root, capture_output=True, text=True, check=True,
+            cwd=ROOT, capture_output=True, text=True, check=True,
         )  # fmt: skip
     except (OSError, subprocess.CalledProcessError):
         return __version__

@@ -12,6 +12,8 @@ from typing import Any, TypeVar
 
 import yaml
 
+from atp_lite.resources import find
+
 T = TypeVar("T")
 
 
@@ -41,7 +43,7 @@ def read_values(path: str | os.PathLike[str]) -> Any:
 
     Raises FileNotFoundError without such a file, ValueError where it is not valid YAML.
     """
-    path = Path(path)
+    path = find(path)
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such settings file; see configs/ for examples")
     try:

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from atp_lite.resources import find
+
 
 @dataclass(frozen=True)
 class Problem:
@@ -89,7 +91,7 @@ def read_jsonl(path: str | os.PathLike[str]) -> list[Problem]:
 
 def iterate_jsonl(path: str | os.PathLike[str]) -> Iterator[Problem]:
     """The problems of a file one at a time, without holding it in memory; errors as in `read_jsonl`."""
-    with open(path, "rb") as file:
+    with open(find(path), "rb") as file:
         for number, line in enumerate(file, start=1):
             if not line.strip():
                 continue

@@ -34,6 +34,7 @@ from transformers import (
 from atp_lite.model.generation import read, to_logits
 from atp_lite.model.heads import LATENT_HEADS, StopHead
 from atp_lite.model.vae import StepDecoder
+from atp_lite.resources import find
 from atp_lite.tokens import END_LATENT, LATENT, START_LATENT
 
 PAD = "<|latent-pad|>"
@@ -154,10 +155,11 @@ def load_config(name_or_path: str | os.PathLike[str], gguf_file: str | None = No
     Raises:
         OSError: it cannot be loaded; the message says what to do. ValueError: a file that describes no causal LM.
     """
-    if not Path(name_or_path).is_file():
+    file = find(name_or_path)
+    if not file.is_file():
         return _loaded(AutoConfig, name_or_path, {"gguf_file": gguf_file} if gguf_file else {})
     try:
-        values = json.loads(Path(name_or_path).read_text())
+        values = json.loads(file.read_text())
         return AutoConfig.for_model(**values)
     except (TypeError, ValueError) as error:
         reason = " ".join(str(error).split())[:200]
