@@ -136,10 +136,14 @@ class Planner:
         model = LatentReasoner.from_pretrained(folder)
         return cls(model.eval(), AutoTokenizer.from_pretrained(folder))
 
-    def whole(self) -> Planner:
-        """The planner to be saved. Where its weights are sharded, every process must ask, and the main one may save."""
+    def with_model(self, model: LatentReasoner) -> Planner:
+        """A planner of the same tokenizer with another model."""
+        return Planner(model, self.tokenizer)
+
+    def unsharded_copy(self) -> Planner:
+        """The planner to be saved. If its weights are sharded, all processes must call this; the main one may save."""
         model = whole_model(self.model)
-        return self if model is self.model else Planner(model, self.tokenizer)
+        return self if model is self.model else self.with_model(model)
 
     def save_pretrained(self, folder: str | os.PathLike[str]) -> None:
         """Weights as safetensors, configuration and tokenizer as JSON. LoRA matrices are written merged."""

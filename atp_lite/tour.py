@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 
 from atp_lite.domains import generate, read_expression
-from atp_lite.engine.checkpoint import read_metrics
+from atp_lite.engine.log import read_metrics
 from atp_lite.evaluation.evaluate import EvalSettings, Evaluation, evaluate
 from atp_lite.planner import ModelSettings, Planner
 from atp_lite.recipes import CHECKPOINTS, REGIMES, TOUR_COT, TOUR_LATENT, TOUR_RL

@@ -23,12 +23,13 @@ from families_worker import family_runs
 from safetensors.torch import save_file
 from small import PROBLEMS, lively_planner, tiny_planner
 
+import atp_lite.engine.run as engine_run
 import atp_lite.rl.train as rl_train
-import atp_lite.sft.train as sft_train
+import atp_lite.sft.loop as sft_loop
 from atp_lite.cli.main import main as cli
 from atp_lite.domains import Problem, read_expression, write_jsonl
-from atp_lite.engine.checkpoint import whole
-from atp_lite.engine.distributed import own_noise, own_share
+from atp_lite.engine.distributed import scale_to_global_mean, seed_rank_noise
+from atp_lite.engine.state import full_tensor
 from atp_lite.evaluation import evaluate_benchmarks
 from atp_lite.evaluation.evaluate import EvalSettings, evaluate
 from atp_lite.methods import METHODS
@@ -57,7 +58,7 @@ RL = RLSettings(
 SFT_METHODS = ("atp", "sim-cot", "codi", "colar")
 
 
-class RaggedPlan(sft_train.BatchPlan):
+class RaggedPlan(sft_loop.BatchPlan):
     """Every batch holds problems of every length, short ones first: the first process gets less to learn than the last.
 
     Toy batches are of one shape, which would hide a mean of means.
@@ -85,15 +86,15 @@ ROLLOUT = rl_train._Run.rollout
 def apart():
     """Leave out the sum of the gradients, as a loop without synchronisation does."""
     with (
-        patch.object(sft_train, "add_gradients", lambda *_: None),
-        patch.object(rl_train, "add_gradients", lambda *_: None),
+        patch.object(engine_run, "all_reduce_gradients", lambda *_: None),
+        patch.object(rl_train, "all_reduce_gradients", lambda *_: None),
     ):
         yield
 
 
 def weights(model) -> dict[str, torch.Tensor]:
     """All parameters, put together where they are sharded."""
-    return {name: whole(value) for name, value in model.state_dict().items()}
+    return {name: full_tensor(value) for name, value in model.state_dict().items()}
 
 
 def sft_run(folder: Path, method: str, settings: SFTSettings = SFT) -> dict[str, torch.Tensor]:
@@ -101,7 +102,7 @@ def sft_run(folder: Path, method: str, settings: SFTSettings = SFT) -> dict[str,
     if METHODS[method].stages == "single":
         settings = replace(settings, first_stage=3, stage_steps=(3,))
     planner = METHODS[method].start(lively_planner(), settings.curriculum.last_stage, 8, seed=0)
-    with patch.object(sft_train, "BatchPlan", RaggedPlan):
+    with patch.object(sft_loop, "BatchPlan", RaggedPlan):
         train_sft(planner, PROBLEMS, VALIDATION, replace(settings, method=method), folder)
     return weights(planner.model)
 
@@ -192,7 +193,7 @@ def main(folder: Path) -> None:
         "batch": lambda: sft_run(folder / "refused", "atp", replace(SFT, batch_size=5)),
         "questions": lambda: rl_run(folder / "refused", replace(RL, questions=5)),
         "mini-batches": lambda: rl_run(folder / "refused", replace(RL, mini_batches=4)),
-        "term": lambda: own_share(Accelerator(), {"enc": 1, "new": 1}, lambda: {"enc": 3}),
+        "term": lambda: scale_to_global_mean(Accelerator(), {"enc": 1, "new": 1}, lambda: {"enc": 3}),
     }
     refused(folder, rank, calls)
     in_bfloat16(folder)
@@ -252,7 +253,7 @@ def interrupted_run(folder: Path, settings: SFTSettings, rank: int) -> dict[str,
         return losses(*args, **kwargs)
 
     planner = lively_planner()
-    with patch.object(sft_train, "BatchPlan", RaggedPlan):
+    with patch.object(sft_loop, "BatchPlan", RaggedPlan):
         with patch.object(LatentReasoner, "sft_losses", pressed):
             try:
                 train_sft(planner, PROBLEMS, VALIDATION, settings, folder)
@@ -269,9 +270,9 @@ def noise() -> dict[str, list]:
     """What a process draws in two steps, and in the second one again, as if resumed there without its generator."""
     accelerator, generator, steps = Accelerator(), torch.Generator().manual_seed(0), []
     for step in (0, 1):
-        own_noise(accelerator, generator, 0, step)
+        seed_rank_noise(accelerator, generator, 0, step)
         steps.append(torch.rand(3, generator=generator).tolist())
-    own_noise(accelerator, generator, 0, 1)
+    seed_rank_noise(accelerator, generator, 0, 1)
     return {"steps": steps, "again": torch.rand(3, generator=generator).tolist()}
 
 

@@ -11,11 +11,11 @@ import torch
 from accelerate import Accelerator
 from small_lms import FAMILIES, PROBLEMS, tiny_lm
 
+import atp_lite.engine.run as engine_run
 import atp_lite.rl.train as rl_train
-import atp_lite.sft.train as sft_train
 from atp_lite.domains import Problem
-from atp_lite.engine.checkpoint import whole
 from atp_lite.engine.lora import LoRASettings, add_lora
+from atp_lite.engine.state import full_tensor
 from atp_lite.model import BackboneSettings
 from atp_lite.planner import Planner
 from atp_lite.rl import RLSettings, train_rl
@@ -48,14 +48,14 @@ def fresh(name: str, folder: Path) -> Planner:
 @contextmanager
 def gradients_of(planner: Planner, kept: dict[str, torch.Tensor], prefix: str):
     """Keep the gradients of the step that is taken, put together where they are sharded."""
-    clip = sft_train.clip_gradients
+    clip = engine_run.clip_gradients
 
     def watched(*arguments):
         named = planner.model.named_parameters()
-        kept.update({f"{prefix}.{name}": whole(p.grad).clone() for name, p in named if p.grad is not None})
+        kept.update({f"{prefix}.{name}": full_tensor(p.grad).clone() for name, p in named if p.grad is not None})
         return clip(*arguments)
 
-    with patch.object(sft_train, "clip_gradients", watched), patch.object(rl_train, "clip_gradients", watched):
+    with patch.object(engine_run, "clip_gradients", watched), patch.object(rl_train, "clip_gradients", watched):
         yield
 
 

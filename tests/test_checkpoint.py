@@ -15,7 +15,9 @@ from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from transformers import AutoModel
 
-from atp_lite.engine.checkpoint import MetricLog, load_state, read_metrics, replace_folder, save_state
+from atp_lite.engine.folder import replace_folder
+from atp_lite.engine.log import MetricLog, read_metrics
+from atp_lite.engine.state import load_state, save_state
 from atp_lite.model import LatentReasoner, ReasonerConfig
 from atp_lite.planner import Planner
 
@@ -147,7 +149,7 @@ def test_a_crash_while_writing_leaves_the_old_state(tmp_path, monkeypatch):
         path.write_bytes(b"half a fi")
         raise OSError("no space left")
 
-    monkeypatch.setattr("atp_lite.engine.checkpoint.save_file", full_disk)
+    monkeypatch.setattr("atp_lite.engine.state.save_file", full_disk)
     with pytest.raises(OSError, match="no space"):
         save_state(tmp_path / "state", *run.parts, {"step": 4})
     monkeypatch.undo()

@@ -142,9 +142,9 @@ def test_a_settings_file_is_read_however_it_is_named(tiny, monkeypatch, given):
     ran = []
     monkeypatch.setattr(SFT, "run", lambda command: ran.append(command) or 0)
     given = [part.format(tiny / "tiny.yaml") for part in given]
-    assert main(["sft", "--settings.lr", "0.5", *given, "--settings.clip", "2"]) == 0
+    assert main(["sft", "--settings.lr", "0.5", *given, "--settings.grad_clip", "2"]) == 0
     (command,) = ran
-    assert command.settings.stage_steps == (2, 4) and (command.settings.lr, command.settings.clip) == (0.5, 2.0)
+    assert command.settings.stage_steps == (2, 4) and (command.settings.lr, command.settings.grad_clip) == (0.5, 2.0)
 
 
 @pytest.mark.parametrize("given", [["--config"], ["--config="]])
@@ -157,9 +157,9 @@ def test_a_settings_file_that_is_not_named_is_asked_for(given, monkeypatch, caps
 def test_small_numbers_are_numbers_however_they_are_written(tmp_path):
     """`1e-4` is a text for pyyaml."""
     path = tmp_path / "small.yaml"
-    path.write_text("settings: {lr: 1e-4, weight_decay: 1.5E-2, clip: 2e3, betas: [9e-1, 0.99], schedule: linear}")
+    path.write_text("settings: {lr: 1e-4, weight_decay: 1.5E-2, grad_clip: 2e3, betas: [9e-1, 0.99], schedule: linear}")
     settings = read_config(path, SFT()).settings
-    assert (settings.lr, settings.weight_decay, settings.clip, settings.betas) == (1e-4, 1.5e-2, 2e3, (0.9, 0.99))
+    assert (settings.lr, settings.weight_decay, settings.grad_clip, settings.betas) == (1e-4, 1.5e-2, 2e3, (0.9, 0.99))
     path.write_text("settings: {sigma: 1e-3}")
     assert read_config(path, RL()).settings.sigma == 1e-3
     path.write_text("settings: {sigma: learned}")

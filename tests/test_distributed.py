@@ -23,10 +23,10 @@ from safetensors.torch import load_file, save_file
 from small import PROBLEMS, lively_planner
 
 from atp_lite.engine import distributed
-from atp_lite.engine.checkpoint import read_metrics
+from atp_lite.engine.log import read_metrics
 from atp_lite.evaluation.evaluate import evaluate
 from atp_lite.methods import METHODS, codi
-from atp_lite.methods.method import term_counts
+from atp_lite.methods.method import loss_denominators
 
 HERE = Path(__file__).resolve().parent
 TOLERANCE = 1e-5
@@ -146,13 +146,13 @@ def test_parts_of_a_ragged_batch_add_up_to_its_loss_and_gradient(method, monkeyp
     planner = method.start(lively_planner(), last, 8, seed=0)
     rows = sorted(planner.collate.encode(PROBLEMS[:6]), key=lambda row: len(row.steps))
     kept = []  # CODI's one statistic of the whole batch, which processes gather
-    monkeypatch.setattr(codi, "every_row", lambda values, dim: kept.append(values) or kept[0])
+    monkeypatch.setattr(codi, "all_gather_rows", lambda values, dim: kept.append(values) or kept[0])
 
     def gradients(parts):
         planner.model.zero_grad()
-        whole, loss = term_counts(planner.collate, rows, stage), 0.0
+        whole, loss = loss_denominators(planner.collate, rows, stage), 0.0
         for part in parts:
-            own = term_counts(planner.collate, part, stage)
+            own = loss_denominators(planner.collate, part, stage)
             terms = method.losses(planner, part, stage, False, torch.Generator())
             assert set(terms) <= set(own)
             terms = {name: term * own[name] / whole[name] if own[name] else 0 * term for name, term in terms.items()}
@@ -174,7 +174,7 @@ def test_processes_that_cannot_see_each_other_are_refused(monkeypatch):
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(distributed, "Accelerator", lambda: SimpleNamespace(num_processes=1))
     with pytest.raises(ValueError, match="2 processes were launched.*set ACCELERATE_USE_CPU=true"):
-        distributed.start_together(torch.nn.Linear(1, 1))
+        distributed.prepare_model(torch.nn.Linear(1, 1))
 
 
 def test_one_process_in_the_place_of_several_is_told(monkeypatch):
@@ -182,18 +182,18 @@ def test_one_process_in_the_place_of_several_is_told(monkeypatch):
     for name, value in {"ACCELERATE_USE_CPU": "True", "MASTER_PORT": "29500"}.items():
         monkeypatch.setenv(name, value)
     with pytest.warns(UserWarning, match="starts one process.*--multi_gpu"):
-        distributed.start_together(torch.nn.Linear(1, 1))
+        distributed.prepare_model(torch.nn.Linear(1, 1))
 
 
 def test_weights_that_learn_in_bfloat16_are_told_of():
     model = lively_planner().model.to(torch.bfloat16)
     with pytest.warns(UserWarning, match="weights that learn are bfloat16.*--mixed_precision bf16"):
-        distributed.start_together(model)
+        distributed.prepare_model(model)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        distributed.start_together(model, learns=False)
-        distributed.start_together(model.requires_grad_(False))
-        distributed.start_together(lively_planner().model)
+        distributed.prepare_model(model, learns=False)
+        distributed.prepare_model(model.requires_grad_(False))
+        distributed.prepare_model(lively_planner().model)
 
 
 def test_gradients_are_added_and_none_stays_none():
@@ -203,7 +203,7 @@ def test_gradients_are_added_and_none_stays_none():
     first.grad = torch.tensor([1.0, 2.0, 3.0])
     other = torch.tensor([1.0, 0.0, 1.0, 10.0, 20.0, 30.0, 0.0, 0.0, 4.0])  # who holds one, then the gradients
     fake = SimpleNamespace(num_processes=2, reduce=lambda flat, how: flat + other)
-    distributed.add_gradients(fake, [first, second, third, frozen])
+    distributed.all_reduce_gradients(fake, [first, second, third, frozen])
     assert first.grad.tolist() == [11.0, 22.0, 33.0] and third.grad.tolist() == [4.0]
     assert second.grad is None and frozen.grad is None
 

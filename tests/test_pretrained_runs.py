@@ -12,12 +12,12 @@ from small_lms import PROBLEMS, tiny_lm
 
 from atp_lite.cli import run
 from atp_lite.domains import write_jsonl
-from atp_lite.engine.checkpoint import read_metrics
-from atp_lite.engine.distributed import own_share, parts_of
+from atp_lite.engine.distributed import micro_batches, scale_to_global_mean
+from atp_lite.engine.log import read_metrics
 from atp_lite.engine.lora import LoRASettings, add_lora
 from atp_lite.engine.memory import checkpoint_mlps
 from atp_lite.methods import METHODS
-from atp_lite.methods.method import term_counts
+from atp_lite.methods.method import loss_denominators
 from atp_lite.model import BackboneSettings
 from atp_lite.planner import Planner
 from atp_lite.rl import RLSettings, train_rl
@@ -130,11 +130,11 @@ def gradients(planner: Planner, rows, parts: int) -> dict[str, torch.Tensor]:
     accelerator, model = Accelerator(), planner.model.train()
     model.zero_grad()
     encoded = planner.collate.encode(rows)
-    count = partial(term_counts, planner.collate)
-    for part in parts_of(encoded, parts):
+    count = partial(loss_denominators, planner.collate)
+    for part in micro_batches(encoded, parts):
         terms = METHODS["atp"].losses(planner, part, 2, False, None)
         whole = partial(count, encoded, 2) if parts > 1 else None
-        shares = own_share(accelerator, terms, partial(count, part, 2), whole)
+        shares = scale_to_global_mean(accelerator, terms, partial(count, part, 2), whole)
         METHODS["atp"].total(shares, 1e-3).backward()
     return {name: p.grad.clone() for name, p in model.named_parameters() if p.grad is not None}
 
@@ -145,7 +145,7 @@ def test_parts_add_up_to_the_whole_batch(folder):
     for parts in (2, 3):
         for name, grad in gradients(planner, PROBLEMS, parts).items():
             assert torch.allclose(grad, whole[name], atol=2e-5), name
-    assert [len(part) for part in parts_of(range(7), 3)] == [3, 3, 1]
+    assert [len(part) for part in micro_batches(range(7), 3)] == [3, 3, 1]
     with pytest.raises(ValueError, match="accumulate is 3: choose 1 to batch_size, 2"):
         replace(SFT, accumulate=3)
 

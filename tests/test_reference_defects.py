@@ -97,7 +97,7 @@ def test_gradients_of_rl_are_added_up_before_every_step(tmp_path, monkeypatch, o
         for p in parameters:
             p.grad = None  # as if the sum were 0: then nothing may move
 
-    monkeypatch.setattr("atp_lite.rl.train.add_gradients", add)
+    monkeypatch.setattr("atp_lite.rl.train.all_reduce_gradients", add)
     settings = RLSettings(objective=objective, iterations=2, questions=2, group_size=2, epochs=2, rewards={"length": 1})
     planner = lively_planner()
     train_rl(planner, PROBLEMS[:4], PROBLEMS[4:], settings, tmp_path)

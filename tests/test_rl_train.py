@@ -11,7 +11,7 @@ from safetensors.torch import load_file
 from small import PROBLEMS, lively_planner, tiny_planner, told_trace
 
 from atp_lite.domains import Problem, read_expression
-from atp_lite.engine.checkpoint import read_metrics
+from atp_lite.engine.log import read_metrics
 from atp_lite.methods import METHODS
 from atp_lite.planner import Planner
 from atp_lite.rl import (

@@ -14,13 +14,15 @@ from hypothesis import strategies as st
 from safetensors.torch import load_file
 from small import PROBLEMS, lively_planner, naive_think, tiny_planner
 
-import atp_lite.sft.train as sft_train
+import atp_lite.engine.run as engine_run
 from atp_lite.domains import Problem, read_expression
-from atp_lite.engine.checkpoint import read_metrics
-from atp_lite.model import LatentReasoner, ReasonerConfig, kl_divergence, sharding
+from atp_lite.engine import sharding
+from atp_lite.engine.log import read_metrics
+from atp_lite.engine.settings import learning_rate
+from atp_lite.model import LatentReasoner, ReasonerConfig, kl_divergence
 from atp_lite.sft import BatchPlan, Curriculum, SFTSettings, train_sft
-from atp_lite.sft.loading import Steps, load
-from atp_lite.sft.train import beta_at, learning_rate
+from atp_lite.sft.loading import StepData, load
+from atp_lite.sft.settings import beta_at
 from atp_lite.tokens import Collator, Encoded, Rows
 
 # --- the losses ---
@@ -400,7 +402,7 @@ def test_a_run_goes_on_with_less_memory_but_not_with_another_recipe(tmp_path):
 def test_a_run_in_words_says_so_before_it_is_sharded(tmp_path, monkeypatch):
     """Checkpoints of a sharded model are written by a copy that is made then, configuration included."""
     made = []
-    monkeypatch.setattr(sft_train, "shard", lambda model, _: made.append(sharding._frame(model)))
+    monkeypatch.setattr(engine_run, "shard", lambda model, _: made.append(sharding._frame(model)))
     planner, settings = tiny_planner(), SFTSettings(first_stage=0, stage_steps=(1,), batch_size=2, eval_every=1)
     assert planner.model.config.max_latents > 0
     train_sft(planner, PROBLEMS[:4], PROBLEMS[4:5], settings, tmp_path)
@@ -460,7 +462,7 @@ def test_a_step_is_shared_out_in_order():
     """Process 1 of 2, in two parts: the rows of the second half, at the stage of the step."""
     planner = lively_planner()
     plan = BatchPlan(planner.collate.encode(PROBLEMS), 6, 0, bucket=1)
-    steps = Steps(plan, Curriculum(1, (1, 2)), planner.collate, range(3, 6), 2, ahead=True)
+    steps = StepData(plan, Curriculum(1, (1, 2)), planner.collate, range(3, 6), 2, collate_ahead=True)
     for step, (batch, parts) in enumerate(load(steps, 0, workers=0)):
         assert batch == plan.batch(step)
         assert [list(part) for part in parts] == [batch[3:5], batch[5:6]]

@@ -161,7 +161,7 @@ def test_noise_differs_by_seed_set_problem_and_sample(planner, sets, monkeypatch
 
 def test_where_slices_are_asked_for_a_whole_model_evaluates_on_the_device(planner, sets, monkeypatch):
     moved = []
-    monkeypatch.setattr("atp_lite.engine.distributed.asked_to_shard", lambda: True)
+    monkeypatch.setattr("atp_lite.engine.distributed.sharding_requested", lambda: True)
     monkeypatch.setattr(type(planner.model), "to", lambda _, device: moved.append(device))
     evaluate_benchmarks(planner, sets, SETTINGS)
     assert moved == [Accelerator().device]

@@ -226,8 +226,8 @@ class Share:
 
     @property
     def summing(self) -> int:
-        """How many times the gradients lie there while they are added up over devices: `add_gradients` makes one flat
-        buffer and receives another."""
+        """How many copies of the gradients there are while they are summed over devices: `all_reduce_gradients` makes
+        one flat buffer and receives another."""
         return 1 if self.devices == 1 or self.sharded else 3
 
 

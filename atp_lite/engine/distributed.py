@@ -32,7 +32,7 @@ from torch.distributed.tensor import DTensor
 Row = TypeVar("Row")
 
 
-def start_together(model: nn.Module, learns: bool = True) -> Accelerator:
+def prepare_model(model: nn.Module, learns: bool = True) -> Accelerator:
     """Put the model on the device of this process, with the weights of the main process.
 
     A model that is going to be sharded (atp_lite/engine/sharding.py) stays where it is: it may not fit there whole.
@@ -65,7 +65,7 @@ def start_together(model: nn.Module, learns: bool = True) -> Accelerator:
             "float32 and launch with `accelerate launch --mixed_precision bf16` (docs/scale.md)",
             stacklevel=3,
         )
-    if not (learns and asked_to_shard()):
+    if not (learns and sharding_requested()):
         model.to(accelerator.device)
     if accelerator.num_processes > 1:
         with torch.no_grad():
@@ -76,13 +76,13 @@ def start_together(model: nn.Module, learns: bool = True) -> Accelerator:
     return accelerator
 
 
-def asked_to_shard() -> bool:
+def sharding_requested() -> bool:
     """Whether `accelerate launch` wants every process to keep a slice of the weights (FSDP), and there are several."""
     asked = os.environ.get("ACCELERATE_USE_FSDP", "false").lower() == "true"
     return asked and torch.distributed.is_initialized() and torch.distributed.get_world_size() > 1
 
 
-def own_part(accelerator: Accelerator, rows: Sequence[Row], name: str) -> Sequence[Row]:
+def rank_shard(accelerator: Accelerator, rows: Sequence[Row], name: str) -> Sequence[Row]:
     """The rows of this process: neighbours, as many as every other process has.
 
     Raises:
@@ -98,7 +98,7 @@ def own_part(accelerator: Accelerator, rows: Sequence[Row], name: str) -> Sequen
     return rows[accelerator.process_index * size : (accelerator.process_index + 1) * size]
 
 
-def own_noise(accelerator: Accelerator, generator: torch.Generator, *key: int) -> None:
+def seed_rank_noise(accelerator: Accelerator, generator: torch.Generator, *key: int) -> None:
     """Give the processes beside the main one noise of their own, drawn from `key`, such as (seed, step).
 
     The main process goes on along the one stream that a single process has and saves. The others begin anew at every
@@ -109,46 +109,46 @@ def own_noise(accelerator: Accelerator, generator: torch.Generator, *key: int) -
         generator.manual_seed(random.Random(parts).getrandbits(63))
 
 
-def own_share(
+def scale_to_global_mean(
     accelerator: Accelerator,
     terms: Mapping[str, Tensor],
     counts: Callable[[], Mapping[str, int]],
-    whole: Callable[[], Mapping[str, int]] | None = None,
+    rank_counts: Callable[[], Mapping[str, int]] | None = None,
 ) -> dict[str, Tensor]:
     """n_rj / N_j times every term: what these rows of this process add to the mean over the global batch.
 
     Args:
         terms: means over the rows.
         counts: over how many tokens, latents or rows each of them is a mean here; called where there are several
-            processes or parts. All of its names are counted together, so they must be the same in every process.
-        whole: the same for all rows of this process, where these are one part of them.
+            processes or micro-batches. All names are counted together, so they must be the same in every process.
+        rank_counts: the same for all rows of this process, where these are one micro-batch of them.
 
     Raises:
         ValueError: a term is not counted.
     """
-    if accelerator.num_processes == 1 and whole is None:
+    if accelerator.num_processes == 1 and rank_counts is None:
         return dict(terms)
     own = counts()
     unknown = sorted(set(terms) - set(own))
     if unknown:
         raise ValueError(
-            f"the terms {unknown} of the loss have no count, so several processes cannot add up their parts: say what "
-            "they are means over in atp_lite.methods.method.term_counts"
+            f"the terms {unknown} of the loss have no count, so several processes cannot add them up: say what "
+            "they are means over in atp_lite.methods.method.loss_denominators"
         )
-    everywhere = summed(accelerator, own if whole is None else whole())
+    everywhere = all_reduce_sum(accelerator, own if rank_counts is None else rank_counts())
     return {  # a mean over nothing may be NaN: it is left out, not multiplied by 0
         name: term * (own[name] / everywhere[name]) if own[name] else torch.zeros_like(term)
         for name, term in terms.items()
     }
 
 
-def parts_of(rows: Sequence, count: int) -> list[Sequence]:
-    """`rows` in `count` parts of equal size, but for the last. A single part is `rows` itself."""
+def micro_batches(rows: Sequence[Row], count: int) -> list[Sequence[Row]]:
+    """`rows` in `count` micro-batches of equal size, but for the last. A single one is `rows` itself."""
     size = -(-len(rows) // count)
     return [rows[i : i + size] for i in range(0, len(rows), size)]
 
 
-def add_gradients(accelerator: Accelerator, parameters: Iterable[nn.Parameter]) -> None:
+def all_reduce_gradients(accelerator: Accelerator, parameters: Iterable[nn.Parameter]) -> None:
     """Add up the gradients of all processes: dL = sum_r dL_r. A gradient that nobody has stays None.
 
     Those of sharded parameters were added up on the way back already.
@@ -170,7 +170,7 @@ def clip_gradients(accelerator: Accelerator, parameters: Iterable[nn.Parameter],
     return norm.full_tensor() if isinstance(norm, DTensor) else norm
 
 
-def summed(accelerator: Accelerator, values: Mapping[str, float]) -> dict[str, float]:
+def all_reduce_sum(accelerator: Accelerator, values: Mapping[str, float]) -> dict[str, float]:
     """Each value, added up over the processes. All of them must call this, with the same names in the same order."""
     if accelerator.num_processes == 1:
         return dict(values)
@@ -178,18 +178,18 @@ def summed(accelerator: Accelerator, values: Mapping[str, float]) -> dict[str, f
     return dict(zip(values, accelerator.reduce(own, "sum").tolist(), strict=True))
 
 
-def averaged(accelerator: Accelerator, values: Mapping[str, float]) -> dict[str, float]:
+def all_reduce_mean(accelerator: Accelerator, values: Mapping[str, float]) -> dict[str, float]:
     """Each value's mean over the processes. All of them must call this, with the same names in the same order."""
     if accelerator.num_processes == 1:
         return dict(values)
-    return {name: total / accelerator.num_processes for name, total in summed(accelerator, values).items()}
+    return {name: total / accelerator.num_processes for name, total in all_reduce_sum(accelerator, values).items()}
 
 
-def anywhere(accelerator: Accelerator, flag: bool) -> bool:
+def any_rank(accelerator: Accelerator, flag: bool) -> bool:
     """Whether the flag is raised in any process; all of them must ask."""
-    return bool(summed(accelerator, {"flag": float(flag)})["flag"])
+    return bool(all_reduce_sum(accelerator, {"flag": float(flag)})["flag"])
 
 
-def every_row(values: Tensor, dim: int = 0) -> Tensor:
+def all_gather_rows(values: Tensor, dim: int = 0) -> Tensor:
     """The rows of all processes along `dim`, for a statistic of the global batch; carries no gradient."""
     return gather(values.detach().transpose(0, dim)).transpose(0, dim)

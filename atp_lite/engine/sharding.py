@@ -26,8 +26,8 @@ from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import FSDPModule, MixedPrecisionPolicy, fully_shard, register_fsdp_forward_method
 from torch.distributed.tensor import DTensor
 
-from atp_lite.engine.checkpoint import whole
-from atp_lite.engine.distributed import asked_to_shard
+from atp_lite.engine.distributed import sharding_requested
+from atp_lite.engine.state import full_tensor
 
 
 def sharding() -> FullyShardedDataParallelPlugin | None:
@@ -36,7 +36,7 @@ def sharding() -> FullyShardedDataParallelPlugin | None:
     Raises:
         ValueError: it asks for something that cannot be had here; the message says what to write instead.
     """
-    if not asked_to_shard():
+    if not sharding_requested():
         return None
     if os.environ.get("FSDP_VERSION", "1") != "2":
         raise ValueError("fsdp_version is 1: only 2 can shard a model that is called by its methods; set it to 2")
@@ -168,7 +168,7 @@ def whole_model(model: nn.Module) -> nn.Module:
     main, known, state = torch.distributed.get_rank() == 0, {}, {}
     for name, value in model.state_dict(keep_vars=True).items():
         if id(value) not in known:  # tied weights are one
-            full = whole(value.detach())
+            full = full_tensor(value.detach())
             known[id(value)] = full.cpu() if main else None
         state[name] = known[id(value)]
     if main:

@@ -20,7 +20,7 @@ from accelerate.utils.memory import clear_device_cache, should_reduce_batch_size
 from tqdm.auto import tqdm
 
 from atp_lite.domains import Problem
-from atp_lite.engine.distributed import start_together
+from atp_lite.engine.distributed import prepare_model
 from atp_lite.engine.sharding import gathered
 from atp_lite.evaluation.evaluate import EvalSettings, Evaluation, by_length, fitted, judge, scored
 from atp_lite.evaluation.journal import Journal, Record, identity
@@ -67,7 +67,7 @@ def evaluate_benchmarks(
     if not names or len(set(names)) < len(names):
         raise ValueError(f"test sets {names}: give at least one, each with a name of its own")
     settings = fitted(EvalSettings() if settings is None else settings, planner)
-    accelerator = start_together(planner.model, learns=False)
+    accelerator = prepare_model(planner.model, learns=False)
     journal, done = None, {name: [] for name in names}
     if out is not None:
         precision = accelerator.mixed_precision

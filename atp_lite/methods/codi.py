@@ -20,7 +20,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from atp_lite.engine.distributed import every_row
+from atp_lite.engine.distributed import all_gather_rows
 from atp_lite.methods.method import Method
 from atp_lite.model import Context, read, to_logits
 from atp_lite.planner import Planner
@@ -43,7 +43,7 @@ def losses(
     place = [len(row.answer) for row in rows]  # the answer and <eos> end the language
     own = _before_answer(student_states, batch, place)[1:]  # (L, B, d): below the layers stand different tokens
     taught = _before_answer(teacher_states, words, place)[1:].detach()
-    spread = every_row(taught, dim=1).std(dim=(1, 2), keepdim=True).clamp(min=1e-6)  # of the global batch
+    spread = all_gather_rows(taught, dim=1).std(dim=(1, 2), keepdim=True).clamp(min=1e-6)  # of the global batch
     return {"enc": student, "teacher": teacher, "distil": ((own - taught).abs() / spread).mean()}
 
 

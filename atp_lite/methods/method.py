@@ -105,7 +105,7 @@ class Method:
             raise ValueError(f"{self.name} keeps every step in words: its only stage is 0, not {last_stage}")
 
 
-def term_counts(collate: Collator, rows: Sequence[Encoded], stage: int) -> dict[str, int]:
+def loss_denominators(collate: Collator, rows: Sequence[Encoded], stage: int) -> dict[str, int]:
     """Over how many tokens, latents or rows each term of a loss is a mean, by its name, for these rows.
 
     With these as weights the means of two parts of a batch make the mean of the whole. A new term gets its line here.

@@ -25,34 +25,30 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm.auto import tqdm
 
 from atp_lite.domains import Problem
-from atp_lite.engine.checkpoint import (
-    HeldInterrupt,
-    MetricLog,
-    Stopwatch,
-    keep_settings,
-    load_state,
-    replace_folder,
-    save_state,
-)
 from atp_lite.engine.distributed import (
-    add_gradients,
-    anywhere,
-    asked_to_shard,
-    averaged,
+    all_reduce_gradients,
+    all_reduce_mean,
+    all_reduce_sum,
+    any_rank,
     clip_gradients,
-    own_noise,
-    own_part,
-    own_share,
-    parts_of,
-    start_together,
-    summed,
+    micro_batches,
+    prepare_model,
+    rank_shard,
+    scale_to_global_mean,
+    seed_rank_noise,
+    sharding_requested,
 )
+from atp_lite.engine.folder import check_settings, replace_folder
+from atp_lite.engine.log import MetricLog
 from atp_lite.engine.lora import has_lora
 from atp_lite.engine.memory import copy_sharing_frozen
+from atp_lite.engine.process import DelayedInterrupt, Stopwatch
+from atp_lite.engine.settings import learning_rate
 from atp_lite.engine.sharding import gathered, shard
+from atp_lite.engine.state import load_state, save_state
 from atp_lite.evaluation.evaluate import EvalSettings, evaluate
 from atp_lite.methods import METHODS
-from atp_lite.methods.method import term_counts
+from atp_lite.methods.method import loss_denominators
 from atp_lite.model import LatentReasoner, Replay, Trace
 from atp_lite.planner import Planner
 from atp_lite.rl.controls import answer_cross_entropy, verified_chains
@@ -60,7 +56,6 @@ from atp_lite.rl.grpo import PolicyLogProbs, clipped_surrogate, group_advantages
 from atp_lite.rl.metrics import mean_sigma, rollout_metrics
 from atp_lite.rl.rewards import total_reward
 from atp_lite.rl.settings import RLSettings
-from atp_lite.sft.train import learning_rate
 
 
 def train_rl(
@@ -93,15 +88,15 @@ def train_rl(
     if settings.questions > len(questions):
         raise ValueError(f"{settings.questions} questions per iteration, but there are {len(questions)}: take fewer")
     folder = Path(folder)
-    accelerator = start_together(planner.model)
+    accelerator = prepare_model(planner.model)
     main = accelerator.is_main_process
-    if len(own_part(accelerator, range(settings.questions), "questions")) % settings.mini_batches:
+    if len(rank_shard(accelerator, range(settings.questions), "questions")) % settings.mini_batches:
         raise ValueError(
             f"{settings.questions} questions over {accelerator.num_processes} processes do not split into "
             f"{settings.mini_batches} equal mini-batches: take a multiple of both"
         )
     if main:
-        keep_settings(folder, asdict(settings), resume)
+        check_settings(folder, asdict(settings), resume)
     run = _Run(planner, settings)
     own = run.ask_sigma(list(questions)[:256])
     if settings.learn_latents and not (own if run.sigma == "learned" else run.sigma) > 0:
@@ -128,20 +123,20 @@ def train_rl(
         log.write(iteration, **{f"validation_{name}": value for name, value in metrics.items()})
         bar.set_postfix({name: f"{metrics[name]:.3f}" for name in ("accuracy", "coherence") if name in metrics})
         if result.accuracy.mean > progress["best"]:
-            whole = average.whole()
+            whole = average.unsharded_copy()
             if main:
                 replace_folder(folder / "best", whole.save_pretrained)
             progress["best"] = result.accuracy.mean
 
     def keep(iteration: int) -> None:
         if settings.keep_every and iteration % settings.keep_every == 0:
-            whole = average.whole()
+            whole = average.unsharded_copy()
             if main:
                 replace_folder(kept_folder(folder, iteration), whole.save_pretrained)
 
     bar = tqdm(total=settings.iterations, initial=progress["iteration"], desc=settings.objective, disable=not main)
     watch = Stopwatch(progress)
-    interrupt = HeldInterrupt(partial(anywhere, accelerator))
+    interrupt = DelayedInterrupt(partial(any_rank, accelerator))
     try:
         if progress["iteration"] == 0:
             validate(0)
@@ -153,11 +148,11 @@ def train_rl(
                     i, settings.iterations, settings.lr, settings.warmup_iterations, settings.final_lr
                 )
             chosen = random.Random(f"{settings.seed}-{i}").sample(list(questions), settings.questions)
-            own_noise(accelerator, run.generator, settings.seed, i)
-            own = own_part(accelerator, chosen, "questions")
-            metrics = averaged(accelerator, run.step(own, i, measure_kl=i % settings.eval_every == 0))
+            seed_rank_noise(accelerator, run.generator, settings.seed, i)
+            own = rank_shard(accelerator, chosen, "questions")
+            metrics = all_reduce_mean(accelerator, run.step(own, i, measure_kl=i % settings.eval_every == 0))
             progress["iteration"] = i + 1
-            progress["tokens"] += int(summed(accelerator, {"tokens": run.tokens})["tokens"])
+            progress["tokens"] += int(all_reduce_sum(accelerator, {"tokens": run.tokens})["tokens"])
             log.write(i + 1, **metrics, lr=run.optimizer.param_groups[0]["lr"], **watch.read())
             bar.update()
             keep(i + 1)
@@ -165,7 +160,7 @@ def train_rl(
                 validate(i + 1)
                 save()
             interrupt.check()
-        whole = average.whole()
+        whole = average.unsharded_copy()
         if main:
             whole.save_pretrained(folder / "last")
     except KeyboardInterrupt:
@@ -193,13 +188,13 @@ class _Run:
     def __init__(self, planner: Planner, settings: RLSettings, sigma: float = 0.0) -> None:
         self.planner, self.settings, self.model = planner, settings, planner.model.eval()
         self.accelerator = Accelerator()
-        if asked_to_shard() and settings.objective == "answer-ce":
+        if sharding_requested() and settings.objective == "answer-ce":
             raise ValueError("objective answer-ce cannot be sharded: it learns while rows stop when they like; use DDP")
         if not has_lora(self.model):  # then the small matrices learn, and what is frozen stays so
             self.model.requires_grad_(True)
         if settings.objective != "rejection" and self.model.decoder is not None:
             self.model.decoder.requires_grad_(False)  # phi is frozen: a moving judge could be talked into anything
-        duplicate = copy.deepcopy if asked_to_shard() else copy_sharing_frozen  # slices cannot be shared
+        duplicate = copy.deepcopy if sharding_requested() else copy_sharing_frozen  # slices cannot be shared
         self.start: LatentReasoner = duplicate(self.model).requires_grad_(False).eval()
         self.average = AveragedModel(nn.Identity(), multi_avg_fn=get_ema_multi_avg_fn(settings.ema))
         self.average.module = duplicate(self.model)  # its own way copies frozen weights too
@@ -283,7 +278,7 @@ class _Run:
 
         if several:  # the policy will have moved by the second update: write down where it was
             with torch.no_grad(), gathered(self.model):
-                parts = parts_of(torch.arange(n_groups), s.accumulate)
+                parts = micro_batches(torch.arange(n_groups), s.accumulate)
                 before = torch.cat([log_probs(part)[0].values for part in parts])
         totals: dict[str, float] = {}
 
@@ -293,7 +288,7 @@ class _Run:
 
         def losses(questions: Tensor) -> Iterator[Tensor]:
             seen: list[tuple[dict[str, float], float]] = []  # of every part, and over how many actions it is a mean
-            for chosen in parts_of(questions, s.accumulate):
+            for chosen in micro_batches(questions, s.accumulate):
                 new, replay, part, rows = log_probs(chosen)
                 old = before[rows] if several else new.values.detach()
                 loss, stats = clipped_surrogate(
@@ -329,14 +324,15 @@ class _Run:
         n_parts = min(self.settings.accumulate, len(rows) // world or len(rows))  # as many in every process
         if len(rows) >= world:  # otherwise every process takes all of them, for its share
             rows = rows[self.accelerator.process_index :: world]
-        count = partial(term_counts, self.planner.collate, stage=stage)
+        count = partial(loss_denominators, self.planner.collate, stage=stage)
 
         def losses() -> Iterator[Tensor]:
             for part in (rows[i::n_parts] for i in range(n_parts)):
                 with self.accelerator.autocast():
                     terms = METHODS["atp"].losses(self.planner, part, stage, True, self.generator)
                 whole = partial(count, rows) if n_parts > 1 else None
-                yield METHODS["atp"].total(own_share(self.accelerator, terms, partial(count, part), whole), beta)
+                scaled = scale_to_global_mean(self.accelerator, terms, partial(count, part), whole)
+                yield METHODS["atp"].total(scaled, beta)
 
         return metrics | self._update(losses())
 
@@ -349,17 +345,17 @@ class _Run:
 
     def _answer_ce(self, problems: list[Problem]) -> dict[str, float]:
         answers = [replace(row, steps=()) for row in self.planner.collate.encode(problems)]
-        count = partial(term_counts, self.planner.collate, stage=0)
+        count = partial(loss_denominators, self.planner.collate, stage=0)
         self.tokens = sum(len(row.answer) + 1 for row in answers)
 
         def losses() -> Iterator[Tensor]:
-            for chosen in parts_of(range(len(problems)), self.settings.accumulate):
+            for chosen in micro_batches(range(len(problems)), self.settings.accumulate):
                 part, rows = [problems[i] for i in chosen], [answers[i] for i in chosen]
                 with self.accelerator.autocast():
                     loss, trace = answer_cross_entropy(self.planner, part, sample=True, generator=self.generator)
                 self.tokens += int(trace.question_mask.sum() + trace.latent_mask.sum())
                 whole = partial(count, answers) if len(part) < len(problems) else None
-                yield own_share(self.accelerator, {"enc": loss}, partial(count, rows), whole)["enc"]
+                yield scale_to_global_mean(self.accelerator, {"enc": loss}, partial(count, rows), whole)["enc"]
 
         return self._update(losses())
 
@@ -377,8 +373,8 @@ class _Run:
         for loss in losses:
             self.accelerator.backward(loss)
             total += loss.item()
-        add_gradients(self.accelerator, self.model.parameters())
+        all_reduce_gradients(self.accelerator, self.model.parameters())
         norm = clip_gradients(self.accelerator, self.model.parameters(), self.settings.grad_clip)
         self.optimizer.step()
         self.average.update_parameters(self.model)
-        return summed(self.accelerator, {"loss": total}) | {"grad_norm": float(norm)}
+        return all_reduce_sum(self.accelerator, {"loss": total}) | {"grad_norm": float(norm)}

@@ -11,7 +11,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from atp_lite.domains import Problem
-from atp_lite.engine.checkpoint import read_metrics
+from atp_lite.engine.log import read_metrics
 from atp_lite.planner import Planner
 from atp_lite.views.measure import curves
 from atp_lite.views.palette import BLUE, COLOURS, GREY, INK, ORANGE, SYMBOLS, finish, percent, plain

@@ -1,0 +1,125 @@
+"""State of a training run, to resume it exactly: weights and optimizer as safetensors, the rest as JSON."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+from torch.distributed.tensor import DTensor, distribute_tensor
+
+from atp_lite.engine.folder import recover_folder, replace_folder
+
+
+def save_state(
+    folder: str | os.PathLike[str],
+    modules: Mapping[str, nn.Module],
+    optimizer: torch.optim.Optimizer,
+    generator: torch.Generator,
+    progress: dict[str, Any],
+    learned_only: bool = False,
+    writes: bool = True,
+) -> None:
+    """Write everything a run needs to go on. Where weights are sharded, every process of the run must call this.
+
+    It is copied into main memory first; nothing is copied on a GPU.
+
+    Args:
+        modules: by name; all their parameters and buffers are kept.
+        optimizer: its moments are kept, in the order of its parameters; settings are not (they come from the run's).
+        generator: source of the run's noise.
+        progress: JSON values such as the step, the best score so far.
+        learned_only: leave out parameters that do not learn (a pretrained model under LoRA): whoever resumes the run
+            has them already.
+        writes: False in the processes beside the main one, which only hand over their slices.
+    """
+    tensors = {}
+    for name, module in modules.items():
+        left_out = _frozen(module) if learned_only else ()
+        tensors |= {f"{name}/{key}": value for key, value in module.state_dict().items() if key not in left_out}
+    for i, moments in optimizer.state_dict()["state"].items():
+        tensors |= {f"optimizer/{i}/{key}": value for key, value in moments.items()}
+    tensors["generator"] = generator.get_state()
+    for key, value in tensors.items():
+        if isinstance(value, DTensor):
+            full = full_tensor(value)
+            tensors[key] = full.cpu() if writes else None
+    if not writes:
+        return
+
+    def fill(fresh: Path) -> None:
+        copies = {key: value.detach().to("cpu", copy=True).contiguous() for key, value in tensors.items()}
+        save_file(copies, fresh / "state.safetensors")
+        (fresh / "progress.json").write_text(json.dumps(progress, indent=1))
+
+    replace_folder(folder, fill)
+
+
+def load_state(
+    folder: str | os.PathLike[str],
+    modules: Mapping[str, nn.Module],
+    optimizer: torch.optim.Optimizer,
+    generator: torch.Generator,
+    learned_only: bool = False,
+) -> dict[str, Any]:
+    """The inverse of `save_state`, in place; returns `progress`.
+
+    Raises:
+        FileNotFoundError: there is no state in this folder.
+        ValueError: it belongs to a model or optimizer of another shape, or to another kind of device.
+    """
+    folder = recover_folder(folder)
+    if not (folder / "state.safetensors").is_file():
+        raise FileNotFoundError(f"{folder} holds no saved run (state.safetensors is missing): start without --resume")
+    tensors = load_file(folder / "state.safetensors")
+    for name, module in modules.items():
+        own = {key.removeprefix(f"{name}/"): value for key, value in tensors.items() if key.startswith(f"{name}/")}
+        now = module.state_dict()
+        if learned_only:
+            left_out = _frozen(module)
+            own = {key: value for key, value in now.items() if key in left_out} | own
+        own = {key: _sliced(value, now.get(key)) for key, value in own.items()}
+        try:
+            module.load_state_dict(own)
+        except RuntimeError as error:
+            raise ValueError(
+                f"{folder} was saved by a run with another {name}; resume with the settings it was started with\n"
+                f"{error}"
+            ) from error
+    state: dict[int, dict[str, Tensor]] = {}
+    learning = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+    for key, value in tensors.items():
+        if key.startswith("optimizer/"):
+            _, i, moment = key.split("/")
+            state.setdefault(int(i), {})[moment] = _sliced(value, learning[int(i)] if value.dim() else None)
+    optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
+    try:
+        generator.set_state(tensors["generator"])
+    except RuntimeError as error:  # a CPU's source of noise has another state than a GPU's
+        raise ValueError(
+            f"{folder} was saved on another kind of device than {generator.device}, whose noise cannot go on: resume "
+            "where the run was started, or start anew from its best/ or last/ (--init) in another folder"
+        ) from error
+    return json.loads((folder / "progress.json").read_text())
+
+
+def full_tensor(value: Tensor) -> Tensor:
+    """A tensor that is sharded over the processes, put together (all of them must call this); any other is itself."""
+    return value.full_tensor() if isinstance(value, DTensor) else value
+
+
+def _sliced(value: Tensor, like: Tensor | None) -> Tensor:
+    """This process's slice of a whole tensor, where `like` is sharded; otherwise the tensor itself."""
+    if isinstance(value, DTensor) or not isinstance(like, DTensor):
+        return value
+    return distribute_tensor(value.to(like.device), like.device_mesh, like.placements, src_data_rank=None)
+
+
+def _frozen(module: nn.Module) -> set[str]:
+    """Names of the parameters that do not learn."""
+    return {name for name, parameter in module.named_parameters(remove_duplicate=False) if not parameter.requires_grad}
