@@ -20,7 +20,7 @@ export TOKENIZERS_PARALLELISM := false
 export HF_HUB_DISABLE_TELEMETRY := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help lab tour test test-unit test-notebooks test-browser screenshots notebooks exercises book lint checkpoints lock clean
+.PHONY: help lab tour quick test test-unit test-notebooks test-browser wheel-test screenshots notebooks exercises book lint types checkpoints lock clean
 
 help:  ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-16s %s\n", $$1, $$2}'
@@ -40,6 +40,9 @@ lab: $(STAMP)  ## open JupyterLab at the first notebook, on this computer only
 tour: $(STAMP)  ## train a small planner from nothing and write a report (at most ten minutes)
 	$(BIN)/atp-lite tour $(ARGS)
 
+quick: $(STAMP)  ## the tests that matter while you type: under a minute
+	$(ONE_THREAD) $(BIN)/python -m pytest -n $(WORKERS) -m "not slow and not browser and not large" $(ARGS) tests
+
 test: $(STAMP)  ## unit tests and every notebook; both run even if one fails
 	@status=0; \
 	$(MAKE) --no-print-directory test-unit || status=1; \
@@ -52,10 +55,13 @@ test-unit: $(STAMP)  ## unit tests; ARGS='-k name' picks some
 test-notebooks: $(STAMP)  ## run every notebook again and compare each cell with its saved output
 	@[ -n "$(NOTEBOOKS)" ] || { echo "There are no notebooks in notebooks/, so nothing was compared." >&2; exit 1; }
 	$(ONE_THREAD) $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --nbval --nbval-current-env \
-		--nbval-cell-timeout 300 --nbval-sanitize-with tests/nbval_sanitize.cfg $(ARGS) $(NOTEBOOKS)
+		--nbval-cell-timeout 1200 --nbval-sanitize-with tests/nbval_sanitize.cfg $(ARGS) $(NOTEBOOKS)
 
 test-browser: $(STAMP)  ## the explorers in a real browser; needs chromium (apt-get install chromium)
 	$(ONE_THREAD) $(BIN)/python -m pytest -m browser $(ARGS) tests/test_browser.py tests/test_stills.py
+
+wheel-test: $(STAMP)  ## build the wheel, install it in a fresh environment, use it from another folder
+	$(BIN)/python -m tools.wheel_test
 
 screenshots: $(STAMP)  ## the pictures of the explorers in docs/img; needs chromium
 	$(ONE_THREAD) $(BIN)/python -m tools.screenshots
@@ -70,8 +76,12 @@ exercises: $(STAMP)  ## the notebooks without their solutions: exercises/
 book: $(STAMP)  ## the course as pages to read offline: build/book/index.html
 	$(BIN)/python -m tools.book
 
-lint: $(STAMP)  ## ruff on package, tests and notebooks
+lint: $(STAMP)  ## ruff on package, tests and notebooks; the order of the imports
 	$(BIN)/ruff check .
+	$(BIN)/lint-imports --no-logo
+
+types: $(STAMP)  ## mypy, strict, on what is listed in pyproject.toml
+	$(BIN)/mypy
 
 checkpoints: $(STAMP)  ## train the bundled checkpoints anew
 	$(BIN)/atp-lite checkpoints $(ARGS)
@@ -90,5 +100,5 @@ lock:  ## write requirements.lock anew from pyproject.toml, in a fresh environme
 	cmp -s "$$fresh/lock" requirements.lock || cp "$$fresh/lock" requirements.lock
 
 clean:  ## remove .venv, runs and caches; data stays
-	rm -rf .venv runs build exercises .pytest_cache .ruff_cache .hypothesis *.egg-info
+	rm -rf .venv runs build dist exercises .pytest_cache .ruff_cache .mypy_cache .import_linter_cache .hypothesis *.egg-info
 	find . -name .git -prune -o \( -name __pycache__ -o -name .ipynb_checkpoints -o -name .virtual_documents \) -type d -prune -exec rm -rf {} +

@@ -12,8 +12,7 @@ import plotly.io
 import pytest
 import yaml
 
-from atp_lite.views import colab
-from tools.badges import CELL, badges, dressed, main, repository, with_badges, with_words, words
+from tools.badges import CELL, badges, dressed, main, repository, with_words, words
 from tools.notebooks import INSTALL
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -61,14 +60,6 @@ def test_badges_by_hand():
     colab_badge, binder_badge = badges("https://github.com/ann/thoughts", "03_x").split(" [!")
     assert colab_badge.endswith("(https://colab.research.google.com/github/ann/thoughts/blob/main/notebooks/03_x.ipynb)")
     assert binder_badge.endswith("(https://mybinder.org/v2/gh/ann/thoughts/main?labpath=notebooks%2F03_x.ipynb)")
-
-
-def test_badges_stand_below_the_title_once():
-    first = badges("https://github.com/ann/a", "03_x")
-    second = badges("https://github.com/bob/b", "03_x")
-    once = with_badges("# T\n\nText.\n\nMore.", first)
-    assert once == f"# T\n\n{first}\n\nText.\n\nMore."
-    assert with_badges(once, second) == f"# T\n\n{second}\n\nText.\n\nMore."
 
 
 def test_words_come_from_the_glossary_in_the_order_of_sections():
@@ -152,11 +143,6 @@ def test_the_install_cell_installs_the_whole_repository_on_colab(commands, monke
     assert sys.path[0] == str(folder)
     assert switched_on == ["widgets"]
     assert plotly.io.renderers["plotly_mimetype"] is plotly.io.renderers["colab"]
-
-
-def test_elsewhere_colab_is_not_there():
-    with pytest.raises(ImportError):
-        colab.prepare()
 
 
 def test_binder_installs_the_lock_too():

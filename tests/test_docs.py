@@ -12,7 +12,7 @@ from small import PROBLEMS, lively_planner
 
 from atp_lab import compare
 from atp_lite import domains, model, rl
-from atp_lite.cli import COMMANDS
+from atp_lite.cli.commands import COMMANDS
 from atp_lite.evaluation import evaluate
 from atp_lite.model import Trace
 from atp_lite.model.pretrained import BackboneSettings

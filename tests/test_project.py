@@ -1,11 +1,9 @@
-"""The project's own files agree with each other, and the package keeps to the house order.
-
-The checkers are functions of a folder, and each is tried on a made-up folder that breaks the rule.
-"""
+"""The project's own files agree with each other and are valid, and nothing runs what it reads."""
 
 import ast
 import json
 import re
+import subprocess
 import sys
 import tomllib
 from pathlib import Path
@@ -15,22 +13,11 @@ import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-ROOT = Path(__file__).resolve().parent.parent
+from atp_lite import __version__
 
-# The house order. A module may import from lower floors, and from its own so long as there is no circle.
-FLOORS = (
-    {"domains", "engine", "doctor"},
-    {"tokens"},
-    {"model"},
-    {"planner"},
-    {"evaluation"},
-    {"rl", "sft", "methods"},
-    {"recipes"},
-    {"views", "course"},
-    {"tour"},
-    {"cli"},
-)
-IMPORT_NONE_OF_OURS = {"checkpoint", "config", "doctor", "__init__"}
+ROOT = Path(__file__).resolve().parent.parent
+OURS = sorted(path for name in ("atp_lite", "atp_lab") for path in (ROOT / name).rglob("*.py"))
+
 MAX_CELL_LINES = 40
 MAX_NOTEBOOK_BYTES = 300_000
 UNSAFE_MODULES = {"pickle", "cPickle", "dill", "cloudpickle", "shelve", "marshal", "joblib"}
@@ -62,12 +49,6 @@ def pyproject() -> dict:
     return tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 
 
-@pytest.mark.parametrize("line", ["torch==2.13.0+cpu", "torch>=2.13", "torch @ file:torch.whl", "-e ."])
-def test_pins_refuses_what_works_only_here(line):
-    with pytest.raises(ValueError, match="not a plain"):
-        pins(f"# a comment\n{line}\n")
-
-
 def test_conda_and_pip_install_the_same_lock(pyproject):
     conda = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
     assert conda["name"] == "atp-lite"
@@ -90,213 +71,27 @@ def test_every_range_admits_the_locked_version(pyproject, lock):
         assert requirement.specifier.contains(version, prereleases=True), f"{requirement}, but {version}"
 
 
-def test_lock_is_sorted_and_names_each_package_once():
-    text = (ROOT / "requirements.lock").read_text(encoding="utf-8")
-    lines = [line for line in text.splitlines() if not line.startswith("#")]
-    assert lines == sorted(lines, key=str.upper)
-    assert len(lines) == len(pins(text))
-
-
 def test_lock_has_no_cuda(lock):
     assert [name for name in lock if re.match(r"nvidia|cuda|cupy|triton|cu\d\d", name)] == []
 
 
 def test_what_is_imported_is_required(pyproject):
-    """Every outside package that atp_lite imports is a dependency, not only somebody else's (google: Colab's own)."""
+    """Every outside package that ours import is a dependency, not only somebody else's (google: Colab's own)."""
     distribution = {"sklearn": "scikit-learn", "yaml": "pyyaml"}
     project = pyproject["project"]
     ranges = [*project["dependencies"], *project["optional-dependencies"]["pretrained"]]
     required = {canonicalize_name(Requirement(r).name) for r in ranges}
     required |= {"ipython", "jupyter-core"}  # parts of jupyterlab
-    for path in sorted((ROOT / "atp_lite").rglob("*.py")):
+    known = sys.stdlib_module_names | {"atp_lite", "atp_lab", "google"}
+    for path in OURS:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             names = []
             if isinstance(node, ast.Import):
                 names = [alias.name for alias in node.names]
             elif isinstance(node, ast.ImportFrom) and node.level == 0:
                 names = [node.module]
-            for top in {name.split(".")[0] for name in names} - sys.stdlib_module_names - {"atp_lite", "google"}:
+            for top in {name.split(".")[0] for name in names} - known:
                 assert canonicalize_name(distribution.get(top, top)) in required, f"{path.name} imports {top}"
-
-
-# --- which module imports which ---
-
-
-def import_graph(package: Path) -> dict[str, set[str]]:
-    """Module -> the modules of the same package that it imports, by dotted name within the package.
-
-    The package's own `__init__` is called `__init__`. Imports inside functions and under TYPE_CHECKING count
-    too: a reader goes the same way. Importing `a.b` does not count as importing `a`, which Python runs first.
-    """
-    files = {}
-    for path in sorted(package.rglob("*.py")):
-        parts = path.relative_to(package).with_suffix("").parts
-        is_package = parts[-1] == "__init__"
-        files[".".join(parts[:-1] if is_package else parts) or "__init__"] = (path, is_package)
-
-    def inside(dotted: str) -> str | None:
-        """`atp_lite.a.b` -> `a.b`, `atp_lite` -> `__init__`, anything else -> None."""
-        top, _, rest = dotted.partition(".")
-        return (rest or "__init__") if top == package.name else None
-
-    graph: dict[str, set[str]] = {}
-    for module, (path, is_package) in files.items():
-        own = [package.name] if module == "__init__" else [package.name, *module.split(".")]
-        targets: set[str] = set()
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"), filename=str(path))):
-            if isinstance(node, ast.Import):
-                targets |= {target for alias in node.names if (target := inside(alias.name)) is not None}
-            elif isinstance(node, ast.ImportFrom):
-                base = node.module or ""
-                if node.level:
-                    up = own[: len(own) - node.level + is_package]
-                    base = ".".join([*up, base] if base else up)
-                if inside(base) is None:
-                    continue
-                for alias in node.names:
-                    member = inside(f"{base}.{alias.name}")
-                    targets.add(member if member in files else inside(base))
-        graph[module] = targets
-    return graph
-
-
-def circle(graph: dict[str, set[str]]) -> list[str]:
-    """One circle as [a, b, ..., a], or [] when there is none."""
-    done: set[str] = set()
-
-    def walk(node: str, trail: list[str]) -> list[str]:
-        if node in trail:
-            return [*trail[trail.index(node) :], node]
-        if node in done:
-            return []
-        for target in sorted(graph.get(node, ())):
-            if found := walk(target, [*trail, node]):
-                return found
-        done.add(node)
-        return []
-
-    for start in sorted(graph):
-        if found := walk(start, []):
-            return found
-    return []
-
-
-def rooms(graph: dict[str, set[str]]) -> dict[str, set[str]]:
-    """The same graph between the rooms: `model.vae` and `model.heads` are both `model`."""
-    room_graph: dict[str, set[str]] = {}
-    for module, targets in graph.items():
-        room = module.split(".")[0]
-        room_graph.setdefault(room, set()).update({t.split(".")[0] for t in targets} - {room})
-    return room_graph
-
-
-def against_the_order(graph: dict[str, set[str]]) -> list[str]:
-    """Each import that goes up the house, and each room that has no floor."""
-    floor = {room: height for height, names in enumerate(FLOORS) for room in names}
-    wrong = []
-    for room, targets in sorted(rooms(graph).items()):
-        if room in IMPORT_NONE_OF_OURS:
-            wrong += [f"{room} imports {t}, and should import none of ours" for t in sorted(targets)]
-            continue
-        if room not in floor:
-            wrong.append(f"{room} has no floor in the house order: give it one in FLOORS")
-            continue
-        for target in sorted(targets - {"__init__"}):
-            if floor.get(target, -1) > floor[room]:
-                wrong.append(f"{room} imports {target}, which is above it")
-    return wrong
-
-
-def write_package(folder: Path, files: dict[str, str]) -> Path:
-    for name, text in files.items():
-        path = folder / "atp_lite" / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-    return folder / "atp_lite"
-
-
-def test_the_checker_reads_every_way_of_importing(tmp_path):
-    package = write_package(
-        tmp_path,
-        {
-            "__init__.py": "",
-            "tokens.py": "import torch, atp_lite.domains.problem as p\nfrom atp_lite import __version__\n",
-            "problems/__init__.py": "from .problem import Problem\n",
-            "problems/problem.py": "from . import equations\nfrom .. import __version__\n",
-            "problems/equations.py": "from fractions import Fraction\n",
-            "model/__init__.py": "",
-            "model/heads.py": "def f():\n    from ..tokens import Batch\n    import atp_lite.domains\n",
-        },
-    )
-    assert import_graph(package) == {
-        "__init__": set(),
-        "tokens": {"problems.problem", "__init__"},
-        "problems": {"problems.problem"},
-        "problems.problem": {"problems.equations", "__init__"},
-        "problems.equations": set(),
-        "model": set(),
-        "model.heads": {"tokens", "problems"},
-    }
-    assert circle(import_graph(package)) == []
-    assert against_the_order(import_graph(package)) == []
-
-
-def test_the_checker_finds_a_circle_of_three(tmp_path):
-    package = write_package(
-        tmp_path,
-        {
-            "__init__.py": "",
-            "sft/a.py": "from atp_lite.sft import b\n",
-            "sft/b.py": "from .c import thing\n",
-            "sft/c.py": "def late():\n    import atp_lite.sft.a\n",
-            "tokens.py": "from atp_lite.domains import x\n",
-        },
-    )
-    assert circle(import_graph(package)) == ["sft.a", "sft.b", "sft.c", "sft.a"]
-
-
-def test_the_checker_finds_a_circle_of_rooms_that_is_none_of_modules(tmp_path):
-    package = write_package(
-        tmp_path,
-        {
-            "rl/a.py": "from atp_lite.sft import x\n",
-            "rl/b.py": "",
-            "sft/x.py": "",
-            "sft/y.py": "import atp_lite.rl.b\n",
-        },
-    )
-    assert circle(import_graph(package)) == []
-    assert circle(rooms(import_graph(package))) == ["rl", "sft", "rl"]
-
-
-def test_the_checker_finds_imports_up_the_house(tmp_path):
-    package = write_package(
-        tmp_path,
-        {
-            "__init__.py": "from atp_lite import tokens\n",
-            "tokens.py": "from atp_lite.model import vae\n",
-            "model/vae.py": "",
-            "checkpoint.py": "from atp_lite.domains import problem\n",
-            "problems/problem.py": "",
-            "attic.py": "",
-        },
-    )
-    assert against_the_order(import_graph(package)) == [
-        "__init__ imports tokens, and should import none of ours",
-        "attic has no floor in the house order: give it one in FLOORS",
-        "checkpoint imports problems, and should import none of ours",
-        "tokens imports model, which is above it",
-    ]
-
-
-def test_no_circles_in_the_package():
-    graph = import_graph(ROOT / "atp_lite")
-    assert circle(graph) == []
-    assert circle(rooms(graph)) == []
-
-
-def test_imports_follow_the_house_order():
-    assert against_the_order(import_graph(ROOT / "atp_lite")) == []
 
 
 # --- nothing that runs what it reads ---
@@ -366,7 +161,7 @@ def test_unsafe_lets_pass(source):
 def test_the_package_runs_nothing_that_it_reads():
     found = {
         path.relative_to(ROOT).as_posix(): seen
-        for path in sorted((ROOT / "atp_lite").rglob("*.py"))
+        for path in OURS
         if (seen := unsafe(path.read_text(encoding="utf-8")))
     }
     assert found == {}
@@ -491,11 +286,6 @@ def named_targets(text: str) -> set[str]:
     return set(re.findall(r"(?:`|^\s*(?:\$ )?)make ([a-z][a-z-]*)", text, flags=re.MULTILINE))
 
 
-def test_named_targets():
-    text = "Run `make lab`, `make test-unit ARGS=-x`.\n\n    $ make tour\n```\nmake lint\n```\nWe make sure."
-    assert named_targets(text) == {"lab", "test-unit", "tour", "lint"}
-
-
 @pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", ".ci/run"])
 def test_every_target_named_in_a_page_exists(page):
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
@@ -510,3 +300,52 @@ def test_every_target_is_phony_and_explained():
     (phony,) = re.findall(r"^\.PHONY: (.*)$", makefile, flags=re.MULTILINE)
     explained = re.findall(r"^([a-z-]+):.*## \S", makefile, flags=re.MULTILINE)
     assert sorted(phony.split()) == sorted(explained)
+
+
+# --- what GitHub and others read ---
+
+
+@pytest.mark.parametrize(
+    ("schema", "files"),
+    [
+        ("github-workflows", ".github/workflows/*.yml"),
+        ("github-issue-forms", ".github/ISSUE_TEMPLATE/[!c]*.yml"),
+        ("github-issue-forms", ".github/ISSUE_TEMPLATE/course.yml"),
+        ("github-issue-config", ".github/ISSUE_TEMPLATE/config.yml"),
+        ("citation-file-format", "CITATION.cff"),
+    ],
+)
+def test_files_for_others_keep_to_their_schemas(schema, files):
+    paths = sorted(map(str, ROOT.glob(files)))
+    assert paths
+    tool = Path(sys.executable).with_name("check-jsonschema")
+    done = subprocess.run([tool, "--builtin-schema", f"vendor.{schema}", *paths], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
+
+
+def test_pre_commit_runs_programs_of_the_lock():
+    tool = Path(sys.executable).with_name("pre-commit")
+    done = subprocess.run([tool, "validate-config"], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    (here,) = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text(encoding="utf-8"))["repos"]
+    assert here["repo"] == "local"
+    assert all((hook["entry"].startswith(".venv/bin/"), hook["language"]) == (True, "system") for hook in here["hooks"])
+
+
+def test_ci_tries_every_python_that_is_promised_and_runs_what_we_run(pyproject):
+    workflow = yaml.safe_load((ROOT / ".github/workflows/ci.yml").read_text(encoding="utf-8"))
+    job = workflow["jobs"]["test"]
+    oldest, *_ = pythons = job["strategy"]["matrix"]["python"]
+    assert pyproject["project"]["requires-python"] == f">={oldest}" and len(pythons) >= 3
+    assert job["steps"][-1] == {"run": ".ci/run"}
+    assert "make wheel-test" in (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+
+
+def test_one_version_everywhere():
+    assert yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))["version"] == __version__
+    assert f"\n## {__version__}" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+
+
+def test_everything_that_the_wheel_must_carry_is_there(pyproject):
+    hooks = pyproject["tool"]["hatch"]["build"]["targets"]["wheel"]["hooks"]
+    assert all((ROOT / path).exists() for path in hooks["custom"]["bundled"])

@@ -39,6 +39,7 @@ from atp_lite.engine.lora import add_lora
 from atp_lite.model import LatentReasoner, ReasonerConfig, latent_tokenizer
 from atp_lite.model.pretrained import frame, load_config
 from atp_lite.planner import Planner
+from atp_lite.resources import find
 from atp_lite.tokens import Collator
 
 SECTIONS = ("sft", "rl")
@@ -110,10 +111,10 @@ class Plan:
         RL begins from a checkpoint; where that is not there yet, from the model of `sft`.
         """
         command = self.sft if part == "sft" else self.rl
-        there = part == "rl" and (self.rl.init / "config.json").is_file()
+        there = part == "rl" and (find(self.rl.init) / "config.json").is_file()
         with torch.device("meta"):
             if there or (part == "sft" and self.sft.init) or "sft" not in self.parts:
-                folder = command.init
+                folder = find(command.init)
                 if not (folder / "config.json").is_file():
                     raise FileNotFoundError(
                         f"{folder} is no checkpoint (config.json is missing): name one with --{part}.init"
