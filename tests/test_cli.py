@@ -190,12 +190,12 @@ def test_interrupted_run_is_saved_and_goes_on(tiny):
     command += [str(tiny / "run"), "--settings.stage-steps", "2", "600"]
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment, cwd=tiny)
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 1200
     while not (tiny / "run" / "state" / "progress.json").is_file():  # the first state is saved after three steps
         assert process.poll() is None and time.monotonic() < deadline, process.stderr.read()
         time.sleep(0.05)
     process.send_signal(signal.SIGINT)
-    _, error = process.communicate(timeout=60)
+    _, error = process.communicate(timeout=600)
     assert process.returncode == 130
     assert "--resume" in error and "Traceback" not in error
     done = json.loads((tiny / "run" / "state" / "progress.json").read_text())["step"]

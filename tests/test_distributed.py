@@ -5,6 +5,8 @@ They are launched twice: each with the whole model, and each with a slice of eve
 
 import json
 import os
+import re
+import shutil
 import socket
 import subprocess
 import sys
@@ -30,8 +32,9 @@ from atp_lite.methods.method import loss_denominators
 
 HERE = Path(__file__).resolve().parent
 TOLERANCE = 1e-5
-LIMIT = 900
-"""Seconds that two processes may take."""
+LIMIT = 3600
+"""Seconds after which two processes are taken to hang: many times what they need on a slow, busy machine."""
+PYTHON_ERROR = re.compile(r"^(?:\[rank\d+\]: )?(\w+(?:Error|Exception|Interrupt)\b.*)$", re.MULTILINE)
 EXACT = (*worker.SFT_METHODS, "grpo", "answer-ce", "rejection")
 
 
@@ -79,10 +82,10 @@ def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path],
         try:
             folder.mkdir()
         except FileExistsError:
-            end = time.monotonic() + LIMIT
+            end = time.monotonic() + 2 * LIMIT
             while not note.exists() and time.monotonic() < end:
                 time.sleep(0.2)
-            failed = note.read_text() if note.exists() else f"nothing came within {LIMIT} s"
+            failed = note.read_text() if note.exists() else f"nothing came within {2 * LIMIT} s"
         else:
             failed = make(folder)
             (folder / "failed.new").write_text(failed)
@@ -91,11 +94,23 @@ def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path],
     return folder
 
 
+def aborted_by_gloo(done: subprocess.CompletedProcess) -> bool:
+    """Whether the backend ended a launch, as it does now and then on a loaded machine, and no error of ours."""
+    ours = [line for line in PYTHON_ERROR.findall(done.stderr) if "gloo" not in line.lower()]
+    return done.returncode != 0 and "gloo" in done.stderr.lower() and not ours
+
+
 def run_two(folder: Path, *what: str, **how) -> str:
-    try:
-        done = launch(str(HERE / "distributed_worker.py"), str(folder), *what, **how)
-    except subprocess.TimeoutExpired as error:
-        return str(error)
+    for attempt in (1, 2):
+        try:
+            done = launch(str(HERE / "distributed_worker.py"), str(folder), *what, **how)
+        except subprocess.TimeoutExpired as error:
+            return str(error)
+        if attempt == 2 or not aborted_by_gloo(done):
+            break
+        warnings.warn(f"gloo aborted a launch, which is tried once more:\n{done.stderr[-2000:]}", stacklevel=2)
+        for left in folder.iterdir():
+            shutil.rmtree(left) if left.is_dir() else left.unlink()
     return done.stderr[-4000:] or "no word on why" if done.returncode else ""
 
 
@@ -133,6 +148,35 @@ def one(one_folder) -> dict[str, dict[str, torch.Tensor]]:
 def distance(first: dict, second: dict) -> float:
     assert first.keys() == second.keys()
     return max((first[key] - second[key]).abs().max().item() for key in first)
+
+
+# --- a launch that the backend gave up ---
+
+
+@pytest.mark.parametrize(
+    ("says", "launches"),
+    [
+        ("terminate called after throwing an instance of 'gloo::EnforceNotMet'\nSignal 6 (SIGABRT)", 2),
+        ("[rank1]: RuntimeError: [gloo/transport/tcp/pair.cc:547] Connection closed by peer", 2),
+        ("[rank0]: ValueError: no\n[rank1]: RuntimeError: [gloo/transport/tcp/pair.cc:547] Connection closed", 1),
+        ("Segmentation fault", 1),
+    ],
+)
+def test_a_launch_is_tried_once_more_only_where_gloo_itself_aborted(tmp_path, monkeypatch, says, launches):
+    calls = []
+
+    def failing(*command, **how):
+        assert not list(tmp_path.iterdir()), "the second try starts from an empty folder"
+        calls.append(command)
+        (tmp_path / "half").mkdir()
+        (tmp_path / "half/written.txt").write_text("")
+        return subprocess.CompletedProcess(command, 1, "", says)
+
+    monkeypatch.setitem(globals(), "launch", failing)
+    with warnings.catch_warnings(record=True) as told:
+        assert run_two(tmp_path) == says
+    assert len(calls) == launches and len(told) == launches - 1
+    assert all("gloo aborted a launch" in str(warning.message) for warning in told)
 
 
 # --- in one process: the parts of a loss ---
@@ -187,7 +231,7 @@ def test_one_process_in_the_place_of_several_is_told(monkeypatch):
 
 def test_weights_that_learn_in_bfloat16_are_told_of():
     model = lively_planner().model.to(torch.bfloat16)
-    with pytest.warns(UserWarning, match="weights that learn are bfloat16.*--mixed_precision bf16"):
+    with pytest.warns(UserWarning, match="trained weights are bfloat16.*--mixed_precision bf16"):
         distributed.prepare_model(model)
     with warnings.catch_warnings():
         warnings.simplefilter("error")

@@ -20,7 +20,7 @@ def test_what_is_pushed_is_what_comes_back(tmp_path):
     env |= {"HF_ENDPOINT": server.address, "HF_TOKEN": "hf_right", "HF_HOME": str(tmp_path / "home")}
     worker = Path(__file__).with_name("hub_worker.py")
     try:
-        ran = subprocess.run([sys.executable, worker], env=env, capture_output=True, text=True, timeout=300)
+        ran = subprocess.run([sys.executable, worker], env=env, capture_output=True, text=True, timeout=1800)
     finally:
         server.shutdown()
         server.server_close()

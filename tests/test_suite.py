@@ -511,7 +511,7 @@ def test_without_a_network_commands_fail_in_one_line_that_names_the_remedy(tmp_p
     }
     done = subprocess.run(
         [sys.executable, "-c", OFFLINE, *commands],
-        env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=300,
+        env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=1800,
     )  # fmt: skip
     errors = done.stderr.split("--\n")
     assert len(errors) == len(commands) + 1, done.stderr

@@ -31,7 +31,7 @@ from tools.stills import add_stills
 
 FOLDER = Path(__file__).resolve().parents[1] / "notebooks"
 MAX_BYTES = 300_000
-CELL_TIMEOUT = 600
+CELL_TIMEOUT = 1800
 """Seconds that one cell may take."""
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 QUIET = {"TOKENIZERS_PARALLELISM": "false", "HF_HUB_DISABLE_TELEMETRY": "1"}

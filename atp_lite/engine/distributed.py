@@ -1,16 +1,15 @@
-"""One run on several processes: each works out its part of a step, and the parts add up to the step of one process.
+"""Data parallelism: every process computes its share of a step, and the shares add up to the step of one process.
 
-Every process holds the whole model and knows the global batch; it takes an equal part of the rows. A term of a loss is
-a mean over tokens, latents or rows, N_j of them in the global batch and n_rj in the part of process r. So
+Every process holds the full model and knows the global batch; it takes an equal number of its rows. A term of a loss is
+a mean over tokens, latents or rows: N_j of them in the global batch, n_rj on rank r. So
 
     L = sum_r L_r,    L_r = sum_j w_j (n_rj / N_j) (the mean of term j over the rows of r),    dL = sum_r dL_r
 
-and gradients are added up. The average of the processes' own losses would be another loss wherever rows differ in
-length.
+and gradients are summed. Averaging the processes' own losses would give another loss wherever rows differ in length.
 
-The model is not wrapped in `DistributedDataParallel`. Its hooks belong to one call of `forward` a step, and a reasoner
-is called by its methods (`think`, `replay`, `language_loss`), several times a step. One sum of one flat buffer after
-`backward` is exact for every loss, and a parameter that only some processes used needs no special care.
+The model is not wrapped in `DistributedDataParallel`. Its hooks expect one call of `forward` a step, and a reasoner is
+called by its methods (`think`, `replay`, `language_loss`), several times a step. One all-reduce of one flat buffer
+after `backward` is exact for every loss, also where only some processes used a parameter.
 
 Everything here is a no-op in one process, to the last bit.
 """
@@ -33,15 +32,15 @@ Row = TypeVar("Row")
 
 
 def prepare_model(model: nn.Module, learns: bool = True) -> Accelerator:
-    """Put the model on the device of this process, with the weights of the main process.
+    """Move the model to the device of this process, with the weights of the main process.
 
-    A model that is going to be sharded (atp_lite/engine/sharding.py) stays where it is: it may not fit there whole.
+    A model that will be sharded (atp_lite/engine/sharding.py) stays where it is: all of it may not fit there.
 
     Args:
-        learns: only a model that is going to learn is sharded; any other needs all its weights at once anyway.
+        learns: whether it will be trained; only then it is sharded.
 
     Raises:
-        ValueError: a launcher started several processes that do not see each other.
+        ValueError: a launcher started several processes that cannot reach each other.
     """
     accelerator = Accelerator()
     launched = int(os.environ.get("WORLD_SIZE", 1)) if "LOCAL_RANK" in os.environ else 1
@@ -60,9 +59,9 @@ def prepare_model(model: nn.Module, learns: bool = True) -> Accelerator:
     narrow = {p.dtype for p in model.parameters() if p.requires_grad} & {torch.bfloat16, torch.float16}
     if learns and narrow:
         warnings.warn(
-            f"weights that learn are {str(narrow.pop()).removeprefix('torch.')}, which loses steps that are small "
-            "beside a weight, and averages of weights: with a low learning rate they stay where they are. Keep them in "
-            "float32 and launch with `accelerate launch --mixed_precision bf16` (docs/scale.md)",
+            f"trained weights are {str(narrow.pop()).removeprefix('torch.')}, which rounds small updates and weight "
+            "averages away: with a low learning rate nothing is learned. Keep them in float32 and launch with "
+            "`accelerate launch --mixed_precision bf16` (docs/scale.md)",
             stacklevel=3,
         )
     if not (learns and sharding_requested()):
@@ -77,13 +76,13 @@ def prepare_model(model: nn.Module, learns: bool = True) -> Accelerator:
 
 
 def sharding_requested() -> bool:
-    """Whether `accelerate launch` wants every process to keep a slice of the weights (FSDP), and there are several."""
+    """Whether `accelerate launch` asks for sharded weights (FSDP), and there are several processes."""
     asked = os.environ.get("ACCELERATE_USE_FSDP", "false").lower() == "true"
     return asked and torch.distributed.is_initialized() and torch.distributed.get_world_size() > 1
 
 
 def rank_shard(accelerator: Accelerator, rows: Sequence[Row], name: str) -> Sequence[Row]:
-    """The rows of this process: neighbours, as many as every other process has.
+    """The rows of this process: a contiguous block, as large as every other process has.
 
     Raises:
         ValueError: the rows do not split evenly; the message names the setting `name`.
@@ -99,9 +98,9 @@ def rank_shard(accelerator: Accelerator, rows: Sequence[Row], name: str) -> Sequ
 
 
 def seed_rank_noise(accelerator: Accelerator, generator: torch.Generator, *key: int) -> None:
-    """Give the processes beside the main one noise of their own, drawn from `key`, such as (seed, step).
+    """Seed the noise of the processes beside the main one by rank and `key`, such as (seed, step).
 
-    The main process goes on along the one stream that a single process has and saves. The others begin anew at every
+    The main process continues the one stream that a single process has and saves. The others are seeded again at every
     step, so they have nothing to save, and a resumed run draws what it would have drawn.
     """
     if accelerator.process_index:
@@ -115,7 +114,7 @@ def scale_to_global_mean(
     counts: Callable[[], Mapping[str, int]],
     rank_counts: Callable[[], Mapping[str, int]] | None = None,
 ) -> dict[str, Tensor]:
-    """n_rj / N_j times every term: what these rows of this process add to the mean over the global batch.
+    """n_rj / N_j times every term: what these rows of this process contribute to the mean over the global batch.
 
     Args:
         terms: means over the rows.
@@ -149,15 +148,15 @@ def micro_batches(rows: Sequence[Row], count: int) -> list[Sequence[Row]]:
 
 
 def all_reduce_gradients(accelerator: Accelerator, parameters: Iterable[nn.Parameter]) -> None:
-    """Add up the gradients of all processes: dL = sum_r dL_r. A gradient that nobody has stays None.
+    """Sum the gradients of all processes: dL = sum_r dL_r. A gradient that no process has stays None.
 
-    Those of sharded parameters were added up on the way back already.
+    Those of sharded parameters were already summed in the backward pass.
     """
     learning = [p for p in parameters if p.requires_grad]
     if accelerator.num_processes == 1 or any(isinstance(p, DTensor) for p in learning):
         return
     grads = [torch.zeros_like(p) if p.grad is None else p.grad for p in learning]
-    held = grads[0].new_tensor([p.grad is not None for p in learning])  # travels with them
+    held = grads[0].new_tensor([p.grad is not None for p in learning])  # which rank has a gradient travels with them
     flat = accelerator.reduce(torch.cat([held, *(grad.flatten() for grad in grads)]), "sum")
     held, *parts = flat.split([len(learning), *(p.numel() for p in learning)])
     for parameter, part, holders in zip(learning, parts, held.tolist(), strict=True):
@@ -165,13 +164,13 @@ def all_reduce_gradients(accelerator: Accelerator, parameters: Iterable[nn.Param
 
 
 def clip_gradients(accelerator: Accelerator, parameters: Iterable[nn.Parameter], limit: float) -> Tensor:
-    """Shorten the gradient to a norm of `limit` at most; the norm that it had, over all slices where it is sharded."""
+    """Clip the gradient to a norm of `limit`; return the norm before, over all shards."""
     norm = accelerator.clip_grad_norm_(parameters, limit)
     return norm.full_tensor() if isinstance(norm, DTensor) else norm
 
 
 def all_reduce_sum(accelerator: Accelerator, values: Mapping[str, float]) -> dict[str, float]:
-    """Each value, added up over the processes. All of them must call this, with the same names in the same order."""
+    """Each value, summed over the processes. All of them must call this, with the same names in the same order."""
     if accelerator.num_processes == 1:
         return dict(values)
     own = torch.tensor(list(values.values()), dtype=torch.float64, device=accelerator.device)
@@ -192,4 +191,5 @@ def any_rank(accelerator: Accelerator, flag: bool) -> bool:
 
 def all_gather_rows(values: Tensor, dim: int = 0) -> Tensor:
     """The rows of all processes along `dim`, for a statistic of the global batch; carries no gradient."""
-    return gather(values.detach().transpose(0, dim)).transpose(0, dim)
+    rows: Tensor = gather(values.detach().transpose(0, dim))
+    return rows.transpose(0, dim)

@@ -25,20 +25,20 @@ def save_state(
     learned_only: bool = False,
     writes: bool = True,
 ) -> None:
-    """Write everything a run needs to go on. Where weights are sharded, every process of the run must call this.
+    """Write everything that a resumed run needs. Where weights are sharded, all processes must call this.
 
-    It is copied into main memory first; nothing is copied on a GPU.
+    Tensors are copied to main memory first; nothing is copied on a GPU.
 
     Args:
         modules: by name; all their parameters and buffers are kept.
         optimizer: its moments are kept, in the order of its parameters; settings are not (they come from the run's).
-        generator: source of the run's noise.
+        generator: the random number generator of the run.
         progress: JSON values such as the step, the best score so far.
         learned_only: leave out parameters that do not learn (a pretrained model under LoRA): whoever resumes the run
             has them already.
-        writes: False in the processes beside the main one, which only hand over their slices.
+        writes: False in the processes beside the main one, which only contribute their shards.
     """
-    tensors = {}
+    tensors: dict[str, Tensor] = {}
     for name, module in modules.items():
         left_out = _frozen(module) if learned_only else ()
         tensors |= {f"{name}/{key}": value for key, value in module.state_dict().items() if key not in left_out}
@@ -48,7 +48,7 @@ def save_state(
     for key, value in tensors.items():
         if isinstance(value, DTensor):
             full = full_tensor(value)
-            tensors[key] = full.cpu() if writes else None
+            tensors[key] = full.cpu() if writes else full.new_empty(0)
     if not writes:
         return
 
@@ -83,7 +83,7 @@ def load_state(
         if learned_only:
             left_out = _frozen(module)
             own = {key: value for key, value in now.items() if key in left_out} | own
-        own = {key: _sliced(value, now.get(key)) for key, value in own.items()}
+        own = {key: _shard_like(value, now.get(key)) for key, value in own.items()}
         try:
             module.load_state_dict(own)
         except RuntimeError as error:
@@ -96,7 +96,7 @@ def load_state(
     for key, value in tensors.items():
         if key.startswith("optimizer/"):
             _, i, moment = key.split("/")
-            state.setdefault(int(i), {})[moment] = _sliced(value, learning[int(i)] if value.dim() else None)
+            state.setdefault(int(i), {})[moment] = _shard_like(value, learning[int(i)] if value.dim() else None)
     optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
     try:
         generator.set_state(tensors["generator"])
@@ -105,16 +105,17 @@ def load_state(
             f"{folder} was saved on another kind of device than {generator.device}, whose noise cannot go on: resume "
             "where the run was started, or start anew from its best/ or last/ (--init) in another folder"
         ) from error
-    return json.loads((folder / "progress.json").read_text())
+    progress: dict[str, Any] = json.loads((folder / "progress.json").read_text())
+    return progress
 
 
 def full_tensor(value: Tensor) -> Tensor:
-    """A tensor that is sharded over the processes, put together (all of them must call this); any other is itself."""
+    """All of a tensor that is sharded over the processes (all of them must call this); any other is itself."""
     return value.full_tensor() if isinstance(value, DTensor) else value
 
 
-def _sliced(value: Tensor, like: Tensor | None) -> Tensor:
-    """This process's slice of a whole tensor, where `like` is sharded; otherwise the tensor itself."""
+def _shard_like(value: Tensor, like: Tensor | None) -> Tensor:
+    """This process's shard of a full tensor, where `like` is sharded; otherwise the tensor itself."""
     if isinstance(value, DTensor) or not isinstance(like, DTensor):
         return value
     return distribute_tensor(value.to(like.device), like.device_mesh, like.placements, src_data_rank=None)
