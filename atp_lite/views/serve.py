@@ -81,4 +81,4 @@ def serve(
         finally:
             signal.signal(signal.SIGTERM, before)
             server.terminate()
-            server.wait(timeout=20)
+            server.wait(timeout=120)
