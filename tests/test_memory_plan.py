@@ -16,7 +16,6 @@ from atp_lab.memory_plan import (
     Shape,
     Share,
     corpus_of,
-    gathered,
     rl_update,
     rollout,
     saving,
@@ -24,6 +23,7 @@ from atp_lab.memory_plan import (
     sft_step,
     sizes_of,
     stated_corpus,
+    unsharded_bytes,
 )
 from atp_lab.memory_plan.formulas import LM
 from atp_lite.cli import COMMANDS, main
@@ -163,14 +163,14 @@ def test_what_fsdp_gathers_by_hand(monkeypatch, capsys):
     layer = 4 * (4 * 16 * 16 + 3 * 16 * 32 + 2 * 16)
     whole = 4 * sum(p.numel() for p in model.parameters())
     rest = whole - 4 * layer  # three in the backbone, one in the decoder
-    assert gathered(model) == {"learning": 2 * rest + 3 * layer, "thinking": whole}
-    assert gathered(model, copies=True)["learning"] == rest + max(rest + 3 * layer, whole)
+    assert unsharded_bytes(model) == {"learning": 2 * rest + 3 * layer, "thinking": whole}
+    assert unsharded_bytes(model, copies=True)["learning"] == rest + max(rest + 3 * layer, whole)
     model.requires_grad_(False)
-    assert gathered(model)["learning"] == rest + 2 * layer
+    assert unsharded_bytes(model)["learning"] == rest + 2 * layer
 
     monkeypatch.chdir(ROOT)
     assert main(["plan", "configs/llama-1b.yaml", "--devices", "4", "--fsdp"]) == 0
-    said = [line for line in capsys.readouterr().out.splitlines() if "FSDP puts together" in line]
+    said = [line for line in capsys.readouterr().out.splitlines() if "FSDP gathers" in line]
     weights = 4 * (1.23582 + 0.02099 + 0.38432)
     a_layer = 4 * (2 * 2048**2 + 2 * 2048 * 512 + 3 * 2048 * 8192 + 2 * 2048) / 1e9
     learning = 2 * (weights - 18 * a_layer) + 3 * a_layer
@@ -232,7 +232,7 @@ def test_plan_counts_llama_without_its_weights(monkeypatch, capsys):
     backbone = embeddings + 16 * layer + 2048
     assert f"{backbone / 1e6:,.2f} M parameters in the backbone" in said
     assert f"{(embeddings + 2 * layer + 2048) / 1e6:,.2f} M in the decoder" in said
-    assert "fullest batch: 8 rows in 4 parts" in said
+    assert "fullest batch: 8 rows in 4 micro-batches" in said
     share = "weights             6.56        6.56        6.56"
     assert share in said and "KV cache" in said
 
@@ -319,7 +319,7 @@ def test_an_update_in_parts_keeps_less():
     assert rl_update(m, replace(whole, updates=4, several=True)).total >= parts.total
     assert parts.activations < rl_update(m, whole).activations and parts.weights == m.weights
     assert parts.copies == 2 * m.learned
-    accumulated = rl_update(m, replace(whole, parts=4))
+    accumulated = rl_update(m, replace(whole, accumulate=4))
     assert accumulated.activations == parts.activations and accumulated.gradients == m.learned
     assert rollout(m, replace(whole, rollout=8)).cache == rollout(m, replace(whole, questions=2)).cache
     sharded = rl_update(m, whole, Share(2, True))

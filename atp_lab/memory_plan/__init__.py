@@ -6,12 +6,12 @@ from atp_lab.memory_plan.formulas import (
     Shape,
     Share,
     Sizes,
-    gathered,
     rl_update,
     rollout,
     saving,
     sft_step,
     sizes_of,
+    unsharded_bytes,
     validation,
 )
 from atp_lab.memory_plan.lengths import (
@@ -33,7 +33,6 @@ __all__ = [
     "Share",
     "Sizes",
     "corpus_of",
-    "gathered",
     "longest_practice",
     "made_corpus",
     "rl_update",
@@ -43,5 +42,6 @@ __all__ = [
     "sft_step",
     "sizes_of",
     "stated_corpus",
+    "unsharded_bytes",
     "validation",
 ]

@@ -157,12 +157,12 @@ def sizes_of(model: LatentReasoner, rank: int = 0, decoder_rank: int = 0, recomp
     )
 
 
-def gathered(model: LatentReasoner, copies: bool = False) -> dict[str, int]:
-    """Bytes that FSDP puts together on a device beside the slices (atp_lite/engine/sharding.py), by phase.
+def unsharded_bytes(model: LatentReasoner, copies: bool = False) -> dict[str, int]:
+    """Bytes of weights that FSDP gathers on a device beside the shards (atp_lite/engine/sharding.py), by phase.
 
-    learning: what belongs to no layer; and on the way back its gradient, two layers, one at work and the next on its
-    way, and the gradient of one; or in RL (`copies`), where that is more, the whole start while it is asked for the KL.
-    thinking, in rollouts and validation: all weights. Counted in the type that weights have; a run in bfloat16 gathers
+    learning: what belongs to no layer; and in the backward pass its gradient, two layers, one at work and the next
+    being gathered, and the gradient of one; or in RL (`copies`), where that is more, all of the start while it gives the KL.
+    thinking, in rollouts and validation: all weights. Counted in the dtype of the weights; a run in bfloat16 gathers
     layers in half of it.
     """
 
@@ -218,7 +218,7 @@ class Share:
 
     devices: int = 1
     sharded: bool = False
-    """FSDP: weights, gradients and moments are divided by the number of devices. What is gathered: see `gathered`."""
+    """FSDP: weights, gradients and moments are divided by the number of devices; `unsharded_bytes` are gathered."""
 
     def of(self, size: int) -> int:
         """The part of weights, gradients or moments that lies on one device."""
@@ -231,8 +231,8 @@ class Share:
         return 1 if self.devices == 1 or self.sharded else 3
 
 
-def sft_step(m: Sizes, shape: Shape, share: Share = Share(), parts: int = 1) -> Memory:
-    """The fullest moment of an optimizer step of SFT, `shape.rows` being those of one device, worked through in parts.
+def sft_step(m: Sizes, shape: Shape, share: Share = Share(), accumulate: int = 1) -> Memory:
+    """The fullest moment of an optimizer step of SFT, `shape.rows` being those of one device.
 
     Kept for the way back, in this order: the question (Q positions), T steps of the loop, the language (L - 1), the
     decoder (S B rows of c + W - 1). Cross-entropy keeps the log-probabilities of each of its positions, V numbers in
@@ -240,7 +240,7 @@ def sft_step(m: Sizes, shape: Shape, share: Share = Share(), parts: int = 1) -> 
     one of four: at the decoder; at the language, when the decoder's gradients are there; at the loop, when all
     gradients are; after that, when gradients are added up over devices.
     """
-    rows, lm, s = -(-shape.rows // parts), m.backbone, shape
+    rows, lm, s = -(-shape.rows // accumulate), m.backbone, shape
     thinking = lm.position() * rows * (s.question + s.latents) + lm.attended(rows, s.question, masked=s.padded)
     thinking += sum(lm.attended(rows, 1, s.question + t, s.padded) for t in range(s.latents))
     thinking += IN_A_LATENT * lm.number * lm.width * rows * s.latents
@@ -253,7 +253,7 @@ def sft_step(m: Sizes, shape: Shape, share: Share = Share(), parts: int = 1) -> 
         reading = m.decoder.position() * texts * length + m.decoder.attended(texts, length)
         decoder_table = FLOAT32 * texts * s.width * m.decoder.vocab
     learned, by_then = share.of(m.learned), share.of(m.decoder_learned)
-    before = learned if parts > 1 else 0  # gradients of earlier parts
+    before = learned if accumulate > 1 else 0  # gradients of earlier micro-batches
     held = {"weights": share.of(m.weights), "optimizer": MOMENTS * learned}
     back = lm.on_the_way(words)
     moments = [
@@ -282,8 +282,8 @@ class Practice:
     """Trajectories thought at a time; None: all."""
     updates: int = 1
     """Mini-batches; each has `questions / updates` questions."""
-    parts: int = 1
-    """Parts that an update is worked through in (`accumulate`)."""
+    accumulate: int = 1
+    """Gradient accumulation steps of an update."""
     several: bool = False
     """More than one update per rollout: then the old log-probabilities are written down first."""
 
@@ -319,8 +319,8 @@ def rl_update(m: Sizes, p: Practice, share: Share = Share()) -> Memory:
     """
     lm, held = m.backbone, _held(m, share)
     learned = share.of(m.learned)
-    earlier = held | {"gradients": learned if p.parts > 1 else 0}  # of the parts before
-    questions = -(-p.questions // (p.updates * p.parts))
+    earlier = held | {"gradients": learned if p.accumulate > 1 else 0}  # of earlier micro-batches
+    questions = -(-p.questions // (p.updates * p.accumulate))
     rows, length = questions * p.group, p.latents + p.answer
     kept = lm.position() * (questions * p.question + rows * length)
     kept += lm.attended(questions, p.question, masked=True) + lm.attended(rows, length, p.question, masked=True)

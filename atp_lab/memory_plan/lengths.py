@@ -166,6 +166,6 @@ def longest_practice(
         width=width,
         rollout=settings.rollout_batch,
         updates=settings.mini_batches,
-        parts=settings.accumulate,
+        accumulate=settings.accumulate,
         several=settings.mini_batches * settings.epochs > 1,
     )

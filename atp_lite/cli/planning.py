@@ -19,7 +19,6 @@ from atp_lab.memory_plan import (
     Share,
     Sizes,
     corpus_of,
-    gathered,
     longest_practice,
     made_corpus,
     rl_update,
@@ -29,6 +28,7 @@ from atp_lab.memory_plan import (
     sft_step,
     sizes_of,
     stated_corpus,
+    unsharded_bytes,
     validation,
 )
 from atp_lite.cli.config import merge, read_config, read_values
@@ -230,8 +230,9 @@ class Plan:
                 f"{stages.total_steps:,} steps in all"
             )
             text.append(
-                f"  fullest batch: {shape.rows} rows{f' in {settings.accumulate} parts' * (settings.accumulate > 1)}, "
-                f"question {shape.question}, {shape.latents} latents, language {shape.language}, {shape.steps} decoded "
+                f"  fullest batch: {shape.rows} rows"
+                f"{f' in {settings.accumulate} micro-batches' * (settings.accumulate > 1)}, question {shape.question}, "
+                f"{shape.latents} latents, language {shape.language}, {shape.steps} decoded "
                 f"steps of {shape.width}"
             )
         else:
@@ -247,10 +248,10 @@ class Plan:
             )
         text += table(self.moments(part))
         if self.fsdp and self.devices > 1:
-            sizes = gathered(self.model(part), part == "rl")
+            sizes = unsharded_bytes(self.model(part), part == "rl")
             beside = {phase: f"{size / 1e9:,.2f} GB" for phase, size in sizes.items()}
             text.append(
-                f"  beside that, FSDP puts together {beside['learning']} while it learns, {beside['thinking']} in "
+                f"  beside that, FSDP gathers {beside['learning']} while it learns, {beside['thinking']} in "
                 f"{'validation' if part == 'sft' else 'rollouts and validation'}; of layers half in bfloat16"
             )
         return text
