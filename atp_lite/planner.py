@@ -6,18 +6,19 @@ import os
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 import transformers
 from huggingface_hub import HfApi
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
-from atp_lite.domains import Problem, StorySettings, story_words
+from atp_lite.domains import DOMAINS, UNNAMED, Domain, Problem
 from atp_lite.engine.sharding import whole_model
 from atp_lite.model import BackboneSettings, LatentReasoner, ReasonerConfig, Trace, latent_tokenizer
 from atp_lite.model.noise import Noise
 from atp_lite.resources import find
-from atp_lite.tokens import Collator, arithmetic_tokenizer, split_language, word_tokenizer
+from atp_lite.tokens import Collator, domain_tokenizer, split_language
 
 
 @dataclass(frozen=True)
@@ -38,8 +39,6 @@ class ModelSettings:
     """c, latents that carry one step (paper: 2)."""
     max_latents: int = 8
     """The most latents the model thinks before it must answer; with `sft --init` those of the checkpoint, if more."""
-    max_number: int = 49
-    """Largest number that is one token (toy arithmetic)."""
     initializer_range: float = 0.1
     """Standard deviation of fresh embeddings and linear layers."""
 
@@ -58,28 +57,40 @@ class Planner:
         config = model.config
         self.collate = Collator(tokenizer, config.latents_per_step, config.layout, config.tokens_per_latent)
 
-    @classmethod
-    def toy(cls, settings: ModelSettings | None = None, seed: int = 0) -> Planner:
-        """A fresh planner for toy arithmetic: a tiny LLaMA with random weights."""
-        settings = ModelSettings() if settings is None else settings
-        return cls.fresh(arithmetic_tokenizer(settings.max_number), settings, seed)
+    @property
+    def domain(self) -> Domain:
+        """What its problems are about: the domain that its configuration names, or one that can only compare answers.
 
-    @classmethod
-    def stories(
-        cls, settings: ModelSettings | None = None, stories: StorySettings | None = None, seed: int = 0
-    ) -> Planner:
-        """A fresh planner for story problems: the tiny LLaMA with a word-level vocabulary, about 150 tokens.
-
-        The largest number that is one token is the `max_value` of `stories`; `settings.max_number` is not looked at.
+        Raises ValueError for a domain that is not registered.
         """
-        return cls.fresh(word_tokenizer(story_words(stories)), settings, seed)
+        name = self.model.config.domain
+        return UNNAMED if name is None else DOMAINS[name]
 
     @classmethod
     def fresh(
-        cls, tokenizer: PreTrainedTokenizerBase, settings: ModelSettings | None = None, seed: int = 0
+        cls,
+        domain: str | None = "arithmetic",
+        settings: ModelSettings | None = None,
+        seed: int = 0,
+        *,
+        problems: Any = None,
+        tokenizer: PreTrainedTokenizerBase | None = None,
     ) -> Planner:
-        """A fresh planner for any tokenizer that `Collator` accepts: a tiny LLaMA with random weights."""
+        """A fresh planner for a domain: a tiny LLaMA with random weights and the domain's vocabulary.
+
+        Args:
+            domain: a name of `DOMAINS`; None takes `tokenizer` and knows nothing of its problems.
+            problems: settings of the domain's problems, which its vocabulary may depend on; None takes the defaults.
+            tokenizer: any that `Collator` accepts, in the place of the domain's own.
+
+        Raises:
+            ValueError: there is no such domain, or it has no vocabulary.
+        """
         settings = ModelSettings() if settings is None else settings
+        if tokenizer is None:
+            if domain is None:
+                raise ValueError("a planner without a domain needs a tokenizer: name one of them")
+            tokenizer = domain_tokenizer(domain, problems)
         ids = Collator(tokenizer, settings.latents_per_step)
         llama = dict(
             model_type="llama",
@@ -104,6 +115,7 @@ class Planner:
             eos_id=tokenizer.eos_token_id,
             pad_id=tokenizer.pad_token_id,
             initializer_range=settings.initializer_range,
+            domain=domain,
         )
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
@@ -111,20 +123,31 @@ class Planner:
 
     @classmethod
     def from_backbone(
-        cls, name_or_path: str | os.PathLike[str], settings: BackboneSettings | None = None
+        cls, name_or_path: str | os.PathLike[str], settings: BackboneSettings | None = None, domain: str | None = None
     ) -> Planner:
         """A pretrained causal LM, of the hub or of a folder, as a planner that has still to learn to think.
+
+        domain: what it will learn to think about, a name of `DOMAINS`.
 
         Raises:
             OSError: it cannot be loaded; the message says what to do.
         """
         settings = BackboneSettings() if settings is None else settings
         tokenizer = latent_tokenizer(name_or_path, settings.gguf_file)
-        return cls(LatentReasoner.from_backbone(name_or_path, settings, tokenizer), tokenizer)
+        planner = cls(LatentReasoner.from_backbone(name_or_path, settings, tokenizer), tokenizer)
+        planner.model.config.domain = domain
+        return planner
 
     @classmethod
-    def from_pretrained(cls, folder: str | os.PathLike[str]) -> Planner:
-        """Load what `save_pretrained` wrote. Raises FileNotFoundError that names the folder and what is missing."""
+    def from_pretrained(cls, folder: str | os.PathLike[str], domain: str | None = None) -> Planner:
+        """Load what `save_pretrained` wrote.
+
+        domain: a name of `DOMAINS`, where `config.json` has none or another; None takes that of the file.
+
+        Raises:
+            FileNotFoundError: the message names the folder and what is missing.
+            ValueError: its domain is not registered; import the module that does.
+        """
         folder = find(folder)
         for name in ("config.json", "tokenizer.json"):
             if not (folder / name).is_file():
@@ -134,6 +157,9 @@ class Planner:
                 )
         transformers.logging.disable_progress_bar()  # a toy loads in milliseconds
         model = LatentReasoner.from_pretrained(folder)
+        model.config.domain = domain or model.config.domain
+        if model.config.domain is not None:
+            DOMAINS.check(model.config.domain)
         return cls(model.eval(), AutoTokenizer.from_pretrained(folder))
 
     def with_model(self, model: LatentReasoner) -> Planner:
@@ -219,6 +245,7 @@ class Planner:
         batch = self.collate(self.collate.encode(bare), stage=0).to(self.model.device)
         trace = self.model.think(batch.question, batch.question_mask, group_size=group_size, **how)
         trace.problems = [problem for problem in problems for _ in range(group_size)]
+        trace.domain = self.domain
         return trace
 
     @torch.no_grad()

@@ -9,14 +9,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from atp_lite.domains import SPLITS, ArithmeticSettings, Problem, StorySettings, generate
+from atp_lite.domains import DOMAINS, ArithmeticSettings, Problem, StorySettings
+from atp_lite.domains.made import MadeSettings
 from atp_lite.methods import METHODS
 from atp_lite.planner import ModelSettings, Planner
 from atp_lite.resources import bundled
 from atp_lite.rl import RLSettings, train_rl
 from atp_lite.sft import SFTSettings, train_sft
 
-REGIMES: dict[str, ArithmeticSettings | StorySettings] = {
+REGIMES: dict[str, MadeSettings] = {
     "clean": ArithmeticSettings(),
     "noisy": ArithmeticSettings(label_noise=0.6),
     "hidden": ArithmeticSettings(hidden_length=True),
@@ -29,9 +30,7 @@ number of steps cannot be seen (see ArithmeticSettings), or word problems with r
 def fresh_planner(regime: str, seed: int) -> Planner:
     """A planner with random weights that has the words of the regime's questions."""
     settings = REGIMES[regime]
-    if isinstance(settings, StorySettings):
-        return Planner.stories(stories=settings, seed=seed)
-    return Planner.toy(seed=seed)
+    return Planner.fresh(DOMAINS.of(settings).name, seed=seed, problems=settings)
 
 
 COT = SFTSettings(first_stage=0, stage_steps=(2500,))
@@ -91,7 +90,7 @@ TOUR_RL = replace(GRPO, iterations=60, eval_every=20)
 
 def regime_data(regime: str, counts: Mapping[int, int] | None = None) -> dict[str, list[Problem]]:
     """The four splits of a regime (`counts` problems of each number of steps); only training labels can be wrong."""
-    return {split: generate(REGIMES[regime], split, counts) for split in SPLITS}
+    return DOMAINS.of(REGIMES[regime]).make_splits(REGIMES[regime], counts)
 
 
 def train(

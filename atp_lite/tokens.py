@@ -22,13 +22,14 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import Any
 
 import torch
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
-from atp_lite.domains import Problem
+from atp_lite.domains import DOMAINS, Problem
 
 START_LATENT = "<|start-latent|>"
 LATENT = "<|latent|>"
@@ -40,17 +41,24 @@ STEP_END = ";"
 SPECIALS = ["<pad>", "<eos>", "<unk>", START_LATENT, LATENT, END_LATENT]
 
 
-def arithmetic_tokenizer(max_number: int = 49) -> PreTrainedTokenizerFast:
-    """A word-level tokenizer in which every whole number from 0 to `max_number` is ONE token.
+def domain_tokenizer(domain: str = "arithmetic", settings: Any = None) -> PreTrainedTokenizerFast:
+    """The word-level tokenizer of a domain's vocabulary; every number in it is ONE token.
 
     The pad token is not the end token: padding is ignored by the loss, the end token must be learned.
 
-    >>> tokenizer = arithmetic_tokenizer()
+    Args:
+        domain: a name of `DOMAINS`.
+        settings: of its problems; None takes the defaults.
+
+    >>> tokenizer = domain_tokenizer()
     >>> tokenizer.tokenize("(3+4)*12")
     ['(', '3', '+', '4', ')', '*', '12']
     """
-    words = [*f"()+-*={STEP_END}", *(str(number) for number in range(max_number + 1))]
-    return _word_level(words, Regex(r"\d+|\D"), decoders.Fuse())
+    entry = DOMAINS[domain]
+    vocabulary = entry.vocabulary(entry.default_settings() if settings is None else settings)
+    if vocabulary.spaces:
+        return word_tokenizer(vocabulary.words)
+    return _word_level([*vocabulary.words, STEP_END], Regex(r"\d+|\D"), decoders.Fuse())
 
 
 def word_tokenizer(words: Iterable[str]) -> PreTrainedTokenizerFast:

@@ -41,7 +41,7 @@ def tour(folder: str | Path, seed: int = 0) -> dict[str, Evaluation]:
     clock("problems")
 
     print("2 / 5  chain of thought: a tiny LLaMA learns to write the steps in words")
-    start = Planner.toy(seed=seed)
+    start = Planner.fresh(seed=seed)
     cot = train_sft(start, data["train"], data["validation"], replace(TOUR_COT, seed=seed), folder / "cot")
     clock("chain of thought")
 

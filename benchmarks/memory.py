@@ -32,12 +32,12 @@ from atp_lab.compare.tables import markdown
 from atp_lab.memory_plan import Practice, Shape
 from atp_lite.cli import COMMANDS
 from atp_lite.cli.planning import Plan
-from atp_lite.domains import Problem
+from atp_lite.domains import ArithmeticSettings, Problem
 from atp_lite.engine.lora import add_lora
 from atp_lite.planner import Planner
 from atp_lite.rl import train_rl
 from atp_lite.sft import train_sft
-from atp_lite.tokens import SPECIALS, STEP_END, arithmetic_tokenizer
+from atp_lite.tokens import SPECIALS, STEP_END, domain_tokenizer
 from benchmarks.evidence import fill
 
 CONFIGS = [Path(f"configs/{name}.yaml") for name in ("toy", "stories", "smollm2-135m")]
@@ -68,13 +68,14 @@ def start(plan: Plan, part: str, folder: Path) -> Planner:
     command = plan.sft if part == "sft" else plan.rl
     if plan.sft.backbone:
         config = json.loads(plan.architecture.read_text())
-        tokenizer = arithmetic_tokenizer(config["vocab_size"] + 4 - len(SPECIALS) - len(f"()+-*={STEP_END}") - 1)
+        largest = config["vocab_size"] + 4 - len(SPECIALS) - len(f"()+-*={STEP_END}") - 1
+        tokenizer = domain_tokenizer("arithmetic", ArithmeticSettings(max_value=largest))
         tokenizer.save_pretrained(folder)
         (folder / "config.json").write_text(json.dumps(config))
         planner = Planner.from_backbone(folder, replace(plan.sft.pretrained, random_weights=True))
     else:
         s = plan.sft
-        planner = Planner.stories(s.model, s.stories) if s.kind == "stories" else Planner.toy(s.model)
+        planner = Planner.fresh(s.domain, s.model, problems=s.problem_settings)
     if command.lora.rank:
         add_lora(planner.model, command.lora)
     return planner

@@ -17,7 +17,7 @@ def latents(planner: Planner) -> torch.Tensor:
     return planner.reason(PROBLEMS).latents
 
 
-planner = Planner.toy(seed=1)
+planner = Planner.fresh(seed=1)
 planner.model.eval().config.max_latents = 4
 url = planner.push_to_hub("me/toy", private=True)
 again = Planner.from_pretrained(snapshot_download("me/toy"))
@@ -35,7 +35,7 @@ try:
 except OSError as error:
     refused = str(error)
 planner_lora = latents(planner)
-first = Planner.toy(seed=1)
+first = Planner.fresh(seed=1)
 first.model.eval().config.max_latents = 4
 print(
     json.dumps(

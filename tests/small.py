@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from atp_lite.domains import Problem, read_expression
+from atp_lite.domains import DOMAINS, Problem, read_expression
 from atp_lite.model import LatentReasoner, Trace
 from atp_lite.planner import ModelSettings, Planner
 
@@ -18,7 +18,7 @@ PROBLEMS = [read_expression(text) for text in ("3+4", "(3+4)*2", "(3+4)*(9-2)", 
 def tiny_planner(c: int = 1, seed: int = 0, **changes) -> Planner:
     """Random weights, 32 wide, two layers."""
     sizes = dict(hidden_size=32, layers=2, heads=2, intermediate_size=64, latents_per_step=c)
-    return Planner.toy(ModelSettings(**(sizes | changes)), seed)
+    return Planner.fresh("arithmetic", ModelSettings(**(sizes | changes)), seed)
 
 
 def lively_planner(c: int = 1, seed: int = 34) -> Planner:
@@ -135,6 +135,7 @@ def told_trace(
         answer_mask=torch.ones(n, 2, dtype=torch.bool),
         ended=torch.tensor([True] * n if ended is None else list(ended)),
         problems=list(problems),
+        domain=DOMAINS["arithmetic"],
         steps=[list(own) for own in steps],
         answers=list(answers),
     )

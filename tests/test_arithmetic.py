@@ -32,8 +32,8 @@ from atp_lite.domains import (
     split_of,
     true_answer,
 )
-from atp_lite.domains.expressions import count_orders, orders
-from atp_lite.domains.sampling import list_questions, tree_shapes
+from atp_lite.domains.arithmetic.sampling import list_questions, tree_shapes
+from atp_lite.domains.chains import count_orders, orders
 
 SIGNS = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*"}
 WIDE = ArithmeticSettings(min_value=0, max_value=10**15)
@@ -504,8 +504,8 @@ def test_default_counts_exist(split):
 
 
 def test_default_counts():
-    assert default_counts("train") == {2: 4000, 3: 60_000, 4: 60_000}
-    assert default_counts("test") == {2: 300, 3: 1000, 4: 1000}
+    assert default_counts("train", ArithmeticSettings()) == {2: 4000, 3: 60_000, 4: 60_000}
+    assert default_counts("test", ArithmeticSettings()) == {2: 300, 3: 1000, 4: 1000}
     tiny = ArithmeticSettings(max_ops=2, max_leaf=2)
     assert sum(default_counts(split, tiny)[2] for split in SPLITS) == sum(
         len(list_questions(2, split, tiny)) for split in SPLITS

@@ -50,7 +50,7 @@ def test_data_writes_the_schema(tmp_path, capsys):
 def test_data_writes_stories(tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     settings = ["--stories.max-ops", "2", "--stories.label-noise", "1", "--limit", "40"]
-    assert main(["data", "--kind", "stories", "--splits", "train", "test", *settings]) == 0
+    assert main(["data", "--domain", "stories", "--splits", "train", "test", *settings]) == 0
     train, test = (read_jsonl(tmp_path / "data" / "stories" / f"{split}.jsonl") for split in ("train", "test"))
     assert len(train) == len(test) == 40
     assert {len(p.steps) for p in train + test} == {2} and all(p.question.endswith("?") for p in train + test)
@@ -60,15 +60,16 @@ def test_data_writes_stories(tmp_path, capsys, monkeypatch):
 
 
 def test_data_refuses_splits_that_share_a_question(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr("atp_lite.domains.sources.generate", lambda settings, split: [Problem("1+2", ("1+2=3",), "3", split)])
+    same = lambda domain, settings, split: [Problem("1+2", ("1+2=3",), "3", split)]  # noqa: E731
+    monkeypatch.setattr("atp_lite.domains.arithmetic.Arithmetic.generate", same)
     assert main(["data", "--out", str(tmp_path), "--splits", "train", "test"]) == 2
     assert "more than one split" in (error := capsys.readouterr().err) and "('train', 'test')" in error
 
 
 def test_a_planner_learns_stories_from_the_command_line(tiny, capsys):
-    out, stories = tiny / "run", ["--kind", "stories", "--stories.max-ops", "2"]
+    out, stories = tiny / "run", ["--domain", "stories", "--stories.max-ops", "2"]
     main(["data", "--out", str(tiny), "--splits", "train", "validation", "--limit", "8", *stories])
-    assert main(["sft", "--config", str(tiny / "tiny.yaml"), "--kind", "stories", "--out", str(out)]) == 0
+    assert main(["sft", "--config", str(tiny / "tiny.yaml"), "--domain", "stories", "--out", str(out)]) == 0
     assert "marbles" in Planner.from_pretrained(out / "best").tokenizer.get_vocab()
     assert main(["eval", str(out / "best"), "--test", str(tiny / "validation.jsonl")]) == 0
     assert "accuracy, %" in capsys.readouterr().out
@@ -79,7 +80,7 @@ def test_a_planner_learns_stories_from_the_command_line(tiny, capsys):
     [
         (["solve", "(3+4"], ["(3+4", "position", "close"]),
         (["solve", "3+4^2"], ["^"]),
-        (["solve", "Tom has 3 dogs?"], ["Tom has 3 dogs?", "atp-lite data --kind stories"]),
+        (["solve", "Tom has 3 dogs?"], ["Tom has 3 dogs?", "atp-lite data --domain stories"]),
         (["solve", "3+4", "--checkpoint", "nowhere"], ["nowhere", "config.json"]),
         (["eval", "--test", "nowhere.jsonl"], ["nowhere.jsonl"]),
         (["sft", "--config", "nowhere.yaml"], ["nowhere.yaml", "configs/"]),
@@ -243,7 +244,7 @@ def test_too_little_memory_is_one_line_with_what_needs_less(command, tiny, monke
 
 
 def test_solve_answers_with_a_rival_whose_thoughts_nobody_can_read(tmp_path, capsys):
-    small = Planner.toy(ModelSettings(hidden_size=16, layers=1, heads=2, intermediate_size=32))
+    small = Planner.fresh("arithmetic", ModelSettings(hidden_size=16, layers=1, heads=2, intermediate_size=32))
     METHODS["coconut"].start(small, 3).save_pretrained(tmp_path)
     assert main(["solve", "(3+4)*2", "--checkpoint", str(tmp_path)]) == 0
     lines = capsys.readouterr().out.splitlines()
@@ -258,7 +259,7 @@ def test_solve_reads_a_story_with_the_planner_that_knows_the_words(capsys):
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == story and lines[2].startswith("  1 ") and lines[-1].startswith("Answer: ")
     assert main(["solve", story, "--checkpoint", str(CHECKPOINTS / "atp-rl")]) == 2
-    assert "which the tokenizer does not know" in capsys.readouterr().err
+    assert "unknown symbol 'T'" in capsys.readouterr().err, "atp-rl reads expressions"
 
 
 # --- settings files with sections, and benchmarks ---
@@ -266,15 +267,15 @@ def test_solve_reads_a_story_with_the_planner_that_knows_the_words(capsys):
 
 def test_each_command_reads_its_own_section(tmp_path):
     path = tmp_path / "all.yaml"
-    path.write_text("sft:\n  kind: stories\n  settings: {batch_size: 7}\nrl:\n  settings: {group_size: 3}\n")
+    path.write_text("sft:\n  domain: stories\n  settings: {batch_size: 7}\nrl:\n  settings: {group_size: 3}\n")
     sections = ("sft", "rl", "eval")
     assert read_config(path, SFT(), "sft", sections).settings.batch_size == 7
     assert read_config(path, RL(), "rl", sections).settings.group_size == 3
     with pytest.raises(ValueError, match="has no section 'eval': it is for 'sft', 'rl'"):
         read_config(path, Eval(), "eval", sections)
-    path.write_text("kind: stories\nstories: {max_ops: 3}\nrl: {stories: {max_ops: 4}}\neval:\n")
+    path.write_text("domain: stories\nstories: {max_ops: 3}\nrl: {stories: {max_ops: 4}}\neval:\n")
     shared, own = read_config(path, Eval(), "eval", sections), read_config(path, RL(), "rl", sections)
-    assert (shared.kind, shared.stories.max_ops, own.kind, own.stories.max_ops) == ("stories", 3, "stories", 4)
+    assert (shared.domain, shared.stories.max_ops, own.domain, own.stories.max_ops) == ("stories", 3, "stories", 4)
     path.write_text("sft: {batch: 7}")
     with pytest.raises(ValueError, match="all.yaml: sft: unknown setting 'batch'"):
         read_config(path, SFT(), "sft", sections)
@@ -286,7 +287,7 @@ def test_a_benchmark_is_trained_on_without_what_is_held_out(tmp_path):
     write_jsonl(tmp_path / "gsm8k_train.jsonl", [*rows, broken])
     write_jsonl(tmp_path / "gsm8k_test.jsonl", [replace(rows[2], id="t", question="2  AND 1 ?"), broken])
     write_jsonl(tmp_path / "gsm8k_validation.jsonl", [replace(rows[2], question="who?")])
-    sources = Sources(kind="benchmark", benchmark=BenchmarkSettings("gsm8k", mirror=tmp_path))
+    sources = Sources(domain="word-problems", benchmark=BenchmarkSettings("gsm8k", mirror=tmp_path))
     assert [p.question for p in sources.load(None, "train")] == [rows[n].question for n in (0, 1, 3, 4, 5)]
     assert sources.load(None, "rl") == sources.load(None, "train")
     assert len(sources.load(None, "test")) == 2, "a test set is taken as it is"
@@ -295,13 +296,14 @@ def test_a_benchmark_is_trained_on_without_what_is_held_out(tmp_path):
 def test_a_benchmark_without_a_validation_split_lends_training_questions(tmp_path):
     rows = [Problem(f"Ann has {n} pens and gets 1?", (f"{n}+1={n + 1}",), str(n + 1), f"id-{n}") for n in range(300)]
     write_jsonl(tmp_path / "gsm8k_train.jsonl", rows)
-    sources = Sources(kind="benchmark", benchmark=BenchmarkSettings("gsm8k", mirror=tmp_path))
+    sources = Sources(domain="word-problems", benchmark=BenchmarkSettings("gsm8k", mirror=tmp_path))
     train, validation = sources.training_data(None, "train", None)
     assert len(train) + len(validation) == 300 and 10 <= len(validation) <= 30  # 20 expected
     assert not {p.question for p in train} & {p.question for p in validation}
     write_jsonl(tmp_path / "gsm8k_train.jsonl", rows[:100])
     assert sources.load(None, "validation") == [p for p in validation if p in rows[:100]], "each by its own words"
-    one_file = Sources(kind="benchmark", benchmark=BenchmarkSettings("gsm8k", mirror=tmp_path / "gsm8k_train.jsonl"))
+    mirror = tmp_path / "gsm8k_train.jsonl"
+    one_file = Sources(domain="word-problems", benchmark=BenchmarkSettings("gsm8k", mirror=mirror))
     assert one_file.training_data(None, "train", None) == sources.training_data(None, "train", None)
     (tmp_path / "gsm8k_validation.jsonl").write_text("half a li")
     with pytest.raises(ValueError, match="gsm8k_validation.jsonl, line 1"):
@@ -314,6 +316,6 @@ def test_a_benchmark_without_a_validation_split_lends_training_questions(tmp_pat
 
 def test_without_a_network_a_benchmark_says_what_to_do(monkeypatch, capsys):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    assert main(["eval", "--kind", "benchmark", "--benchmark.name", "svamp"]) == 2
+    assert main(["eval", "--domain", "word-problems", "--benchmark.name", "svamp"]) == 2
     said = capsys.readouterr().err.strip()
     assert "\n" not in said and "ChilleD/SVAMP" in said and "mirror" in said

@@ -42,7 +42,7 @@ def test_says_where_each_result_goes():
     assert [step.is_answer for step in found.steps] == [False, False, True, False]
     assert [step.is_coherent for step in found.steps] == [True, True, True, False]
     assert [step.text for step in found.steps] == ["1+2=3", "3+3=6", "3*6=18", "x"]
-    assert found.steps[3].equation is None
+    assert found.steps[3].read is None
 
 
 @given(st.sampled_from(["(1+2)*(3+4)", "1+2+3+4", "(5-1)*(6-2)-3", "2*3*4", "9-2"]))

@@ -12,12 +12,12 @@ import torch
 from plotly.callbacks import Points
 from plotly.offline import get_plotlyjs
 
-from atp_lite.domains import generate, read_expression
+from atp_lite.domains import DOMAINS, generate, read_expression
 from atp_lite.planner import ModelSettings, Planner
 from atp_lite.recipes import CHECKPOINTS, REGIMES
 from atp_lite.rl import RLSettings, train_rl
 from atp_lite.views import fit_projection
-from atp_lite.views.beside import JOURNEY, STORY, bundled_rivals, bundled_start, example_problems, reads_stories
+from atp_lite.views.beside import JOURNEY, bundled_rivals, bundled_start, example_problems
 from atp_lite.views.explorers import (
     CoherenceExplorer,
     Explorers,
@@ -254,7 +254,8 @@ def test_a_problem_with_fewer_steps_has_nothing_to_swap_in(debugger):
 def test_planners_that_cannot_be_debugged_are_refused(problems):
     with pytest.raises(ValueError, match="do not fill 3 axes"):
         LatentDebugger(Planner.from_pretrained(CHECKPOINTS / "cot"), problems)
-    blind = Planner.toy(ModelSettings(hidden_size=16, layers=1, heads=2, intermediate_size=32, decoder_layers=0))
+    small = ModelSettings(hidden_size=16, layers=1, heads=2, intermediate_size=32, decoder_layers=0)
+    blind = Planner.fresh("arithmetic", small)
     with pytest.raises(ValueError, match="no decoder"):
         LatentDebugger(blind, problems)
     with pytest.raises(ValueError, match="needs problems"):
@@ -504,7 +505,7 @@ def test_tabs_are_made_when_they_are_opened():
 def test_a_planner_for_stories_is_explored_with_stories(tmp_path):
     page = explore(CHECKPOINTS / "atp-sft-stories")
     debugger = page.tabs.children[0]
-    assert debugger.problem.value == STORY and len(debugger.problem.options) == 81
+    assert debugger.problem.value == DOMAINS["stories"].example and len(debugger.problem.options) == 81
     debugger.problem.value = "Lily has 9 beads. She finds 4 more beads. How many beads does Lily have now?"
     assert debugger.message.value == ""
     debugger.problem.value = "Lily has 9 elephants. How many elephants does Lily have?"
@@ -515,7 +516,7 @@ def test_a_planner_for_stories_is_explored_with_stories(tmp_path):
 
 def test_problems_are_of_the_kind_that_a_planner_reads(planner):
     stories = Planner.from_pretrained(CHECKPOINTS / "atp-sft-stories")
-    assert (reads_stories(planner), reads_stories(stories)) == (False, True)
+    assert (planner.domain.name, stories.domain.name) == ("arithmetic", "stories")
     assert [p.question for p in example_problems(planner, {2: 1})][:1] == ["(3+4)*(9-2)"]
     assert all(p.question.endswith("?") for p in example_problems(stories, {2: 3}))
     assert len(example_problems(stories, {2: 3})) == 4

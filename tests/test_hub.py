@@ -38,5 +38,5 @@ def test_what_is_pushed_is_what_comes_back(tmp_path):
 def test_offline_an_upload_is_one_line_with_a_remedy(monkeypatch):
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     with pytest.raises(OSError, match=r"me/toy could not be uploaded \(.*offline.*\): be online, log in") as caught:
-        Planner.toy().push_to_hub("me/toy")
+        Planner.fresh().push_to_hub("me/toy")
     assert "\n" not in str(caught.value)

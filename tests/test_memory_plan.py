@@ -29,7 +29,7 @@ from atp_lab.memory_plan.formulas import LM
 from atp_lite.cli import COMMANDS, main
 from atp_lite.cli.config import read_config, read_values
 from atp_lite.cli.planning import Plan
-from atp_lite.domains import default_counts
+from atp_lite.domains import ArithmeticSettings, default_counts
 from atp_lite.engine.lora import LoRASettings, add_lora
 from atp_lite.engine.memory import copy_sharing_frozen
 from atp_lite.model.generation import read
@@ -59,7 +59,7 @@ def test_every_settings_file_is_good_for_its_commands(path):
         command = read_config(path, COMMANDS[name](), name, SECTIONS)
         assert command != COMMANDS[name](), f"{name} changes nothing"
     assert Plan.of(path, SECTIONS).parts == tuple(name for name in ("sft", "rl") if name in names)
-    header = path.read_text().split("\nkind:")[0]
+    header = path.read_text().split("\ndomain:")[0]
     assert f"atp-lite {names[0]} --config configs/{path.name}" in header
 
 
@@ -137,7 +137,7 @@ def test_stated_lengths_make_the_fullest_batches():
 
 
 def test_with_buckets_a_batch_is_the_longest_problems_padded():
-    rows = Planner.toy().collate.encode(PROBLEMS)  # one to three steps of five tokens
+    rows = Planner.fresh().collate.encode(PROBLEMS)  # one to three steps of five tokens
     (alone,) = sft_shapes(corpus_of(rows[:1]), Curriculum(1, (5,)), 1, 2)
     assert alone == Shape(2, 4, 1, 3, 1, 6)
     (padded,) = sft_shapes(corpus_of(rows), Curriculum(1, (5,)), 1, 2, bucket=3)
@@ -148,7 +148,7 @@ def test_with_buckets_a_batch_is_the_longest_problems_padded():
 
 
 def test_devices_share_rows_and_fsdp_shares_weights():
-    m = sizes_of(Planner.toy(ModelSettings(hidden_size=16, layers=1, heads=2, intermediate_size=32)).model)
+    m = sizes_of(Planner.fresh(settings=ModelSettings(hidden_size=16, layers=1, heads=2, intermediate_size=32)).model)
     shape = Shape(rows=1, question=5, latents=1, language=3, steps=1, width=3)
     alone, four, sharded = (sft_step(m, shape, share) for share in (Share(), Share(4), Share(4, True)))
     assert four.weights == alone.weights == m.weights and sharded.weights == -(-m.weights // 4)
@@ -159,7 +159,7 @@ def test_devices_share_rows_and_fsdp_shares_weights():
 
 
 def test_what_fsdp_gathers_by_hand(monkeypatch, capsys):
-    model = Planner.toy(ModelSettings(hidden_size=16, layers=3, heads=2, intermediate_size=32)).model
+    model = Planner.fresh("arithmetic", ModelSettings(hidden_size=16, layers=3, heads=2, intermediate_size=32)).model
     layer = 4 * (4 * 16 * 16 + 3 * 16 * 32 + 2 * 16)
     whole = 4 * sum(p.numel() for p in model.parameters())
     rest = whole - 4 * layer  # three in the backbone, one in the decoder
@@ -201,7 +201,7 @@ def test_the_page_holds_what_was_measured():
 
 
 def test_copies_share_what_is_frozen():
-    model = Planner.toy(ModelSettings(hidden_size=16, layers=1, heads=2, intermediate_size=32)).model
+    model = Planner.fresh("arithmetic", ModelSettings(hidden_size=16, layers=1, heads=2, intermediate_size=32)).model
     model.decoder.requires_grad_(False)
     other = dict(copy_sharing_frozen(model).named_parameters())
     for name, own in model.named_parameters():
@@ -211,7 +211,7 @@ def test_copies_share_what_is_frozen():
 
 def test_a_checkpoint_with_lora_is_merged_into_copies():
     """One layer each in backbone and decoder: 4 matrices 16 x 16, 3 of 16 x 32; and 63 embeddings of 16."""
-    model = Planner.toy(ModelSettings(hidden_size=16, layers=1, heads=2, intermediate_size=32)).model
+    model = Planner.fresh("arithmetic", ModelSettings(hidden_size=16, layers=1, heads=2, intermediate_size=32)).model
     assert sizes_of(model).merged == 0
     assert saving(sizes_of(model)).copies == 3 * 4 * sum(p.numel() for p in model.parameters())
     add_lora(model, LoRASettings(rank=2))
@@ -258,7 +258,7 @@ def test_plan_reads_a_file_of_rl_without_sections(tmp_path, monkeypatch, capsys)
     assert main(["plan", str(path)]) == 0
     said = capsys.readouterr().out
     assert "rl: " in said and "sft: " not in said and "trajectories: 64" in said
-    made = sum(default_counts("rl").values())
+    made = sum(default_counts("rl", ArithmeticSettings()).values())
     assert f"an epoch: {-(-made // 16):,} iterations of 16 questions x 4" in said, "of the split that RL learns from"
     rows = [{"id": str(i), "question": f"9-{i}", "steps": [], "answer": "7", "source": ""} for i in range(33)]
     (tmp_path / "own.jsonl").write_text("\n".join(map(json.dumps, rows)))
@@ -312,7 +312,7 @@ def test_errors_of_plan_are_one_line(text, more, words, tmp_path, monkeypatch, c
 
 
 def test_an_update_in_parts_keeps_less():
-    planner = Planner.toy(ModelSettings(hidden_size=16, layers=1, heads=2, intermediate_size=32))
+    planner = Planner.fresh("arithmetic", ModelSettings(hidden_size=16, layers=1, heads=2, intermediate_size=32))
     planner.model.decoder.requires_grad_(False)
     m, whole = sizes_of(planner.model), Practice(8, 4, 12, 3, 2, 6)
     parts = rl_update(m, replace(whole, updates=4))

@@ -14,7 +14,7 @@ from atp_lite.planner import Planner
 from atp_lite.rl import RLSettings, clipped_surrogate, group_advantages, total_reward, train_rl
 from atp_lite.rl.grpo import PolicyLogProbs
 from atp_lite.sft import SFTSettings, train_sft
-from atp_lite.tokens import Collator, arithmetic_tokenizer
+from atp_lite.tokens import Collator, domain_tokenizer
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,7 @@ def test_the_end_token_gets_a_gradient():
 
 
 def test_a_tokenizer_whose_pad_is_its_end_token_is_refused():
-    tokenizer = arithmetic_tokenizer()
+    tokenizer = domain_tokenizer()
     tokenizer.pad_token = tokenizer.eos_token
     with pytest.raises(ValueError, match="'<eos>'.*no gradient.*add one"):
         Collator(tokenizer)

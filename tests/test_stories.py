@@ -25,8 +25,8 @@ from atp_lite.domains import (
     story_words,
     true_answer,
 )
-from atp_lite.domains.stories import MOST_WORDS
-from atp_lite.domains.story_text import BOYS, GIRLS, NAMES, TEMPLATES, THINGS, parse
+from atp_lite.domains.stories.sampling import MOST_WORDS
+from atp_lite.domains.stories.text import BOYS, GIRLS, NAMES, TEMPLATES, THINGS, parse
 
 HASH = "322d2dc09c24082f"
 WIDE = StorySettings(min_ops=1, max_ops=6, max_value=99, max_distractors=3, seed=5)

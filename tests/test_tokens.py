@@ -13,13 +13,13 @@ from atp_lite.tokens import (
     LATENT,
     START_LATENT,
     Collator,
-    arithmetic_tokenizer,
+    domain_tokenizer,
     pad_rows,
     split_language,
     word_tokenizer,
 )
 
-TOKENIZER = arithmetic_tokenizer()
+TOKENIZER = domain_tokenizer()
 TWO = Problem("(3+4)*2", ("3+4=7", "7*2=14"), "14")
 ONE = Problem("9-2", ("9-2=7",), "7")
 
@@ -116,7 +116,7 @@ def test_errors_name_the_value_the_place_and_the_way_out():
 
 def test_a_tokenizer_without_the_latent_tokens_is_refused():
     # add_prefix-free word tokenizer with the three special tokens missing
-    tokenizer = arithmetic_tokenizer()
+    tokenizer = domain_tokenizer()
     plain = PreTrainedTokenizerFast(
         tokenizer_object=tokenizer.backend_tokenizer.from_str(
             tokenizer.backend_tokenizer.to_str().replace(START_LATENT, "<|other|>")
@@ -182,7 +182,7 @@ def test_what_is_no_word_is_refused(word):
 
 def test_a_planner_for_stories_reasons_and_is_saved(tmp_path):
     sizes = ModelSettings(hidden_size=16, layers=1, heads=2, intermediate_size=32)
-    planner = Planner.stories(sizes, STORIES, seed=3)
+    planner = Planner.fresh("stories", sizes, seed=3, problems=STORIES)
     assert planner.model.backbone.config.vocab_size == len(WORDS) == len(planner.tokenizer)
     problems = [read_story("Tom has 8 cards. How many cards does Tom have?"), *generate(STORIES, "test", {3: 3})]
     trace = planner.reason(problems)
@@ -192,4 +192,4 @@ def test_a_planner_for_stories_reasons_and_is_saved(tmp_path):
     assert again.reason(problems).answers == trace.answers
     assert again.collate.text(again.collate(problems, 0).question)[0] == problems[0].question + START_LATENT
     with pytest.raises(ValueError, match="holds 'T', which the tokenizer does not know"):
-        Planner.toy(sizes).reason(problems)
+        Planner.fresh("arithmetic", sizes).reason(problems)

@@ -23,7 +23,7 @@ NASTY = "<script>alert('x')</script>&<b>3</b>"
 
 @pytest.fixture(scope="module")
 def planner() -> Planner:
-    return Planner.toy(ModelSettings(**TINY))
+    return Planner.fresh("arithmetic", ModelSettings(**TINY))
 
 
 def made(planner, rows, *, d=4, latents=None):
@@ -62,6 +62,7 @@ def made(planner, rows, *, d=4, latents=None):
         answer_mask=torch.ones(size, 2, dtype=torch.bool),
         step_tokens=tokens,
         step_log_probs=log_probs,
+        domain=planner.domain,
         problems=[problem for problem, *_ in rows if problem is not None],
         steps=[[*steps, *words] for _, steps, words, _ in rows],
         answers=[answer for *_, answer in rows],
@@ -107,7 +108,7 @@ def test_thought_table_of_a_wrong_chain(planner):
 
 
 def test_two_latents_to_a_step():
-    planner = Planner.toy(ModelSettings(**TINY, latents_per_step=2))
+    planner = Planner.fresh("arithmetic", ModelSettings(**TINY, latents_per_step=2))
     trace = made(planner, [GOOD])
     trace.logvar[0, 2], trace.logvar[0, 3] = math.log(1.0), math.log(4.0)  # sigma 1 and 2 belong to step 2
     trace.stop_logits[0, 3] = math.log(3.0)  # P(stop) = 3/4, at the last latent of step 2
@@ -152,7 +153,7 @@ def test_one_latent(planner):
 
 
 def test_no_decoder_and_not_decoded(planner):
-    silent = Planner.toy(ModelSettings(**TINY, decoder_layers=0))
+    silent = Planner.fresh("arithmetic", ModelSettings(**TINY, decoder_layers=0))
     trace = made(planner, [GOOD, BAD])
     projection = views.fit_projection(trace, dims=2)
     for look in (lambda p, t: views.thought_table(p, t), lambda p, t: views.trajectories(p, t, projection)):
@@ -165,7 +166,7 @@ def test_no_decoder_and_not_decoded(planner):
 
 
 def test_an_untrained_planner_goes_all_the_way():
-    planner = Planner.toy()
+    planner = Planner.fresh()
     trace = planner.reason([GOOD[0], BAD[0], WORDS[0]], max_latents=4, max_answer_tokens=4)
     data = views.trajectories(planner, trace, views.fit_projection(trace, dims=2))
     json.dumps([data, views.thought_table(planner, trace, 0)], allow_nan=False)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from atp_lab.memory_plan.formulas import Practice, Shape
-from atp_lite.domains import ArithmeticSettings, Problem, StorySettings, default_counts, generate
+from atp_lite.domains import Problem, default_counts, generate
 from atp_lite.model import ReasonerConfig
 from atp_lite.rl import RLSettings
 from atp_lite.sft import Curriculum
@@ -109,8 +109,8 @@ def stated_corpus(lengths: Lengths) -> Corpus:
     return Corpus([row], lengths.problems, lengths, {(lengths.question, lengths.steps): 1})
 
 
-def made_corpus(settings: ArithmeticSettings | StorySettings, collate: Collator) -> Corpus:
-    """Of toy expressions or stories: `SAMPLE` of the training problems, as many of each number of steps as in all."""
+def made_corpus(settings: object, collate: Collator) -> Corpus:
+    """Of problems that a domain makes: `SAMPLE` of the training problems, as many of each number of steps as in all."""
     counts = default_counts("train", settings)
     total = sum(counts.values())
     some = {n: min(count, -(-count * SAMPLE // total)) for n, count in counts.items()}

@@ -103,7 +103,7 @@ class Plan:
 
     def _fresh(self) -> Planner:
         s = self.sft
-        return Planner.stories(s.model, s.stories) if s.kind == "stories" else Planner.toy(s.model)
+        return Planner.fresh(s.domain, s.model, problems=s.problem_settings)
 
     def model(self, part: str) -> LatentReasoner:
         """The model of `sft` or `rl`, on the device `meta`, with LoRA put in and what is frozen frozen.
@@ -151,8 +151,8 @@ class Plan:
             return stated_corpus(self.lengths)
         path = self.sft.train if "sft" in self.parts else self.rl.questions
         source = self.sources
-        if path is None and source.kind != "benchmark":
-            return made_corpus(source.stories if source.kind == "stories" else source.problems, self.collate)
+        if path is None and source.entry.makes_problems:
+            return made_corpus(source.problem_settings, self.collate)
         return corpus_of(self.collate.encode(source.load(path, "train")))
 
     # ------------------------------------------------------------ its memory
@@ -171,11 +171,11 @@ class Plan:
 
     def questions(self) -> int:
         """How many questions RL has: made ones are a split of their own."""
-        if self.lengths.problems or self.rl.kind == "benchmark":
+        if self.lengths.problems or not self.rl.entry.makes_problems:
             return self.corpus.problems
         if self.rl.questions is not None:
             return len(self.rl.load(self.rl.questions, "rl"))
-        return sum(default_counts("rl", self.rl.stories if self.rl.kind == "stories" else self.rl.problems).values())
+        return sum(default_counts("rl", self.rl.problem_settings).values())
 
     def moments(self, part: str) -> dict[str, Memory]:
         """The fullest moment of each phase of a command."""

@@ -10,7 +10,7 @@ from accelerate import Accelerator
 from accelerate.utils.memory import should_reduce_batch_size
 
 from atp_lite.cli.options import Config
-from atp_lite.domains import SPLITS, Problem, chain_faults, data_hash, label_errors, overlap, write_jsonl
+from atp_lite.domains import SPLITS, Problem, data_hash, overlap, write_jsonl
 from atp_lite.domains.sources import Sources
 from atp_lite.engine.lora import LoRASettings, add_lora
 from atp_lite.methods import METHODS
@@ -25,34 +25,31 @@ NO_LORA = LoRASettings(rank=0)
 
 @dataclass(frozen=True)
 class Data(Sources):
-    """Write problems, toy, stories or a benchmark: one JSONL file a split, with id, question, steps, answer, source."""
+    """Write the problems of a domain: one JSONL file a split, with id, question, steps, answer, source."""
 
     out: Path | None = None
-    """Folder to write to; none takes data/toy, data/stories or data/benchmark."""
+    """Folder to write to; none takes one in data/, such as data/toy, data/stories or data/benchmark."""
     splits: tuple[str, ...] = ("train", "rl", "validation", "test")
-    """Which splits; their questions are disjoint. Of a benchmark, `rl` is `train` and is not written twice."""
+    """Which splits; their questions are disjoint. Of word-problems, `rl` is `train` and is not written twice."""
     limit: int | None = None
     """At most this many problems a split."""
     config: Config = None
 
     def run(self) -> int:
-        out = self.out if self.out is not None else Path("data") / self.kind
+        out = self.out if self.out is not None else Path("data") / (self.entry.label or self.domain)
         written: dict[str, list[Problem]] = {}
         for split in self.splits:
             if split not in SPLITS:
                 raise ValueError(f"split {split!r}: choose from {', '.join(SPLITS)}")
-            if self.kind == "benchmark" and split == "rl":
+            if split not in self.entry.splits:
                 continue
             made = written[split] = self.load(None, split)[: self.limit]
             path = out / f"{split}.jsonl"
             write_jsonl(path, made)
-            if self.kind == "benchmark":
-                faults = f"{sum(map(len, chain_faults(made).values()))} without a chain to the answer"
-            else:
-                faults = f"{sum(n for n, _ in label_errors(made).values())} wrong labels"
-            print(f"{path}: {len(made)} problems, {faults}, hash {data_hash(made)}")
+            facts = [f"{len(made)} problems", self.entry.describe_labels(made), f"hash {data_hash(made)}"]
+            print(f"{path}: {', '.join(filter(None, facts))}")
         shared = overlap(written)
-        if self.kind == "benchmark":  # a test set is taken as it is
+        if not self.entry.disjoint:  # a test set is taken as it is
             repeats = {a: len(shared.pop((a, b))) for a, b in list(shared) if a == b}
             print("".join(f"{n} questions of {split} are repeats\n" for split, n in repeats.items()), end="")
         if shared:
@@ -93,11 +90,10 @@ class SFT(Sources):
             planner = Planner.from_pretrained(self.init)
             limit = max(limit, planner.model.config.max_latents)  # a checkpoint keeps what it has learned to think
         elif self.backbone:
-            planner, limit = Planner.from_backbone(self.backbone, self.pretrained), self.pretrained.max_latents
-        elif self.kind == "stories":
-            planner = Planner.stories(self.model, self.stories, self.settings.seed)
+            planner = Planner.from_backbone(self.backbone, self.pretrained, self.domain)
+            limit = self.pretrained.max_latents
         else:
-            planner = Planner.toy(self.model, self.settings.seed)
+            planner = Planner.fresh(self.domain, self.model, self.settings.seed, problems=self.problem_settings)
         method, last_stage = METHODS[self.settings.method], self.settings.curriculum.last_stage
         if not (self.backbone and method.name == "atp"):  # a fresh latent reasoner is ATP-Latent already
             planner = method.start(planner, last_stage, limit, self.settings.seed)

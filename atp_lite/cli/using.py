@@ -10,7 +10,7 @@ import tyro
 from accelerate import Accelerator
 
 from atp_lite.cli.options import Config
-from atp_lite.domains import is_story, read_question
+from atp_lite.domains import DOMAINS
 from atp_lite.domains.sources import Sources
 from atp_lite.evaluation import ProblemSet, benchmark_sets, evaluate_benchmarks, read_set
 from atp_lite.evaluation.evaluate import EvalSettings
@@ -36,7 +36,7 @@ class Eval(Sources):
     tests: tuple[str, ...] = ()
     """Local test sets, NAME=FILE.jsonl each. The name of a benchmark brings its tolerance and the paper's figure."""
     test: Path | None = None
-    """One local test set. Without it, and without --benchmarks and --tests, that of --kind."""
+    """One local test set. Without it, and without --benchmarks and --tests, that of --domain."""
     settings: EvalSettings = field(default_factory=EvalSettings)
     out: Path | None = None
     """Folder for report.md, report.json and the outcomes of every set, a JSON line a problem; none keeps nothing."""
@@ -72,8 +72,7 @@ class Eval(Sources):
         named = [*benchmark_sets(self.benchmarks, self.benchmark), *map(read_set, self.tests)]
         if self.test:
             named.append(read_set(str(self.test)))
-        name = self.benchmark.name if self.kind == "benchmark" else self.kind
-        return named or [ProblemSet(name, self.load(None, "test"))]
+        return named or [ProblemSet(self.entry.test_name(self.problem_settings), self.load(None, "test"))]
 
 
 @dataclass(frozen=True)
@@ -82,14 +81,16 @@ class Solve:
 
     question: Annotated[str, tyro.conf.Positional]
     """An expression such as "(3+4)*(9-2)": whole numbers, + - * and parentheses. Or a story, which ends with a question
-    mark, in the words of `atp-lite data --kind stories`."""
+    mark, in the words of `atp-lite data --domain stories`."""
     checkpoint: Path | None = None
     """Folder of the checkpoint; none takes the bundled planner for expressions, or that for stories."""
 
     def run(self) -> int:
-        problem = read_question(self.question)
-        bundled = CHECKPOINTS / ("atp-sft-stories" if is_story(self.question) else "atp-rl")
-        planner = Planner.from_pretrained(self.checkpoint or bundled)
+        domain = DOMAINS.reading(self.question)
+        if self.checkpoint is None and domain.bundled is None:
+            raise ValueError(f"no bundled planner reads {self.question!r} ({domain.name}): give one with --checkpoint")
+        planner = Planner.from_pretrained(self.checkpoint or CHECKPOINTS / str(domain.bundled))
+        problem = planner.domain.read_question(self.question)
         trace = planner.reason([problem])
         if planner.model.decoder is None and planner.model.config.max_latents:  # a rival that has none
             counts = {"n_latents": int(trace.n_latents[0]), "n_answer_tokens": int(trace.n_answer_tokens[0])}

@@ -1,32 +1,27 @@
-"""What is reasoned about: problems, exact arithmetic on text, toy expressions, word problems. Plain Python."""
+"""What is reasoned about: problems, their domains, exact arithmetic on text. Plain Python."""
 
 from atp_lite.domains.answers import is_right, last_number, same_answer, write_number
-from atp_lite.domains.arithmetic import (
-    ProblemSettings,
+from atp_lite.domains.arithmetic import read_expression
+from atp_lite.domains.arithmetic.expressions import expression_tokens
+from atp_lite.domains.arithmetic.sampling import ArithmeticSettings, question_length
+from atp_lite.domains.chains import ChainVerdict, Step
+from atp_lite.domains.domain import (
+    DOMAINS,
+    UNNAMED,
+    Domain,
+    EquationDomain,
+    NotMeasured,
+    Vocabulary,
     count_chains,
     default_counts,
     equivalent_chains,
     generate,
-    is_story,
-    label_errors,
+    measured,
     needed_steps,
-    read_expression,
     read_question,
-    split_of,
-    true_answer,
-)
-from atp_lite.domains.benchmarks import (
-    BENCHMARKS,
-    BenchmarkSettings,
-    annotated_steps,
-    chain_fault,
-    chain_faults,
-    iterate_benchmark,
-    load_benchmark,
 )
 from atp_lite.domains.equations import (
     Equation,
-    EquationError,
     Leaf,
     Operation,
     evaluate,
@@ -35,27 +30,44 @@ from atp_lite.domains.equations import (
     parse_tree,
     same_number,
 )
-from atp_lite.domains.expressions import Step, expression_tokens
+from atp_lite.domains.made import SPLITS, MadeDomain, label_errors, split_of, true_answer
 from atp_lite.domains.overlap import normalise_question, overlap, without_overlap, without_repeats
 from atp_lite.domains.problem import Problem, data_hash, iterate_jsonl, read_jsonl, write_jsonl
-from atp_lite.domains.sampling import SPLITS, ArithmeticSettings, question_length
-from atp_lite.domains.stories import StorySettings, story_words
-from atp_lite.domains.story_steps import Story, read_story, story_of
+from atp_lite.domains.stories import story_words
+from atp_lite.domains.stories.sampling import StorySettings
+from atp_lite.domains.stories.steps import Story, read_story, story_of
+from atp_lite.domains.syntax import EquationError
+from atp_lite.domains.word_problems.loading import (
+    BENCHMARKS,
+    BenchmarkSettings,
+    annotated_steps,
+    chain_fault,
+    chain_faults,
+    iterate_benchmark,
+    load_benchmark,
+)
 
 __all__ = [
     "BENCHMARKS",
+    "DOMAINS",
     "SPLITS",
+    "UNNAMED",
     "ArithmeticSettings",
     "BenchmarkSettings",
+    "ChainVerdict",
+    "Domain",
     "Equation",
+    "EquationDomain",
     "EquationError",
     "Leaf",
+    "MadeDomain",
+    "NotMeasured",
     "Operation",
     "Problem",
-    "ProblemSettings",
     "Step",
     "Story",
     "StorySettings",
+    "Vocabulary",
     "annotated_steps",
     "chain_fault",
     "chain_faults",
@@ -67,12 +79,12 @@ __all__ = [
     "expression_tokens",
     "generate",
     "is_right",
-    "is_story",
     "iterate_benchmark",
     "iterate_jsonl",
     "label_errors",
     "last_number",
     "load_benchmark",
+    "measured",
     "needed_steps",
     "normalise_question",
     "overlap",

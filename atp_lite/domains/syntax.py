@@ -49,23 +49,14 @@ def tokenize(text: str) -> list[Token]:
     Raises EquationError at a symbol that is none of them.
     """
     tokens = []
-    end = len(text.rstrip())
-    position = 0
-    while position < end:
-        match = _TOKEN.match(text, position)
-        start = match.start(match.lastgroup)
-        symbol = match[match.lastgroup]
-        if match.lastgroup == "number":
-            kind = "number"
-        else:
-            kind = SAME_SYMBOL.get(symbol, symbol)
-            if kind not in _PRECEDENCE and kind not in "%()":
-                raise EquationError(
-                    f"{shorten(text)}: unknown symbol {symbol!r} at position {start}; "
-                    "use numbers, + - * / % and parentheses"
-                )
+    for match in _TOKEN.finditer(text.rstrip()):
+        symbol = match["number"] or match["symbol"]
+        start = match.end() - len(symbol)
+        kind = "number" if match["number"] else SAME_SYMBOL.get(symbol, symbol)
+        if kind != "number" and kind not in _PRECEDENCE and kind not in "%()":
+            way_out = "use numbers, + - * / % and parentheses"
+            raise EquationError(f"{shorten(text)}: unknown symbol {symbol!r} at position {start}; {way_out}")
         tokens.append(Token(kind, symbol, start))
-        position = match.end()
     return tokens
 
 

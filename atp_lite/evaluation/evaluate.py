@@ -18,8 +18,7 @@ from accelerate import Accelerator
 from accelerate.utils import gather_object
 from tqdm.auto import tqdm
 
-from atp_lite.domains import Problem, is_right, same_answer
-from atp_lite.domains.coherence import coherence
+from atp_lite.domains import Problem, is_right, measured, same_answer
 from atp_lite.engine.sharding import gathered
 from atp_lite.model import Trace
 from atp_lite.planner import Planner
@@ -87,10 +86,10 @@ class Outcome:
     """Decoded latent steps, then steps written in words."""
     stop_right: bool
     """As many steps as the reference chain."""
-    coherence: float
-    """R_coh of the steps and the model's own answer."""
-    right_steps: float
-    """Share of the steps that are valid arithmetic."""
+    coherence: float | None
+    """R_coh of the steps and the model's own answer; None where the planner's domain has no such measure."""
+    right_steps: float | None
+    """Share of the steps that are valid (arithmetic); None as above."""
     matched_steps: float
     """Share of the steps that stand in the reference chain, in any order."""
 
@@ -153,7 +152,8 @@ def outcomes(
     result = []
     counts, tokens = trace.n_latents.tolist(), trace.n_answer_tokens.tolist()
     for i, problem in enumerate(trace.problems):
-        steps, found = trace.steps[i], coherence(trace.steps[i], trace.answers[i])
+        steps = trace.steps[i]
+        found = measured(trace.domain.coherence, steps, trace.answers[i], problem.question)
         latent = counts[i] // latents_per_step
         taken = len(steps) if spare else max(latent, len(steps))  # those written in words come on top
         shared = Counter(steps) & Counter(problem.steps)
@@ -168,8 +168,8 @@ def outcomes(
                 n_answer_tokens=tokens[i],
                 steps=tuple(steps),
                 stop_right=taken == len(problem.steps),
-                coherence=found.score,
-                right_steps=found.right,
+                coherence=None if found is None else found.score,
+                right_steps=None if found is None else found.right,
                 matched_steps=shared.total() / len(steps) if steps else 0.0,
             )
         )
@@ -272,6 +272,7 @@ def summarise(results: Sequence[Outcome], decoded: bool = True) -> dict[str, Est
     """Accuracy, tokens and, where the thoughts were decoded, stops and steps: each a mean with its interval.
 
     Problems without a reference chain (SVAMP has none) say nothing about stops and matches, and do not count there.
+    What the planner's domain cannot measure is left out.
     """
     n, chained = len(results), [o for o in results if o.n_steps]
     metrics = {
@@ -285,10 +286,9 @@ def summarise(results: Sequence[Outcome], decoded: bool = True) -> dict[str, Est
             "step_match": mean_interval([o.matched_steps for o in chained], share=True),
         }
     if decoded:
-        metrics |= {
-            "equations_right": mean_interval([o.right_steps for o in results], share=True),
-            "coherence": mean_interval([o.coherence for o in results], share=True),
-        }
+        shares = {"equations_right": [o.right_steps for o in results], "coherence": [o.coherence for o in results]}
+        known = {name: [v for v in values if v is not None] for name, values in shares.items()}
+        metrics |= {name: mean_interval(values, share=True) for name, values in known.items() if values}
     return metrics
 
 

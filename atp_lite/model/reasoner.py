@@ -48,6 +48,7 @@ class ReasonerConfig(PreTrainedConfig):
     latent_scale: what a latent is multiplied by where it is read. A latent has a spread of about 1 per dimension (that
     of the prior); token embeddings of pretrained models often one of 0.01 to 0.1, and their first layers expect it.
     max_latents: thinking ends here at the latest (0: the model reasons in words).
+    domain: what its problems are about, a name of `atp_lite.domains.DOMAINS`; None says nothing.
     """
 
     model_type = "latent_reasoner"
@@ -66,6 +67,7 @@ class ReasonerConfig(PreTrainedConfig):
     eos_id: int = 0
     pad_id: int = 0
     tie_word_embeddings: bool = False
+    domain: str | None = None
 
     @property
     def hidden_size(self) -> int:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from atp_lite.domains import Problem
+from atp_lite.domains import UNNAMED, Domain, Problem
 from atp_lite.model.generation import Context
 
 
@@ -58,6 +58,8 @@ class Trace:
     """(B, S, W) log-probability of each of those tokens."""
     problems: list[Problem] = field(default_factory=list)
     """(B,) the problem of each row, where known."""
+    domain: Domain = UNNAMED
+    """What the problems are about: it reads the steps and judges the answers."""
     steps: list[list[str]] = field(default_factory=list)
     """(B,) the steps of each row as text: decoded latents first, then those written in words."""
     answers: list[str] = field(default_factory=list)
@@ -79,7 +81,7 @@ class Trace:
                 part[name] = value[index]
             elif isinstance(value, list):
                 part[name] = [value[i] for i in index.tolist()] if value else []
-        return Trace(group_size=self.group_size, **part)
+        return Trace(group_size=self.group_size, domain=self.domain, **part)
 
     @staticmethod
     def join(parts: Sequence[Trace], pad_id: int) -> Trace:
@@ -97,7 +99,7 @@ class Trace:
                 whole[name] = _below(values, fill, left=name.startswith("question"))
             elif isinstance(first, list):
                 whole[name] = [value for part in values for value in part]
-        return Trace(group_size=parts[0].group_size, **whole)
+        return Trace(group_size=parts[0].group_size, domain=parts[0].domain, **whole)
 
     @property
     def n_latents(self) -> Tensor:

@@ -12,8 +12,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from atp_lite.domains import Problem, same_number
-from atp_lite.domains.coherence import coherence
+from atp_lite.domains import Problem
 from atp_lite.model import Trace
 from atp_lite.planner import Planner
 
@@ -25,8 +24,8 @@ def verified_chains(trace: Trace, rng: random.Random) -> list[Problem]:
     """
     kept: dict[int, list[Problem]] = {}
     for row, problem in enumerate(trace.problems):
-        found = coherence(trace.steps[row], trace.answers[row])
-        if same_number(trace.answers[row], problem.answer) and found.score == 1.0 and found.right == 1.0:
+        found = trace.domain.coherence(trace.steps[row], trace.answers[row], problem.question)
+        if trace.domain.is_right(trace.answers[row], problem.answer) and found.score == 1.0 and found.right == 1.0:
             own = replace(problem, steps=tuple(trace.steps[row]))
             kept.setdefault(row // trace.group_size, []).append(own)
     return [rng.choice(own) for own in kept.values()]
@@ -41,5 +40,5 @@ def answer_cross_entropy(
     """
     batch = planner.collate([replace(p, steps=()) for p in problems], stage=0).to(planner.model.device)
     trace = planner.model.think(batch.question, batch.question_mask, sample=sample, generator=generator)
-    trace.problems = list(problems)
+    trace.problems, trace.domain = list(problems), planner.domain
     return planner.model.language_loss(trace, batch.language, batch.language_mask), trace

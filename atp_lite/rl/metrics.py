@@ -6,8 +6,7 @@ from collections.abc import Sequence
 
 import torch
 
-from atp_lite.domains import Problem, is_right
-from atp_lite.domains.coherence import coherence
+from atp_lite.domains import Problem, measured
 from atp_lite.model import Trace
 from atp_lite.planner import Planner
 
@@ -30,16 +29,18 @@ def mean_sigma(planner: Planner, problems: Sequence[Problem], batch_size: int | 
 
 
 def rollout_metrics(trace: Trace) -> dict[str, float]:
-    """Accuracy and coherence of the sampled trajectories, diversity (distinct chains / G), sigma and length."""
-    right = [is_right(a, p.answer) for a, p in zip(trace.answers, trace.problems, strict=True)]
+    """Accuracy, coherence (where the domain has it), diversity (distinct chains / G), sigma and length of samples."""
+    right = [trace.domain.is_right(a, p.answer) for a, p in zip(trace.answers, trace.problems, strict=True)]
     size = trace.group_size
     groups = [trace.steps[i : i + size] for i in range(0, len(trace), size)]
     distinct = sum(len({tuple(steps) for steps in group}) for group in groups)
     real = trace.latent_mask
-    scores = [coherence(steps, answer).score for steps, answer in zip(trace.steps, trace.answers, strict=True)]
+    rows = zip(trace.steps, trace.answers, trace.problems, strict=True)
+    found = [measured(trace.domain.coherence, steps, answer, p.question) for steps, answer, p in rows]
+    scores = [coherence.score for coherence in found if coherence is not None]
     return {
         "sampled_accuracy": sum(right) / len(right),
-        "sampled_coherence": sum(scores) / len(scores),
+        **({"sampled_coherence": sum(scores) / len(scores)} if scores else {}),
         "diversity": distinct / len(trace),
         "sigma": float(trace.sigma[real].mean()) if real.any() else 0.0,
         "n_latents": float(trace.n_latents.float().mean()),

@@ -12,8 +12,8 @@ from collections.abc import Callable, Mapping, Sequence
 import torch
 from torch import Tensor
 
-from atp_lite.domains import Problem, is_right
-from atp_lite.domains.coherence import coherence, read_answer
+from atp_lite.domains import Problem
+from atp_lite.domains.coherence import Coherence
 from atp_lite.model import Trace
 
 Reward = Callable[[Trace, Sequence[Problem]], Tensor]
@@ -37,13 +37,17 @@ def register(name: str) -> Callable[[Reward], Reward]:
 @register("correct")
 def correct(trace: Trace, problems: Sequence[Problem]) -> Tensor:
     """R_correct: 1 if the answer equals the reference (as a number, where the reference is one), else 0."""
+    is_right = trace.domain.is_right
     return _rows(trace, [is_right(a, p.answer) for a, p in zip(trace.answers, problems, strict=True)])
 
 
 @register("coherence")
 def coherent(trace: Trace, problems: Sequence[Problem]) -> Tensor:
-    """R_coh: share of the decoded steps whose result is used later or is the model's own answer; 0 without steps."""
-    return _rows(trace, [coherence(s, a).score for s, a in zip(trace.steps, trace.answers, strict=True)])
+    """R_coh: share of the decoded steps whose result is used later or is the model's own answer; 0 without steps.
+
+    Raises NotMeasured (a ValueError) where the trace's domain cannot read steps.
+    """
+    return _rows(trace, [found.score for found in _coherence(trace, problems)])
 
 
 @register("correct-coherence")
@@ -54,15 +58,15 @@ def correct_coherence(trace: Trace, problems: Sequence[Problem]) -> Tensor:
 
 @register("format")
 def well_formed(trace: Trace, problems: Sequence[Problem]) -> Tensor:
-    """R_format: 1 if the answer ended by itself (with the end token) and is one number, else 0."""
-    ended = _ended(trace)
-    return _rows(trace, [e and read_answer(a) is not None for e, a in zip(ended, trace.answers, strict=True)])
+    """R_format: 1 if the answer ended by itself (with the end token) and can be read (as one number), else 0."""
+    values = [trace.domain.read_answer(answer) for answer in trace.answers]
+    return _rows(trace, [e and value is not None for e, value in zip(_ended(trace), values, strict=True)])
 
 
 @register("validity")
 def valid_arithmetic(trace: Trace, problems: Sequence[Problem]) -> Tensor:
     """Share of the decoded steps whose left side equals their right side; 0 without steps."""
-    return _rows(trace, [coherence(s, a).right for s, a in zip(trace.steps, trace.answers, strict=True)])
+    return _rows(trace, [found.right for found in _coherence(trace, problems)])
 
 
 @register("length")
@@ -85,6 +89,11 @@ def total_reward(
     check_weights(weights)
     parts = {name: REWARDS[name](trace, problems) for name in weights}
     return sum(weight * parts[name] for name, weight in weights.items()), parts
+
+
+def _coherence(trace: Trace, problems: Sequence[Problem]) -> list[Coherence]:
+    rows = zip(trace.steps, trace.answers, problems, strict=True)
+    return [trace.domain.coherence(steps, answer, problem.question) for steps, answer, problem in rows]
 
 
 def _rows(trace: Trace, values: Sequence[float]) -> Tensor:

@@ -2,51 +2,42 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from atp_lite.domains import (
-    ArithmeticSettings,
-    Problem,
-    StorySettings,
-    generate,
-    read_expression,
-    read_story,
-    story_words,
-)
+from atp_lite.domains import Problem
 from atp_lite.planner import Planner
 from atp_lite.recipes import CHECKPOINTS, JOURNEY
 
-__all__ = ["JOURNEY", "bundled_rivals", "bundled_start", "example_problems", "reads_stories"]
-
-STORY = "Tom has 5 cards. He buys 3 more cards. He loses 2 cards. How many cards does Tom have now?"
+__all__ = ["JOURNEY", "bundled_rivals", "bundled_start", "example_problems"]
 
 RIVALS = ("cot", "coconut", "sim-cot")
 """Bundled checkpoints that race against a planner."""
 
 
-def reads_stories(planner: Planner) -> bool:
-    """Whether every word of a story is a token of the planner's."""
-    known = planner.tokenizer.get_vocab()
-    return all(word in known for word in story_words() if word.isalpha())
-
-
 def example_problems(planner: Planner, counts: Mapping[int, int] | None = None) -> list[Problem]:
-    """A worked example, then test problems of the kind that the planner reads: expressions, or stories.
+    """A worked example of the planner's domain, then test problems if it makes any.
 
     counts: number of steps -> how many; None takes the whole test set.
+    Raises ValueError where the domain has nothing to show.
     """
-    if reads_stories(planner):
-        return [read_story(STORY), *generate(StorySettings(), "test", counts)]
-    return [read_expression("(3+4)*(9-2)"), *generate(ArithmeticSettings(), "test", counts)]
+    found = planner.domain.examples(counts)
+    if not found:
+        name = planner.domain.name or "none"
+        raise ValueError(f"this planner's domain ({name}) has no problems to show: give it an `example`, or `generate`")
+    return found
 
 
 def bundled_rivals(checkpoint: Path, planner: Planner) -> dict[str, Path]:
-    """Folders of the bundled rivals by name, without the checkpoint itself. A planner for stories has none."""
-    if reads_stories(planner):
-        return {}
+    """Folders of the bundled rivals of the planner's domain by name, without the checkpoint itself."""
     folders = {name: CHECKPOINTS / name for name in RIVALS}
-    return {name: folder for name, folder in folders.items() if folder.resolve() != checkpoint.resolve()}
+    return {
+        name: folder
+        for name, folder in folders.items()
+        if json.loads((folder / "config.json").read_text()).get("domain") == planner.domain.name
+        and folder.resolve() != checkpoint.resolve()
+    }
 
 
 def bundled_start(checkpoint: Path) -> Path | None:

@@ -9,10 +9,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 
-from atp_lite.domains import is_right
-from atp_lite.domains.coherence import coherence, read_answer
+from atp_lite.domains import Domain, EquationDomain, measured
+from atp_lite.domains.coherence import Coherence, StepUse
 from atp_lite.model import Trace
 from atp_lite.planner import Planner
+
+_EQUATIONS = EquationDomain()
 
 
 def rounded(value: float, digits: int = 4) -> float | None:
@@ -36,6 +38,8 @@ def thought_table(planner: Planner, trace: Trace, row: int = 0) -> dict:
           over its latents and dimensions); None for a step in words;
         - right (valid arithmetic), coherent, used_in (numbers of later steps), is_answer.
 
+        Where the planner's domain cannot tell, coherence and right are None, in the table and in every step.
+
     Raises:
         ValueError: the planner has no decoder, or the trace was not answered and decoded.
         IndexError: there is no such row.
@@ -43,9 +47,11 @@ def thought_table(planner: Planner, trace: Trace, row: int = 0) -> dict:
     if not 0 <= row < len(trace):
         raise IndexError(f"row {row} of a trace of {len(trace)} rows: give 0 to {len(trace) - 1}")
     n_latent_steps, c = len(latent_texts(planner, trace)[row]), planner.model.config.latents_per_step
-    found = coherence(trace.steps[row], trace.answers[row])
+    question = trace.problems[row].question if trace.problems else ""
+    found = measured(trace.domain.coherence, trace.steps[row], trace.answers[row], question)
+    known, uses = found is not None, found or Coherence(tuple(StepUse(s, None, (), False) for s in trace.steps[row]))
     steps = []
-    for i, use in enumerate(found.steps):
+    for i, use in enumerate(uses.steps):
         step = {"number": i + 1, "kind": "words", "text": use.text}
         step |= {"probability": None, "stop": None, "decided": False, "sigma": None}
         if i < n_latent_steps:
@@ -55,44 +61,55 @@ def thought_table(planner: Planner, trace: Trace, row: int = 0) -> dict:
             step["stop"] = round(float(trace.stop_probs[row, last]), 4)
             step["decided"] = bool(trace.stop_decided[row, last])
             step["sigma"] = round(float(trace.sigma[row, first : last + 1].mean()), 4)
-        step |= {"right": use.is_right, "coherent": use.is_coherent}
+        step |= {"right": use.is_right if known else None, "coherent": use.is_coherent if known else None}
         step |= {"used_in": [later + 1 for later in use.used_in], "is_answer": use.is_answer}
         steps.append(step)
     return identity(trace, row) | {
         "n_latents": int(trace.n_latents[row]),
         "n_answer_tokens": int(trace.n_answer_tokens[row]),
-        "coherence": round(found.score, 4),
-        "right": round(found.right, 4),
+        "coherence": None if found is None else round(found.score, 4),
+        "right": None if found is None else round(found.right, 4),
         "steps": steps,
     }
 
 
-def coherence_graph(steps: Sequence[str], answer: str, reference: str | None = None) -> dict:
+def coherence_graph(
+    steps: Sequence[str],
+    answer: str,
+    reference: str | None = None,
+    domain: Domain = _EQUATIONS,
+    question: str = "",
+) -> dict:
     """Which result is used where, as nodes and edges.
 
     Args:
         steps: decoded steps of one trajectory.
         answer: its own final answer.
         reference: the exact answer, where known.
+        domain: what reads the steps, such as `trace.domain`; by default they are equations.
+        question: what the steps are about.
 
     Returns:
         `nodes`: one for each step (id, kind "step", text, result, value, is_equation, right, coherent) and
         one for the answer (kind "answer"; right is None without a reference). `value` is what the left side
         really is, or the reference. `edges`: ids of source and target, and the value that is handed on.
         `score` is R_coh, `right` the share of valid arithmetic.
+
+    Raises:
+        NotMeasured: the domain cannot read steps.
     """
-    found = coherence(steps, answer)
+    found = domain.coherence(steps, answer, question)
     nodes, edges, end = [], [], len(found.steps)
     for i, use in enumerate(found.steps):
-        known = use.equation is not None
-        result = str(use.equation.rhs) if known else None
+        known = use.read is not None
+        result = str(use.read.rhs) if known else None
         nodes.append(
             {
                 "id": i,
                 "kind": "step",
                 "text": use.text,
                 "result": result,
-                "value": str(use.equation.value) if known else None,
+                "value": str(use.read.value) if known else None,
                 "is_equation": known,
                 "right": use.is_right,
                 "coherent": use.is_coherent,
@@ -101,16 +118,16 @@ def coherence_graph(steps: Sequence[str], answer: str, reference: str | None = N
         edges += [{"source": i, "target": later, "value": result} for later in use.used_in]
         if use.is_answer:
             edges.append({"source": i, "target": end, "value": result})
-    number = read_answer(answer)
+    value = domain.read_answer(answer)
     nodes.append(
         {
             "id": end,
             "kind": "answer",
             "text": answer,
-            "result": None if number is None else str(number),
+            "result": None if value is None else str(value),
             "value": reference,
             "is_equation": False,
-            "right": None if reference is None else is_right(answer, reference),
+            "right": None if reference is None else domain.is_right(answer, reference),
             "coherent": any(edge["target"] == end for edge in edges),
         }
     )
@@ -168,12 +185,13 @@ def running_mean(values: Sequence[float | None], window: int) -> list[float | No
 def identity(trace: Trace, row: int) -> dict:
     """The problem of a row and whether it was solved; `reference` and `correct` may be None (unknown)."""
     problem = trace.problems[row] if trace.problems else None
+    reference = (problem.answer or None) if problem else None
     return {
         "id": problem.id if problem else "",
         "question": problem.question if problem else "",
         "answer": trace.answers[row],
-        "reference": problem.answer if problem else None,
-        "correct": is_right(trace.answers[row], problem.answer) if problem else None,
+        "reference": reference,
+        "correct": None if reference is None else trace.domain.is_right(trace.answers[row], reference),
     }
 
 

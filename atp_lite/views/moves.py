@@ -145,7 +145,7 @@ def measure_thought(planner: Planner, trace: Trace, projection: Projection | Non
         path = projection(trace.latents[0][trace.latent_mask[0]]).round(3).tolist()
     return Thought(
         table=thought_table(planner, trace),
-        graph=coherence_graph(trace.steps[0], trace.answers[0], problem.answer or None),
+        graph=coherence_graph(trace.steps[0], trace.answers[0], problem.answer or None, trace.domain, problem.question),
         chances=answer_chances(planner, trace),
         reward=reward_terms(trace),
         path=path,
@@ -224,7 +224,9 @@ def measure_group(trace: Trace, weights: Mapping[str, float] = PAPER_REWARD) -> 
     problem = trace.problems[0]
     rows = [
         {
-            "graph": coherence_graph(trace.steps[i], trace.answers[i], problem.answer or None),
+            "graph": coherence_graph(
+                trace.steps[i], trace.answers[i], problem.answer or None, trace.domain, problem.question
+            ),
             "reward": _terms(weights, parts, total, i),
             "advantage": rounded(advantages[i].item()),
             "answer": trace.answers[i],

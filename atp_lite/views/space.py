@@ -9,8 +9,7 @@ import plotly.graph_objects as go
 import torch
 from torch import Tensor
 
-from atp_lite.domains import Problem
-from atp_lite.domains.coherence import read_equation
+from atp_lite.domains import Problem, measured
 from atp_lite.evaluation.evaluate import EvalSettings, evaluate
 from atp_lite.model import Trace, kl_divergence
 from atp_lite.planner import Planner
@@ -37,8 +36,8 @@ def read_latents(planner: Planner, latents: Tensor) -> list[dict]:
     texts, chances = planner.collate.text(tokens[:, 0]), log_probs[:, 0].sum(-1).exp().tolist()
     found = []
     for text, chance in zip(texts, chances, strict=True):
-        equation = read_equation(text)
-        valid = equation is not None and equation.is_right
+        step = measured(planner.domain.read_step, text)
+        valid = step is not None and step.is_right
         found.append({"text": text, "probability": rounded(chance), "valid": valid})
     return found
 

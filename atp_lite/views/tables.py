@@ -101,8 +101,8 @@ def _cells(table: Mapping) -> list[tuple[str, ...]]:
                 "in words" if step["probability"] is None else f"{100 * step['probability']:.1f} %",
                 "" if step["stop"] is None else f"{100 * step['stop']:.1f} %",
                 "" if step["sigma"] is None else f"{step['sigma']:.2f}",
-                "right" if step["right"] else "WRONG",
-                ", ".join(uses) or "nowhere",
+                {True: "right", False: "WRONG", None: ""}[step["right"]],
+                "" if step["coherent"] is None else ", ".join(uses) or "nowhere",
             )
         )
     return rows
@@ -118,7 +118,8 @@ def _verdict(table: Mapping) -> str:
 
 def _cost(table: Mapping) -> str:
     counts = f"{_number(table['n_latents'], 'latent')}, {_number(table['n_answer_tokens'], 'answer token')}"
-    return f"({counts}; coherence {100 * table['coherence']:.0f} %)"
+    known = "" if table["coherence"] is None else f"; coherence {100 * table['coherence']:.0f} %"
+    return f"({counts}{known})"
 
 
 def _number(count: int, noun: str) -> str:

@@ -8,11 +8,11 @@ from collections.abc import Callable
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from atp_lite.domains import Problem
+from atp_lite.domains import ArithmeticSettings, Problem
 from atp_lite.methods import METHODS
 from atp_lite.model import LatentReasoner, ReasonerConfig
 from atp_lite.planner import Planner
-from atp_lite.tokens import Collator, arithmetic_tokenizer
+from atp_lite.tokens import Collator, domain_tokenizer
 
 QUESTION, ANSWER = 32, 16
 """Tokens of a question with its `<|start-latent|>`, and of an answer with its `<eos>`."""
@@ -54,7 +54,7 @@ def problems(rows: int, steps: int, question: int = QUESTION) -> list[Problem]:
 
 def planner(method: str, latents: int, decoder_layers: int = 1) -> Planner:
     """A fresh planner for one of `METHODS`; a fixed layout, or a limit, of `latents`."""
-    tokenizer = arithmetic_tokenizer(LARGEST)
+    tokenizer = domain_tokenizer("arithmetic", ArithmeticSettings(max_value=LARGEST))
     ids = Collator(tokenizer)
     config = ReasonerConfig(
         backbone=dict(LLAMA, num_hidden_layers=LAYERS),

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 import ipywidgets as widgets
 import plotly.graph_objects as go
 
-from atp_lite.domains import Problem, read_question
+from atp_lite.domains import Problem
 from atp_lite.planner import Planner
 from atp_lite.views.explorers.figure import Figure
 from atp_lite.views.palette import without_caption
@@ -133,13 +133,13 @@ def typed_problem(planner: Planner, text: str) -> Problem:
     """A problem that somebody typed, checked against what this planner can read.
 
     Raises:
-        ValueError: it is empty, neither toy expression nor story, or has a word or number that is no token; the message
-            says what to do.
+        ValueError: it is empty, nothing that the planner's domain can read, or has a word or number that is no token;
+            the message says what to do.
     """
     if not text.strip():
-        raise ValueError("Type a problem first, such as (3+4)*(9-2).")
-    problem = read_question(text)
-    if not problem.steps:
+        raise ValueError(f"Type a problem first, such as {planner.domain.example or 'one of the list'}.")
+    problem = planner.domain.read_question(text)
+    if problem.answer and not problem.steps:
         raise ValueError(f"{text.strip()} needs no step: type at least one operation, such as 3+4.")
     planner.collate.encode([problem])  # refuses what is outside the vocabulary
     return problem

@@ -105,8 +105,10 @@ class CoherenceExplorer(Explorer):
         """The graph and the reward of what stands in the fields."""
         steps = [field.value for field in self.texts.children]
         written = rewrite(self.trace, self.chosen.value, steps, self.answer.value)
-        reference = written.problems[0].answer or None
-        self.graph.show(coherence_figure(coherence_graph(written.steps[0], written.answers[0], reference)))
+        problem = written.problems[0]
+        reference, domain = problem.answer or None, written.domain
+        graph = coherence_graph(written.steps[0], written.answers[0], reference, domain, problem.question)
+        self.graph.show(coherence_figure(graph))
         self.reward.value = reward_html(self.measured["rows"][self.chosen.value]["reward"], reward_terms(written))
 
     def _layout(self) -> list[widgets.Widget]:

@@ -21,8 +21,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from atp_lite.domains.answers import last_number, write_number
-from atp_lite.domains.equations import EquationError, parse_equation, same_number
+from atp_lite.domains.equations import parse_equation, same_number
 from atp_lite.domains.problem import Problem, iterate_jsonl
+from atp_lite.domains.syntax import EquationError
 
 logger = logging.getLogger(__name__)
 
@@ -141,7 +142,7 @@ def iterate_benchmark(settings: BenchmarkSettings) -> Iterator[Problem]:
     a split that does not exist or a row that cannot be read.
     """
     if settings.mirror is not None:
-        yield from islice(iterate_jsonl(_mirror_file(settings)), settings.limit)
+        yield from islice(iterate_jsonl(_mirror_file(settings, settings.mirror)), settings.limit)
         return
     benchmark = BENCHMARKS[settings.name]
     if settings.split not in benchmark.splits:
@@ -204,9 +205,9 @@ def chain_faults(problems: Iterable[Problem]) -> dict[str, list[str]]:
     return found
 
 
-def _mirror_file(settings: BenchmarkSettings) -> Path:
+def _mirror_file(settings: BenchmarkSettings, mirror: Path) -> Path:
     """The file of a mirror that holds the split."""
-    mirror, name, split = Path(settings.mirror), settings.name, settings.split
+    mirror, name, split = Path(mirror), settings.name, settings.split
     if mirror.is_file():
         return mirror
     if not mirror.is_dir():
@@ -224,7 +225,7 @@ def _mirror_file(settings: BenchmarkSettings) -> Path:
 
 def _hub_rows(settings: BenchmarkSettings, benchmark: Benchmark) -> Iterator[Row]:
     """Rows as the hub has them; everything that goes wrong on the way says so in one line."""
-    import datasets  # here, since importing it takes a second that toy problems should not wait for
+    import datasets  # type: ignore[import-untyped]  # here, since importing it takes a second that toy problems should not wait for
 
     try:
         yield from datasets.load_dataset(
@@ -241,7 +242,8 @@ def _hub_rows(settings: BenchmarkSettings, benchmark: Benchmark) -> Iterator[Row
 
 def _hub_error(error: Exception, settings: BenchmarkSettings, hub: str) -> Exception:
     """The error of a failed download as one line that says what is missing and what to do."""
-    chain, cause = [], error
+    chain: list[BaseException] = []
+    cause: BaseException | None = error
     while cause is not None and len(chain) < 10:
         chain.append(cause)
         cause = cause.__cause__ or cause.__context__

@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from atp_lite.domains.expressions import Step
+from atp_lite.domains.chains import Step
 from atp_lite.domains.problem import Problem
-from atp_lite.domains.story_text import Sentence, parse
+from atp_lite.domains.stories.text import Sentence, parse
 from atp_lite.domains.syntax import shorten
 
 
@@ -41,6 +41,10 @@ class _Amount:
     value: int
     step: int | None
     sentence: int
+
+
+_SIGNS = {"more": "+", "fewer": "-", "times": "*", "twice": "*", "half": "/", "gain": "+", "lose": "-"}
+_SIGNS |= {"share": "/", "pack": "/", "sell": "*", "share pool": "/"}
 
 
 def work_out(sentences: Sequence[Sentence], text: str) -> Story:
@@ -74,52 +78,40 @@ def work_out(sentences: Sequence[Sentence], text: str) -> Story:
         return amounts[who, thing]
 
     for at, s in enumerate(sentences):
-        a, b = (*(number(n, at) for n in s.numbers), None, None)[:2]
-        mine = (s.who, s.thing)
+        n = [number(value, at) for value in s.numbers]
+        mine, theirs = (s.who, s.thing), (s.whom, s.thing)
         match s.kind:
             case "have" | "also":
-                amounts[mine] = a
+                amounts[mine] = n[0]
             case "colours":
-                amounts[mine] = step(a, "+", b, at)
+                amounts[mine] = step(n[0], "+", n[1], at)
             case "boxes":
-                amounts[mine] = step(a, "*", b, at)
-            case "more":
-                amounts[mine] = step(has(s.whom, s.thing), "+", a, at)
-            case "fewer":
-                amounts[mine] = step(has(s.whom, s.thing), "-", a, at)
-            case "times":
-                amounts[mine] = step(has(s.whom, s.thing), "*", a, at)
-            case "twice":
-                amounts[mine] = step(has(s.whom, s.thing), "*", number(2, at), at)
-            case "half":
-                amounts[mine] = step(has(s.whom, s.thing), "/", number(2, at), at)
-            case "gain":
-                amounts[mine] = step(has(*mine), "+", a, at)
-            case "lose":
-                amounts[mine] = step(has(*mine), "-", a, at)
-            case "give":
-                amounts[mine] = step(has(*mine), "-", a, at)
-                amounts[s.whom, s.thing] = step(has(s.whom, s.thing), "+", a, at)
-            case "buy boxes":
-                amounts[mine] = step(has(*mine), "+", step(a, "*", b, at), at)
+                amounts[mine] = step(n[0], "*", n[1], at)
+            case "more" | "fewer" | "times":
+                amounts[mine] = step(has(*theirs), _SIGNS[s.kind], n[0], at)
+            case "twice" | "half":
+                amounts[mine] = step(has(*theirs), _SIGNS[s.kind], number(2, at), at)
+            case "gain" | "lose":
+                amounts[mine] = step(has(*mine), _SIGNS[s.kind], n[0], at)
             case "halve":
                 amounts[mine] = step(has(*mine), "/", number(2, at), at)
-            case "share" | "pack":
-                result = step(has(*mine), "/", a, at)
-            case "sell":
-                result = step(has(*mine), "*", a, at)
+            case "give":
+                amounts[mine] = step(has(*mine), "-", n[0], at)
+                amounts[theirs] = step(has(*theirs), "+", n[0], at)
+            case "buy boxes":
+                amounts[mine] = step(has(*mine), "+", step(n[0], "*", n[1], at), at)
+            case "share" | "pack" | "sell" | "share pool":
+                result = step(has(*mine), _SIGNS[s.kind], n[0], at)
             case "pool":
-                amounts["", s.thing] = step(has(*mine), "+", has(s.whom, s.thing), at)
-            case "share pool":
-                result = step(has(*mine), "/", a, at)
+                amounts["", s.thing] = step(has(*mine), "+", has(*theirs), at)
             case "count":
                 result = has(*mine)
             case "together":
-                result = step(has(*mine), "+", has(s.whom, s.thing), at)
+                result = step(has(*mine), "+", has(*theirs), at)
             case "more than":
-                result = step(has(*mine), "-", has(s.whom, s.thing), at)
+                result = step(has(*mine), "-", has(*theirs), at)
             case "fewer than":
-                result = step(has(s.whom, s.thing), "-", has(*mine), at)
+                result = step(has(*theirs), "-", has(*mine), at)
     asked = [at for at, s in enumerate(sentences) if s.template.role == "question"]
     if asked != [len(sentences) - 1] or result is None:
         raise ValueError(f"{shorten(text)}: a story ends with its one question; write one such as How many ... now?")
@@ -130,7 +122,7 @@ def _needed(
     sentences: Sequence[Sentence], text: str, steps: list[Step], behind: list[set[int]], result: _Amount
 ) -> Story:
     """The story with the steps alone that its result needs."""
-    wanted = {result.step} - {None}
+    wanted = set() if result.step is None else {result.step}
     for i in range(len(steps) - 1, -1, -1):
         if i in wanted:
             wanted.update(steps[i].uses)

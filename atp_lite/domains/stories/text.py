@@ -1,7 +1,7 @@
 """The language of story problems: its sentences, written and read back by the same templates.
 
 A sentence is a template with its slots filled. `write` puts pronouns for names and an occasional "Then"; `parse` gives
-the same sentences back, whoever wrote the text. What they mean, as arithmetic, stands in story_steps.py.
+the same sentences back, whoever wrote the text. What they mean, as arithmetic, stands in steps.py.
 """
 
 from __future__ import annotations
@@ -98,9 +98,9 @@ def write(sentences: Sequence[Sentence], rng: random.Random) -> str:
     before: Sentence | None = None
     for sentence in sentences:
         who, role = sentence.who, sentence.template.role
-        is_same = before is not None and before.who == who and role != "question" and sentence.kind != "pool"
-        if is_same and (not before.whom or _pronoun(before.whom) != _pronoun(who)):
-            who = _pronoun(who)
+        if before is not None and before.who == who and role != "question" and sentence.kind != "pool":  # noqa: SIM102
+            if not before.whom or _pronoun(before.whom) != _pronoun(who):
+                who = _pronoun(who)
         text = sentence.template.text.format(
             who=who,
             whom=sentence.whom,
@@ -173,7 +173,7 @@ def parse(text: str) -> list[Sentence]:
         if found is None:
             raise ValueError(
                 f"{shorten(text)}: the sentence {shorten(written)} is none that a story is made of; write it like "
-                "those of `atp-lite data --kind stories`"
+                "those of `atp-lite data --domain stories`"
             )
         template, slots = found
         who = slots.get("who", "")

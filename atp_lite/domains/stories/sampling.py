@@ -1,9 +1,4 @@
-"""Story problems: word problems of up to six steps from templates, the bridge from toy expressions to GSM8K.
-
-A plot is drawn sentence by sentence, each with numbers that keep every result in range. The sentences stand in
-story_text.py, what they mean in story_steps.py. `arithmetic.generate` makes problems of them: labels, label noise and
-equivalent chains are those of toy expressions.
-"""
+"""Random stories: their settings, and how a plot is drawn, sentence by sentence, with every result in range."""
 
 from __future__ import annotations
 
@@ -11,11 +6,11 @@ import random
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any
 
-from atp_lite.domains.sampling import MOST_OPS, Split, random_stream, split_of_core
-from atp_lite.domains.story_steps import Story, story_of, work_out
-from atp_lite.domains.story_text import BOXES, COLOURS, NAMES, TEMPLATES, THINGS, Sentence, text_words, write
+from atp_lite.domains.made import MadeSettings, Split, random_stream, split_of_core
+from atp_lite.domains.stories.steps import Story, story_of, work_out
+from atp_lite.domains.stories.text import BOXES, COLOURS, NAMES, TEMPLATES, THINGS, Sentence, write
 
 MOST_WORDS = 60
 """No generated story is longer, in words, numbers and signs."""
@@ -26,55 +21,24 @@ _TEMPLATES = {kind: [t for t in TEMPLATES if t.kind == kind] for kind in dict.fr
 
 
 @dataclass(frozen=True)
-class StorySettings:
+class StorySettings(MadeSettings):
     """What story problems look like."""
 
-    min_ops: int = 2
-    """Fewest steps needed (1 to 6)."""
-    max_ops: int = 4
-    """Most steps needed (min_ops to 6)."""
     max_leaf: int = 12
     """Numbers in the text are drawn from 2 to max_leaf."""
-    min_value: int = 1
-    """Smallest result of a step."""
-    max_value: int = 49
-    """Largest result of a step; the vocabulary has one token for each number from 0 to max_value."""
     max_distractors: int = 1
     """A story holds 0 to so many sentences (at most 3) whose number is not needed, each count equally likely."""
-    label_noise: float = 0.0
-    """Probability (0 to 1) that a training label swaps its last + or -, where the result stays in range."""
-    label_order: Literal["random", "written"] = "random"
-    """Order of a label's steps: uniform over all valid orders, or that of the text."""
-    seed: int = 0
-    """Seed of everything random, except which split a story belongs to."""
 
     def __post_init__(self) -> None:
-        def check(holds: bool, field: str, way_out: str) -> None:
-            if not holds:
-                raise ValueError(f"StorySettings.{field} = {getattr(self, field)!r}: {way_out}")
-
-        for field in ("min_ops", "max_ops", "max_leaf", "min_value", "max_value", "max_distractors", "seed"):
-            check(type(getattr(self, field)) is int, field, "use a whole number")
-        check(1 <= self.min_ops <= MOST_OPS, "min_ops", f"use 1 to {MOST_OPS}")
-        check(self.min_ops <= self.max_ops <= MOST_OPS, "max_ops", f"use min_ops ({self.min_ops}) to {MOST_OPS}")
-        check(self.max_leaf >= 5, "max_leaf", "use 5 or more")
-        check(self.min_value >= 1, "min_value", "use 1 or more; nobody has less than one thing")
-        largest = max(self.min_value, self.max_leaf)
-        check(self.max_value >= largest, "max_value", f"use at least min_value and max_leaf ({largest})")
-        check(0 <= self.max_distractors <= 3, "max_distractors", "use 0 to 3")
-        check(0 <= self.label_noise <= 1, "label_noise", "use a probability from 0 to 1")
-        check(self.label_order in ("random", "written"), "label_order", "use 'random' or 'written'")
+        super().__post_init__()
+        self.check(type(self.max_distractors) is int, "max_distractors", "use a whole number")
+        self.check(0 <= self.max_distractors <= 3, "max_distractors", "use 0 to 3")
+        self.check(self.max_leaf >= 5, "max_leaf", "use 5 or more")
+        self.check(self.min_value >= 1, "min_value", "use 1 or more; nobody has less than one thing")
 
     @property
     def stream(self) -> tuple[object, ...]:
-        """What the random numbers depend on, besides their use."""
         return (self.seed, "stories")
-
-
-def story_words(settings: StorySettings | None = None) -> list[str]:
-    """The closed vocabulary of stories: words, signs, and the numbers from 0 to max_value; for `word_tokenizer`."""
-    settings = StorySettings() if settings is None else settings
-    return text_words() + [str(number) for number in range(settings.max_value + 1)]
 
 
 class _DeadEnd(Exception):
@@ -94,7 +58,9 @@ class _Plot:
         self.changed: set[str] = set()  # who an event has happened to
         self.sentences: list[Sentence] = []
 
-    def say(self, kind: str, who: str = "", whom: str = "", *numbers: int, which: int | None = None, **more) -> None:
+    def say(
+        self, kind: str, who: str = "", whom: str = "", *numbers: int, which: int | None = None, **more: Any
+    ) -> None:
         """Add a sentence of this kind; no event is told twice in the same words."""
         told = [s.template for s in self.sentences if s.template.role == "event"]
         templates = [t for t in _TEMPLATES[kind] if t not in told] if which is None else [_TEMPLATES[kind][which]]
@@ -142,13 +108,17 @@ class _Plot:
             self.say(kind, who, whom)
             self.put(who, base * 2 if kind == "twice" else base / 2, 1)
             return
-        result = {"times": lambda n: base * n if n > 2 else 0, "more": lambda n: base + n, "fewer": lambda n: base - n}
+        result: dict[str, Callable[[int], int]] = {
+            "times": lambda n: base * n if n > 2 else 0,
+            "more": lambda n: base + n,
+            "fewer": lambda n: base - n,
+        }
         a = self.number(result[kind])
         self.say(kind, who, whom, a)
         self.put(who, result[kind](a), 1)
 
-    def event(self, who: str, whom: str | None) -> None:
-        """Something happens to `who`, in one step or two; where there is a `whom`, who may give to them."""
+    def event(self, who: str, whom: str) -> None:
+        """Something happens to `who`, in one step or two; where there is a `whom`, who may give to them (else "")."""
         v = self.have[who]
         kinds = ["gain", "gain", "lose", "lose", "halve"]
         if self.left >= 2:
@@ -241,7 +211,7 @@ def _draw(n: int, settings: StorySettings, rng: random.Random) -> _Plot:
         if both and rng.random() < 0.4:  # the second one's story first, and only then the hero's
             for _ in range(rng.randint(0, 2)):
                 if plot.left:
-                    plot.event(second, None)
+                    plot.event(second, "")
         if both:
             meet(hero, second)
         else:
@@ -251,7 +221,7 @@ def _draw(n: int, settings: StorySettings, rng: random.Random) -> _Plot:
     actors = [hero, second] if both else [hero]
     while plot.left > 0:
         who = rng.choice(actors)
-        plot.event(who, second if both and who == hero else hero if both else None)
+        plot.event(who, (second if who == hero else hero) if both else "")
     plot.distract()
     plot.finish(ask, hero, second)
     return plot

@@ -1,4 +1,4 @@
-"""Random toy questions: their settings, their splits, and how they are drawn.
+"""Random toy questions: their settings, and how they are drawn.
 
 Plain regime: a random tree of n operations, so the length of a question (4n-1 tokens) tells how many steps it
 needs. Hidden length: decorations (see expressions.py) and repeated parts bring every question to one length.
@@ -10,16 +10,12 @@ import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from hashlib import blake2b
 from itertools import product
-from typing import Literal, Protocol, get_args
+from typing import Any
 
-from atp_lite.domains.expressions import expression_tokens, read
+from atp_lite.domains.arithmetic.expressions import expression_tokens, read
+from atp_lite.domains.made import MadeSettings, Split, random_stream, split_of_core
 
-Split = Literal["train", "rl", "validation", "test"]
-SPLITS: tuple[Split, ...] = get_args(Split)
-MOST_OPS = 6
-"""The largest number of steps that is generated."""
 HIDDEN_EXTRA_TOKENS = 8
 """Tokens of decoration that a question with `max_ops` steps carries in the hidden-length regime."""
 
@@ -28,54 +24,25 @@ _PATIENCE = 200_000  # draws in a row without a new problem before the space cou
 
 
 @dataclass(frozen=True)
-class ArithmeticSettings:
+class ArithmeticSettings(MadeSettings):
     """What toy problems look like."""
 
-    min_ops: int = 2
-    """Fewest steps needed (1 to 6)."""
-    max_ops: int = 4
-    """Most steps needed (min_ops to 6)."""
     operators: str = "+-*"
     """The operators in use, some of + - *."""
-    max_leaf: int = 9
-    """Leaves are drawn uniformly from 1 to max_leaf."""
-    min_value: int = 1
-    """Smallest result of a step."""
-    max_value: int = 49
-    """Largest result of a step; the vocabulary has one token for each number from 0 to max_value."""
     hidden_length: bool = False
     """True: every question has the same number of tokens, however many steps it needs."""
-    label_noise: float = 0.0
-    """Probability (0 to 1) that a training label swaps its last + or -, where the result stays in range."""
-    label_order: Literal["random", "written"] = "random"
-    """Order of a label's steps: uniform over all valid orders, or from left to right."""
-    seed: int = 0
-    """Seed of everything random, except which split a question belongs to."""
 
     def __post_init__(self) -> None:
-        def check(holds: bool, field: str, way_out: str) -> None:
-            if not holds:
-                raise ValueError(f"ArithmeticSettings.{field} = {getattr(self, field)!r}: {way_out}")
-
-        for field in ("min_ops", "max_ops", "max_leaf", "min_value", "max_value", "seed"):
-            check(type(getattr(self, field)) is int, field, "use a whole number")
-        low, high = self.min_ops, self.max_ops
-        check(1 <= low <= MOST_OPS, "min_ops", f"use 1 to {MOST_OPS}")
-        check(low <= high <= MOST_OPS, "max_ops", f"use min_ops ({low}) to {MOST_OPS}")
+        super().__post_init__()
         known = set(self.operators) & set("+-*")
-        check(bool(known) and len(known) == len(self.operators), "operators", "use some of +-*, each once")
-        check(self.max_leaf >= 1, "max_leaf", "use 1 or more")
-        check(self.min_value >= 0, "min_value", "use 0 or more; negative numbers have no token")
-        largest = max(self.min_value, self.max_leaf)
-        check(self.max_value >= largest, "max_value", f"use at least min_value and max_leaf ({largest})")
-        check(0 <= self.label_noise <= 1, "label_noise", "use a probability from 0 to 1")
+        self.check(bool(known) and len(known) == len(self.operators), "operators", "use some of +-*, each once")
+        self.check(self.max_leaf >= 1, "max_leaf", "use 1 or more")
+        self.check(self.min_value >= 0, "min_value", "use 0 or more; negative numbers have no token")
         swappable = {"+", "-"} <= known
-        check(swappable or not self.label_noise, "label_noise", "use 0, or have + and - among the operators")
-        check(self.label_order in ("random", "written"), "label_order", "use 'random' or 'written'")
+        self.check(swappable or not self.label_noise, "label_noise", "use 0, or have + and - among the operators")
 
     @property
     def stream(self) -> tuple[object, ...]:
-        """What the random numbers depend on, besides their use."""
         return (self.seed, self.hidden_length)
 
 
@@ -87,15 +54,9 @@ def question_length(settings: ArithmeticSettings, steps: int) -> int:
     return 4 * settings.max_ops - 1 + HIDDEN_EXTRA_TOKENS if settings.hidden_length else 4 * steps - 1
 
 
-def split_of_core(core: str) -> Split:
-    """The split of a question whose text without decorations is `core`; see `split_of`."""
-    percent = int.from_bytes(blake2b(core.encode(), digest_size=8).digest(), "big") % 100
-    return "train" if percent < 70 else "rl" if percent < 80 else "validation" if percent < 90 else "test"
-
-
 Shape = tuple[tuple[int, int], ...]
 """A binary tree: for each operation in written order its operands, an operation's place or -1 for a leaf."""
-Tree = int | tuple  # a leaf, (operator, left, right), or ("()", inner) for redundant parentheses
+Tree = int | tuple[Any, ...]  # a leaf, (operator, left, right), or ("()", inner) for redundant parentheses
 
 
 @lru_cache
@@ -107,7 +68,7 @@ def tree_shapes(n: int) -> tuple[Shape, ...]:
     for left_size in range(n):
         right_size = n - 1 - left_size
         for left, right in product(tree_shapes(left_size), tree_shapes(right_size)):
-            moved = tuple(tuple(i + left_size if i >= 0 else -1 for i in pair) for pair in right)
+            moved = [(i + left_size if i >= 0 else -1, j + left_size if j >= 0 else -1) for i, j in right]
             shapes.append((*left, *moved, (left_size - 1, n - 2 if right_size else -1)))
     return tuple(shapes)
 
@@ -119,18 +80,9 @@ def _build_tree(
     low, high = settings.min_value, settings.max_value
     done: list[tuple[int, Tree]] = []
     seen = set()
-    leaf = 0
-    for (i, j), operator in zip(shape, operators, strict=True):
-        if i < 0:
-            left = left_tree = leaves[leaf]
-            leaf += 1
-        else:
-            left, left_tree = done[i]
-        if j < 0:
-            right = right_tree = leaves[leaf]
-            leaf += 1
-        else:
-            right, right_tree = done[j]
+    unused = iter(leaves)
+    for operands, operator in zip(shape, operators, strict=True):
+        (left, left_tree), (right, right_tree) = (done[i] if i >= 0 else (leaf := next(unused), leaf) for i in operands)
         value = left + right if operator == "+" else left - right if operator == "-" else left * right
         if not low <= value <= high or (left, operator, right) in seen:
             return None
@@ -158,7 +110,7 @@ def _paths(tree: Tree, path: tuple[int, ...] = ()) -> Iterator[tuple[tuple[int, 
 
 
 def _replace(tree: Tree, path: tuple[int, ...], part: Tree) -> Tree:
-    if not path:
+    if not path or isinstance(tree, int):
         return part
     return tuple(_replace(child, path[1:], part) if i == path[0] else child for i, child in enumerate(tree))
 
@@ -198,19 +150,6 @@ def _decorate(tree: Tree, room: int, settings: ArithmeticSettings, rng: random.R
             room -= 2
         tree = _replace(tree, path, node)
     return tree
-
-
-class Streamed(Protocol):
-    """Settings that random numbers may depend on."""
-
-    @property
-    def stream(self) -> tuple[object, ...]: ...
-
-
-def random_stream(settings: Streamed, *names: object) -> random.Random:
-    """A stream of its own for each use, the same in every process."""
-    key = "/".join(map(str, (*settings.stream, *names)))
-    return random.Random(int.from_bytes(blake2b(key.encode(), digest_size=16).digest(), "big"))
 
 
 def list_questions(n: int, split: Split, settings: ArithmeticSettings) -> list[str] | None:

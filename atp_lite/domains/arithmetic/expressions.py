@@ -11,36 +11,15 @@ What these three leave out is *decoration*; without the first two an expression 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
-from math import factorial
 
+from atp_lite.domains.chains import Step
 from atp_lite.domains.syntax import EquationError, Token, postfix, shorten
 
 LARGEST_VALUE = 10**18
 """No number or intermediate value may be larger (in size) than this."""
-MOST_DOWN_SETS = 200_000
-"""Where `count_orders` gives up on steps that share results."""
 
 _ATOM = re.compile(r"[0-9]+|\S")
-
-
-@dataclass(frozen=True)
-class Step:
-    """One step of work: `left operator right = value`."""
-
-    left: int
-    operator: str
-    right: int
-    value: int
-    uses: tuple[int, ...]
-    """Which earlier steps (by place in the written order) give its operands; each once."""
-
-    @property
-    def text(self) -> str:
-        """The step as it is written in a chain, `3+4=7`."""
-        return f"{self.left}{self.operator}{self.right}={self.value}"
 
 
 @dataclass(frozen=True)
@@ -189,81 +168,3 @@ def _result(operator: str, left: int, right: int) -> int:
     if operator == "+":
         return left + right
     return left - right if operator == "-" else left * right
-
-
-def orders(uses: tuple[tuple[int, ...], ...]) -> Iterator[tuple[int, ...]]:
-    """Every order of the steps in which each comes after those it uses, lazily (topological orders).
-
-    `uses[i]` names the steps whose results step i takes. Lexicographic; the order 0, 1, 2, ... comes first.
-    """
-    n = len(uses)
-    users: list[list[int]] = [[] for _ in uses]
-    for i, used in enumerate(uses):
-        for j in used:
-            users[j].append(i)
-    missing = [len(used) for used in uses]
-    chosen: list[int] = []
-    done = [False] * n
-    candidate = 0
-    while True:
-        if len(chosen) == n:
-            yield tuple(chosen)
-        else:
-            while candidate < n and (done[candidate] or missing[candidate]):
-                candidate += 1
-            if candidate < n:
-                chosen.append(candidate)
-                done[candidate] = True
-                for user in users[candidate]:
-                    missing[user] -= 1
-                candidate = 0
-                continue
-        if not chosen:
-            return
-        last = chosen.pop()
-        done[last] = False
-        for user in users[last]:
-            missing[user] += 1
-        candidate = last + 1
-
-
-@lru_cache(maxsize=4096)
-def all_orders(uses: tuple[tuple[int, ...], ...]) -> tuple[tuple[int, ...], ...]:
-    """`orders` as a tuple, remembered: the few shapes of small expressions come up again and again."""
-    return tuple(orders(uses))
-
-
-def count_orders(uses: tuple[tuple[int, ...], ...]) -> int:
-    """How many orders `orders` would give, without listing them.
-
-    Where every result is used once, the steps form a tree, and the hook-length formula counts its orders:
-    n! / (product of the subtree sizes) (Knuth, The Art of Computer Programming, vol. 3, section 5.1.4,
-    exercise 20). With shared results a dynamic programme counts the ways to reach each down-set, a set of
-    finished steps that holds everything its members use.
-    Raises ValueError where results are shared among more than 200 steps or in MOST_DOWN_SETS ways.
-    """
-    n = len(uses)
-    used_results = [j for used in uses for j in used]
-    if len(used_results) == len(set(used_results)):
-        sizes: list[int] = []
-        product = 1
-        for used in uses:
-            sizes.append(1 + sum(sizes[j] for j in used))
-            product *= sizes[-1]
-        return factorial(n) // product
-    if n > 200:
-        raise ValueError(f"orders with shared results are counted for at most 200 steps, not {n}; shorten it")
-    needs = [sum(1 << j for j in used) for used in uses]
-    ways = {0: 1}
-    for _ in range(n):
-        larger: dict[int, int] = {}
-        for done, count in ways.items():
-            for i in range(n):
-                if not done >> i & 1 and needs[i] & ~done == 0:
-                    larger[done | 1 << i] = larger.get(done | 1 << i, 0) + count
-            if len(larger) > MOST_DOWN_SETS:
-                raise ValueError(
-                    f"the orders of {n} steps with shared results are too many to count; shorten it"
-                )
-        ways = larger
-    return ways[(1 << n) - 1]

@@ -1,0 +1,171 @@
+"""Chains of thought as a DAG of needed steps: their valid orders, how many there are, and whether a chain is right."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from math import factorial
+from typing import Protocol
+
+from atp_lite.domains.syntax import SAME_SYMBOL
+
+MOST_DOWN_SETS = 200_000
+"""Where `count_orders` gives up on steps that share results."""
+
+
+class NeededStep(Protocol):
+    """A step that a question needs."""
+
+    @property
+    def text(self) -> str:
+        """The step as it is written in a chain."""
+        ...
+
+    @property
+    def uses(self) -> tuple[int, ...]:
+        """Which earlier needed steps give its operands."""
+        ...
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of work: `left operator right = value`."""
+
+    left: int
+    operator: str
+    right: int
+    value: int
+    uses: tuple[int, ...]
+    """Which earlier steps (by place in the written order) give its operands; each once."""
+
+    @property
+    def text(self) -> str:
+        """The step as it is written in a chain, `3+4=7`."""
+        return f"{self.left}{self.operator}{self.right}={self.value}"
+
+
+def orders(uses: tuple[tuple[int, ...], ...]) -> Iterator[tuple[int, ...]]:
+    """Every order of the steps in which each comes after those it uses, lazily (topological orders).
+
+    `uses[i]` names the steps whose results step i takes. Lexicographic; the order 0, 1, 2, ... comes first.
+    """
+    n = len(uses)
+    users: list[list[int]] = [[] for _ in uses]
+    for i, used in enumerate(uses):
+        for j in used:
+            users[j].append(i)
+    missing = [len(used) for used in uses]
+    chosen: list[int] = []
+    done = [False] * n
+    candidate = 0
+    while True:
+        if len(chosen) == n:
+            yield tuple(chosen)
+        else:
+            while candidate < n and (done[candidate] or missing[candidate]):
+                candidate += 1
+            if candidate < n:
+                chosen.append(candidate)
+                done[candidate] = True
+                for user in users[candidate]:
+                    missing[user] -= 1
+                candidate = 0
+                continue
+        if not chosen:
+            return
+        last = chosen.pop()
+        done[last] = False
+        for user in users[last]:
+            missing[user] += 1
+        candidate = last + 1
+
+
+@lru_cache(maxsize=4096)
+def all_orders(uses: tuple[tuple[int, ...], ...]) -> tuple[tuple[int, ...], ...]:
+    """`orders` as a tuple, remembered: the few shapes of small expressions come up again and again."""
+    return tuple(orders(uses))
+
+
+def count_orders(uses: tuple[tuple[int, ...], ...]) -> int:
+    """How many orders `orders` would give, without listing them.
+
+    Where every result is used once, the steps form a tree, and the hook-length formula counts its orders:
+    n! / (product of the subtree sizes) (Knuth, The Art of Computer Programming, vol. 3, section 5.1.4,
+    exercise 20). With shared results a dynamic programme counts the ways to reach each down-set, a set of
+    finished steps that holds everything its members use.
+    Raises ValueError where results are shared among more than 200 steps or in MOST_DOWN_SETS ways.
+    """
+    n = len(uses)
+    used_results = [j for used in uses for j in used]
+    if len(used_results) == len(set(used_results)):
+        sizes: list[int] = []
+        product = 1
+        for used in uses:
+            sizes.append(1 + sum(sizes[j] for j in used))
+            product *= sizes[-1]
+        return factorial(n) // product
+    if n > 200:
+        raise ValueError(f"orders with shared results are counted for at most 200 steps, not {n}; shorten it")
+    needs = [sum(1 << j for j in used) for used in uses]
+    ways = {0: 1}
+    for _ in range(n):
+        larger: dict[int, int] = {}
+        for done, count in ways.items():
+            for i in range(n):
+                if not done >> i & 1 and needs[i] & ~done == 0:
+                    larger[done | 1 << i] = larger.get(done | 1 << i, 0) + count
+            if len(larger) > MOST_DOWN_SETS:
+                raise ValueError(
+                    f"the orders of {n} steps with shared results are too many to count; shorten it"
+                )
+        ways = larger
+    return ways[(1 << n) - 1]
+
+
+@dataclass(frozen=True)
+class ChainVerdict:
+    """How a decoded chain compares with the steps that its question needs."""
+
+    needed: int
+    """Steps that the question needs."""
+    done: int
+    """How many of them the chain takes, each once and after all it uses."""
+    taken: int
+    """Steps of the chain: the needed ones, and those that are wrong, repeated, too early or of no use."""
+
+    @property
+    def is_right(self) -> bool:
+        """Whether the chain is one of the question's equivalent chains, to the step."""
+        return self.needed == self.done == self.taken
+
+    @property
+    def share(self) -> float:
+        """done / max(needed, taken), in [0, 1]; 1 for right chains alone. A step too many costs as one too few does."""
+        return self.done / max(self.needed, self.taken) if self.needed or self.taken else 1.0
+
+
+def canonical_step(text: str) -> str:
+    """A step's text without white space, its operators in our spelling: what two texts of one step share.
+
+    >>> canonical_step("7 \u00d7 7 = 49")
+    '7*7=49'
+    """
+    return "".join(SAME_SYMBOL.get(symbol, symbol) for symbol in "".join(text.split()))
+
+
+def verify_chain(needed: Sequence[NeededStep], steps: Sequence[str]) -> ChainVerdict:
+    """Compare the texts of a chain with the steps needed, of which equal texts may be several.
+
+    Steps are compared as `canonical_step`: `4+3=7` is not the step of a question that says `3+4`, just as it stands in
+    none of its equivalent chains. A needed step counts as done if all that it uses was done before.
+    """
+    texts = [canonical_step(step.text) for step in needed]
+    states = {frozenset[int]()}  # sets of needed steps that may be done by now; several where needed texts are equal
+    for text in map(canonical_step, steps):
+        further: set[frozenset[int]] = set()
+        for state in states:
+            fit = [i for i, t in enumerate(texts) if t == text and i not in state and state.issuperset(needed[i].uses)]
+            further |= {state | {i} for i in fit} or {state}
+        states = further
+    return ChainVerdict(len(needed), max(map(len, states)), len(steps))
