@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from scipy.stats import binomtest
 from small import PROBLEMS, lively_planner, tiny_planner, told_trace
 
-from atp_lite.domains import Problem, same_answer, same_number
+from atp_lite.domains import DOMAINS, Problem, same_answer, same_number
 from atp_lite.evaluation.evaluate import EvalSettings, evaluate, mean_interval, outcomes, pass_at_k, wilson
 
 
@@ -189,6 +189,7 @@ def test_without_decoding_no_step_metric_is_claimed(planner):
 
 def test_what_counts_as_the_answer():
     trace = SimpleNamespace(
+        domain=DOMAINS["arithmetic"],
         n_latents=torch.zeros(2), n_answer_tokens=torch.ones(2), steps=[[], []], answers=["4+9", "9.0000001"],
         problems=[Problem("4+5", ("4+5=9",), "9")] * 2,
     )  # fmt: skip

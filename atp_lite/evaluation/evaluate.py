@@ -18,7 +18,7 @@ from accelerate import Accelerator
 from accelerate.utils import gather_object
 from tqdm.auto import tqdm
 
-from atp_lite.domains import Problem, is_right, measured, same_answer
+from atp_lite.domains import Domain, Problem, is_right, measured, same_answer
 from atp_lite.engine.sharding import gathered
 from atp_lite.model import Trace
 from atp_lite.planner import Planner
@@ -292,9 +292,9 @@ def summarise(results: Sequence[Outcome], decoded: bool = True) -> dict[str, Est
     return metrics
 
 
-def judge(settings: EvalSettings) -> Callable[[str, str], bool]:
+def judge(settings: EvalSettings, domain: Domain) -> Callable[[str, str], bool]:
     """(answer, reference) -> whether it is right."""
-    return partial(same_answer if settings.answers == "last number" else is_right, relative=settings.relative)
+    return partial(same_answer if settings.answers == "last number" else domain.is_right, relative=settings.relative)
 
 
 def fitted(settings: EvalSettings, planner: Planner) -> EvalSettings:
@@ -307,7 +307,8 @@ def fitted(settings: EvalSettings, planner: Planner) -> EvalSettings:
 def scored(planner: Planner, trace: Trace, settings: EvalSettings) -> list[Outcome]:
     """`outcomes` of a trace of this planner, as the settings judge them."""
     config = planner.model.config
-    return outcomes(trace, config.latents_per_step, config.layout == "fixed" and settings.decode, judge(settings))
+    spare, right = config.layout == "fixed" and settings.decode, judge(settings, planner.domain)
+    return outcomes(trace, config.latents_per_step, spare, right)
 
 
 def by_length(problem: Problem) -> tuple[int, int]:
@@ -330,7 +331,7 @@ def evaluate(
         ValueError: there is no problem to evaluate on.
     """
     settings = fitted(EvalSettings() if settings is None else settings, planner)
-    right_answer = judge(settings)
+    right_answer = judge(settings, planner.domain)
     problems = sorted(problems, key=by_length)
     if not problems:
         raise ValueError("no problems to evaluate on: the file or split is empty")

@@ -169,7 +169,7 @@ class Scorer:
     def __init__(self, planner: Planner, test: ProblemSet, settings: EvalSettings, batch_size: int) -> None:
         self.planner, self.test, self.settings, self.batch_size = planner, test, settings, batch_size
         self.problems = test.problems
-        self.right = judge(settings)
+        self.right = judge(settings, planner.domain)
 
     def score(self, positions: Sequence[int]) -> tuple[list[Record], list[dict[str, Any]]]:
         """The records of the problems at these positions, and what each pass over them cost."""

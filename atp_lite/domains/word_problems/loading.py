@@ -225,7 +225,7 @@ def _mirror_file(settings: BenchmarkSettings, mirror: Path) -> Path:
 
 def _hub_rows(settings: BenchmarkSettings, benchmark: Benchmark) -> Iterator[Row]:
     """Rows as the hub has them; everything that goes wrong on the way says so in one line."""
-    import datasets  # type: ignore[import-untyped]  # here, since importing it takes a second that toy problems should not wait for
+    import datasets  # here, since importing it takes a second that toy problems should not wait for
 
     try:
         yield from datasets.load_dataset(
