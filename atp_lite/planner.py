@@ -14,9 +14,12 @@ from huggingface_hub import HfApi
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
 from atp_lite.domains import DOMAINS, UNNAMED, Domain, Problem
+from atp_lite.engine.lora import has_lora, merged_state
+from atp_lite.engine.pretrained import BackboneSettings, from_backbone, latent_tokenizer
 from atp_lite.engine.sharding import whole_model
-from atp_lite.model import BackboneSettings, LatentReasoner, ReasonerConfig, Trace, latent_tokenizer
+from atp_lite.model import Decoded, LatentReasoner, ReasonerConfig, Thought
 from atp_lite.model.noise import Noise
+from atp_lite.model.trace import later_age
 from atp_lite.resources import find
 from atp_lite.tokens import Collator, domain_tokenizer, split_language
 
@@ -134,7 +137,7 @@ class Planner:
         """
         settings = BackboneSettings() if settings is None else settings
         tokenizer = latent_tokenizer(name_or_path, settings.gguf_file)
-        planner = cls(LatentReasoner.from_backbone(name_or_path, settings, tokenizer), tokenizer)
+        planner = cls(from_backbone(name_or_path, settings, tokenizer), tokenizer)
         planner.model.config.domain = domain
         return planner
 
@@ -174,7 +177,7 @@ class Planner:
     def save_pretrained(self, folder: str | os.PathLike[str]) -> None:
         """Weights as safetensors, configuration and tokenizer as JSON. LoRA matrices are written merged."""
         transformers.logging.disable_progress_bar()
-        self.model.save_pretrained(folder)
+        self.model.save_pretrained(folder, state_dict=merged_state(self.model) if has_lora(self.model) else None)
         self.tokenizer.save_pretrained(folder)
 
     def push_to_hub(self, repo_id: str, *, private: bool | None = None, token: str | None = None) -> str:
@@ -218,7 +221,7 @@ class Planner:
         max_answer_tokens: int | None = None,
         decode: bool = True,
         generator: Noise = None,
-    ) -> Trace:
+    ) -> Decoded:
         """Think about the problems, answer them, decode the thoughts. Deterministic unless asked to sample.
 
         Args:
@@ -239,7 +242,7 @@ class Planner:
             trace, temperature=temperature, max_answer_tokens=max_answer_tokens, decode=decode, generator=generator
         )
 
-    def think(self, problems: Sequence[Problem], group_size: int = 1, **how) -> Trace:
+    def think(self, problems: Sequence[Problem], group_size: int = 1, **how: Any) -> Thought:
         """`LatentReasoner.think` from problems instead of token ids; the trace knows its problems."""
         bare = [replace(problem, steps=(), answer="") for problem in problems]  # only the question is read
         batch = self.collate(self.collate.encode(bare), stage=0).to(self.model.device)
@@ -251,25 +254,29 @@ class Planner:
     @torch.no_grad()
     def finish(
         self,
-        trace: Trace,
+        thought: Thought,
         *,
         temperature: float | None = None,
         max_answer_tokens: int | None = None,
         decode: bool = True,
         generator: Noise = None,
-    ) -> Trace:
-        """Answer a trace that has been thought, decode it, and fill in its text."""
-        self.model.answer(trace, max_tokens=max_answer_tokens, temperature=temperature, generator=generator)
-        written = [split_language(text) for text in self.collate.text(trace.answer)]
-        trace.answers = [answer for _, answer in written]
-        decoded = [[] for _ in written]
-        if decode and self.model.decoder is not None:
-            self.model.decode(trace)
-            decoded = self.step_texts(trace)
-        trace.steps = [latent + words for latent, (words, _) in zip(decoded, written, strict=True)]
-        return trace
+    ) -> Decoded:
+        """Answer what has been thought, decode it, and fill in the text."""
+        answered = self.model.answer(
+            thought, max_tokens=max_answer_tokens, temperature=temperature, generator=generator
+        )
+        written = [split_language(text) for text in self.collate.text(answered.answer)]
+        answered.answers = [answer for _, answer in written]
+        in_words = [words for words, _ in written]
+        if not decode or self.model.decoder is None:
+            tokens = answered.answer.new_zeros(len(answered), 0, 0)
+            log_probs = answered.answer_log_probs.new_zeros(len(answered), 0, 0)
+            return later_age(answered, Decoded, step_tokens=tokens, step_log_probs=log_probs, steps=in_words)
+        decoded = self.model.decode(answered)
+        decoded.steps = [latent + words for latent, words in zip(self.step_texts(decoded), in_words, strict=True)]
+        return decoded
 
-    def step_texts(self, trace: Trace) -> list[list[str]]:
+    def step_texts(self, trace: Decoded) -> list[list[str]]:
         """The decoder's text of every whole latent step of every row.
 
         A method that always thinks the same number of latents says by an empty text that it has nothing left to do:

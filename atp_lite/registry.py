@@ -1,4 +1,4 @@
-"""A registry: a dictionary with a decorator. Rewards, heads, advantages, estimators and domains are all found by name."""
+"""A registry: a dictionary with a decorator. Rewards, heads, advantages and domains are found by name."""
 
 from __future__ import annotations
 

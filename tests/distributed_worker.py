@@ -130,7 +130,7 @@ def runs(folder: Path) -> dict[str, dict[str, torch.Tensor]]:
     made = {method: sft_run(folder / method, method) for method in SFT_METHODS}
     made["grpo"] = rl_run(folder / "grpo")
     with (
-        patch("atp_lite.model.reasoner.reparameterise", lambda mu, *_: mu),
+        patch("atp_lite.model.distributions.reparameterise", lambda mu, *_: mu),
         patch.object(rl_train, "verified_chains", lambda trace, rng: trace.problems[:: trace.group_size]),
     ):  # without noise, and with the labels as verified chains
         for control in ("answer-ce", "rejection"):

@@ -15,8 +15,8 @@ import atp_lite.engine.run as engine_run
 import atp_lite.rl.train as rl_train
 from atp_lite.domains import Problem
 from atp_lite.engine.lora import LoRASettings, add_lora
+from atp_lite.engine.pretrained import BackboneSettings
 from atp_lite.engine.state import full_tensor
-from atp_lite.model import BackboneSettings
 from atp_lite.planner import Planner
 from atp_lite.rl import RLSettings, train_rl
 from atp_lite.sft import SFTSettings, train_sft

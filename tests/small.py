@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from atp_lite.domains import DOMAINS, Problem, read_expression
-from atp_lite.model import LatentReasoner, Trace
+from atp_lite.model import Decoded, Gaussian, LatentReasoner
 from atp_lite.planner import ModelSettings, Planner
 
 PROBLEMS = [read_expression(text) for text in ("3+4", "(3+4)*2", "(3+4)*(9-2)", "1+2+3+4", "(3+4)*2-1", "9-2", "2*3*4")]
@@ -66,12 +66,12 @@ def hidden_after(lm, embeds: Tensor) -> Tensor:
 def naive_think(model: LatentReasoner, question: Sequence[int], limit: int, length: int | None = None) -> dict:
     """Mean latents of one question, reading the whole sequence again for each."""
     embeds = model.embed(torch.tensor([question]))
-    found = {"mu": [], "logvar": [], "stop_logits": []}
+    found = {"mu": [], "sigma": [], "stop_logits": []}
     for t in range(1, (limit if length is None else length) + 1):
         hidden = hidden_after(model.backbone, embeds)[-1]
-        mu, logvar = model.latent_head(hidden)
-        stop = model.stop_head(hidden)
-        for name, value in zip(found, (mu, logvar, stop), strict=True):
+        said = model.latent_head(hidden)
+        mu, stop = said.mode, model.stop_head(hidden)
+        for name, value in zip(found, (mu, said.stddev, stop), strict=True):
             found[name].append(value)
         embeds = torch.cat([embeds, mu[None, None]], dim=1)
         if length is None and t % model.config.latents_per_step == 0 and stop > 0:
@@ -113,27 +113,30 @@ def told_trace(
     ended: Sequence[bool] | None = None,
     n_latents: Sequence[int] | None = None,
     group_size: int = 1,
-) -> Trace:
+) -> Decoded:
     """A trace with these texts, as if a model one wide had thought and written them."""
     n = len(answers)
     counts = torch.tensor([len(own) for own in steps] if n_latents is None else n_latents)
     most = int(counts.max())
     mask = torch.arange(most) < counts[:, None]
     zeros = torch.zeros(n, most, 1)
-    return Trace(
+    return Decoded(
         question=torch.zeros(n // group_size, 1, dtype=torch.long),
         question_mask=torch.ones(n // group_size, 1, dtype=torch.long),
         group_size=group_size,
-        mu=zeros,
-        logvar=zeros,
+        distribution=Gaussian(zeros, zeros),
         latents=zeros,
         latent_mask=mask,
         stop_logits=zeros[..., 0],
         stop_decided=mask,
         hidden=zeros,
+        context=None,
         answer=torch.zeros(n, 2, dtype=torch.long),
         answer_mask=torch.ones(n, 2, dtype=torch.bool),
         ended=torch.tensor([True] * n if ended is None else list(ended)),
+        answer_log_probs=torch.zeros(n, 2),
+        step_tokens=torch.zeros(n, 0, 0, dtype=torch.long),
+        step_log_probs=torch.zeros(n, 0, 0),
         problems=list(problems),
         domain=DOMAINS["arithmetic"],
         steps=[list(own) for own in steps],

@@ -51,7 +51,7 @@ def naive_latents(planner: Planner, problem, count: int) -> torch.Tensor:
     (row,) = planner.collate.encode([problem])
     embeds = model.embed(torch.tensor([row.question]))
     for _ in range(count):
-        latent = model.latent_head(hidden_after(model.backbone, embeds)[-1])[0]
+        latent = model.latent_head(hidden_after(model.backbone, embeds)[-1]).mode
         embeds = torch.cat([embeds, latent[None, None]], dim=1)
     return embeds
 
@@ -212,7 +212,8 @@ def test_colar_losses_one_question_at_a_time():
             targets = compressed_embeddings(planner, rows)[0][0]  # (T, d)
             inputs = torch.cat([model.embed(torch.tensor([rows[0].question])), targets[None]], 1)
             states = hidden_after(model.backbone, inputs)[len(rows[0].question) - 1 : -1]  # h_1 .. h_T
-            mu, logvar = model.latent_head(states)
+            said = model.latent_head(states)
+            mu, logvar = said.mu, said.logvar
             latent -= float(Normal(mu, (0.5 * logvar).exp()).log_prob(targets).sum())
             ends = torch.tensor([0.0] * (len(targets) - 1) + [1.0])
             logits = model.stop_head(states)

@@ -13,8 +13,8 @@ import pytest
 import torch
 
 from atp_lite.cli.commands import RL, SFT, Data, Eval
-from atp_lite.cli.main import main
 from atp_lite.cli.config import read_config
+from atp_lite.cli.main import main
 from atp_lite.domains import BenchmarkSettings, Problem, read_jsonl, true_answer, write_jsonl
 from atp_lite.domains.sources import Sources
 from atp_lite.methods import METHODS

@@ -13,9 +13,9 @@ from small import PROBLEMS, lively_planner
 from atp_lab import compare
 from atp_lite import domains, model, rl
 from atp_lite.cli.commands import COMMANDS
+from atp_lite.engine.pretrained import BackboneSettings
 from atp_lite.evaluation import evaluate
 from atp_lite.model import Trace
-from atp_lite.model.pretrained import BackboneSettings
 from atp_lite.planner import ModelSettings
 from atp_lite.recipes import ARMS, GRPO, LATENT, PARENTS
 from atp_lite.rl import RLSettings

@@ -13,6 +13,7 @@ from plotly.callbacks import Points
 from plotly.offline import get_plotlyjs
 
 from atp_lite.domains import DOMAINS, generate, read_expression
+from atp_lite.model import Point
 from atp_lite.planner import ModelSettings, Planner
 from atp_lite.recipes import CHECKPOINTS, REGIMES
 from atp_lite.rl import RLSettings, train_rl
@@ -348,7 +349,7 @@ def test_kl_of_dimensions_adds_up_to_that_of_torch(planner, problems):
     assert found["total"] == pytest.approx(expected.sum().item(), rel=1e-3)
     assert found["kl"] == sorted(found["kl"], reverse=True) and len(found["kl"]) == found["dimensions"] == 64
     assert found["active"] == int((trace.mu[real].var(0) > 0.01).sum())
-    trace.logvar = torch.full_like(trace.logvar, -torch.inf)
+    trace.distribution = Point(trace.mu)
     with pytest.raises(ValueError, match="these latents are points"):
         kl_by_dimension(trace)
 

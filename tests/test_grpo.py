@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from small import PROBLEMS, lively_planner, told_trace
 from torch.distributions import Bernoulli, Categorical, Independent, Normal, kl_divergence
 
-from atp_lite.model import Replay
+from atp_lite.model import Gaussian, Replay
 from atp_lite.rl import clipped_surrogate, group_advantages, kl_to_start, policy_log_probs
 from atp_lite.rl.grpo import PolicyLogProbs
 
@@ -162,8 +162,7 @@ def test_kl_to_the_start_equals_torch_distributions():
     trace.answer_mask = torch.tensor([[True, True, True], [True, False, False]])
     now, start = (
         Replay(
-            torch.randn(2, 2, 4, generator=generator),
-            torch.zeros(2, 2, 4),
+            Gaussian(torch.randn(2, 2, 4, generator=generator), torch.zeros(2, 2, 4)),
             torch.zeros(2, 2),
             torch.randn(2, 3, 5, generator=generator),
         )

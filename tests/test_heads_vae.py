@@ -90,7 +90,8 @@ def test_heads_are_the_networks_they_say():
     inner = torch.nn.functional.gelu(hidden @ one.weight.T + one.bias) @ two.weight.T + two.bias
     centred = inner - inner.mean(-1, keepdim=True)
     features = centred / (centred.square().mean(-1, keepdim=True) + norm.eps).sqrt()
-    mu, logvar = head(hidden)
+    said = head(hidden)
+    mu, logvar = said.mu, said.logvar
     torch.testing.assert_close(mu, features @ head.mean.weight.T + head.mean.bias)
     torch.testing.assert_close(logvar, features @ head.log_variance.weight.T + head.log_variance.bias)
     first, last = stop.layers[0], stop.layers[2]
@@ -179,11 +180,11 @@ def test_heads_keep_their_digits_where_the_rest_has_three(name):
     """Under autocast to bfloat16, what a head says is what it says without."""
     torch.manual_seed(0)
     head, stop, hidden = LATENT_HEADS[name](16), StopHead(16), torch.randn(3, 16)
-    (mu, logvar), z = head(hidden), stop(hidden)
+    said, z = head(hidden), stop(hidden)
     with torch.autocast("cpu", torch.bfloat16):
         assert torch.nn.functional.linear(hidden, torch.eye(16)).dtype == torch.bfloat16
         again, z_again = head(hidden), stop(hidden)
-    assert torch.equal(again[0], mu) and torch.equal(again[1], logvar) and torch.equal(z_again, z)
+    assert torch.equal(again.mean, said.mean) and torch.equal(again.stddev, said.stddev) and torch.equal(z_again, z)
 
 
 def test_weights_in_bfloat16_leave_their_sums_over_dimensions_exact():

@@ -26,8 +26,9 @@ from atp_lab.memory_plan import (
     unsharded_bytes,
 )
 from atp_lab.memory_plan.formulas import LM
-from atp_lite.cli import COMMANDS, main
+from atp_lite.cli.commands import COMMANDS
 from atp_lite.cli.config import read_config, read_values
+from atp_lite.cli.main import main
 from atp_lite.cli.planning import Plan
 from atp_lite.domains import ArithmeticSettings, default_counts
 from atp_lite.engine.lora import LoRASettings, add_lora

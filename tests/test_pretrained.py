@@ -8,8 +8,9 @@ from small_lms import FAMILIES, PROBLEMS, own_tokenizer, tiny_lm
 from transformers import AutoModel, AutoModelForCausalLM
 
 from atp_lite.engine.lora import LoRASettings, add_lora, has_lora, merge_lora, merged_state
+from atp_lite.engine.pretrained import BackboneSettings, from_backbone, latent_tokenizer
 from atp_lite.methods import METHODS
-from atp_lite.model import BackboneSettings, LatentReasoner, latent_tokenizer
+from atp_lite.model import LatentReasoner, total_loss
 from atp_lite.planner import Planner
 
 SETTINGS = BackboneSettings(max_latents=6, max_answer_tokens=5, max_step_tokens=5)
@@ -110,15 +111,15 @@ def test_replay_is_the_recurrence(planner):
         replay = planner.model.replay(trace)
     real = trace.latent_mask
     assert torch.allclose(replay.mu[real], trace.mu[real], atol=1e-4)
-    assert torch.allclose(replay.logvar[real], trace.logvar[real], atol=1e-4)
+    assert torch.allclose(replay.distribution.stddev[real], trace.sigma[real], atol=1e-4)
 
 
 def test_the_four_losses_reach_every_part(planner):
     batch = planner.collate(PROBLEMS, stage=1)
     planner.model.train()
     losses = planner.model.sft_losses(batch, generator=torch.Generator().manual_seed(0))
-    losses.total(1e-3).backward()
-    assert all(value.isfinite() and value > 0 for value in (losses.enc, losses.dec, losses.stop, losses.kl))
+    total_loss(losses, 1e-3).backward()
+    assert list(losses) == ["enc", "dec", "stop", "kl"] and all(v.isfinite() and v > 0 for v in losses.values())
     for part in (planner.model.backbone, planner.model.decoder, planner.model.latent_head, planner.model.stop_head):
         assert any(p.grad is not None and p.grad.abs().sum() > 0 for p in part.parameters())
 
@@ -133,7 +134,7 @@ def trained_a_little(planner: Planner) -> None:
     for step in range(3):
         losses = model.sft_losses(planner.collate(PROBLEMS, 1), generator=torch.Generator().manual_seed(step))
         optimizer.zero_grad()
-        losses.total(1e-3).backward()
+        total_loss(losses, 1e-3).backward()
         optimizer.step()
     model.eval()
 
@@ -193,7 +194,7 @@ def test_a_planner_with_lora_is_saved_merged_and_goes_on_unmerged(lm_folder, tmp
 
 
 def test_what_cannot_be_given_to_lora(lm_folder):
-    model = LatentReasoner.from_backbone(lm_folder("llama"), SETTINGS)
+    model = from_backbone(lm_folder("llama"), SETTINGS)
     with pytest.raises(ValueError, match="rank is 0: choose 1 or more"):
         add_lora(model, LoRASettings(rank=0))
     with pytest.raises(ValueError, match="targets .'nothing'.: none is in llama; it has down_proj, gate_proj"):
@@ -210,7 +211,7 @@ def test_what_cannot_be_given_to_lora(lm_folder):
 def test_decoders_and_what_they_hold(lm_folder):
     folder, numbers = lm_folder("llama"), {}
     for kind in ("copy", "layers", "small", "none"):
-        model = LatentReasoner.from_backbone(folder, replace(SETTINGS, decoder=kind, decoder_layers=1))
+        model = from_backbone(folder, replace(SETTINGS, decoder=kind, decoder_layers=1))
         lm = None if model.decoder is None else model.decoder.lm
         numbers[kind] = 0 if lm is None else sum(p.numel() for p in lm.parameters())
         if kind == "copy":
@@ -225,18 +226,18 @@ def test_decoders_and_what_they_hold(lm_folder):
             assert isinstance(model.decoder.bridge, torch.nn.Identity) == (lm.config.hidden_size == 32)
     assert numbers["copy"] > numbers["layers"] > numbers["none"] == 0
     with pytest.raises(ValueError, match="decoder_layers is 9: choose 1 to 4"):
-        LatentReasoner.from_backbone(folder, replace(SETTINGS, decoder="layers", decoder_layers=9))
+        from_backbone(folder, replace(SETTINGS, decoder="layers", decoder_layers=9))
 
 
 def test_the_same_seed_gives_the_same_new_weights(lm_folder):
-    one, two, other = (LatentReasoner.from_backbone(lm_folder("llama"), replace(SETTINGS, seed=s)) for s in (0, 0, 1))
+    one, two, other = (from_backbone(lm_folder("llama"), replace(SETTINGS, seed=s)) for s in (0, 0, 1))
     assert torch.equal(one.latent_head.mean.weight, two.latent_head.mean.weight)
     assert not torch.equal(one.latent_head.mean.weight, other.latent_head.mean.weight)
 
 
 def test_only_the_architecture(lm_folder):
     folder = lm_folder("qwen3")
-    model = LatentReasoner.from_backbone(folder, replace(SETTINGS, random_weights=True))
+    model = from_backbone(folder, replace(SETTINGS, random_weights=True))
     own = AutoModelForCausalLM.from_pretrained(folder).state_dict()["model.layers.0.mlp.up_proj.weight"]
     assert model.backbone.state_dict()["model.layers.0.mlp.up_proj.weight"].shape == own.shape
     assert not torch.equal(model.backbone.state_dict()["model.layers.0.mlp.up_proj.weight"], own)

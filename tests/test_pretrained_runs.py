@@ -10,15 +10,15 @@ from accelerate import Accelerator
 from safetensors.torch import load_file
 from small_lms import PROBLEMS, tiny_lm
 
-from atp_lite.cli import run
+from atp_lite.cli.commands import run
 from atp_lite.domains import write_jsonl
 from atp_lite.engine.distributed import micro_batches, scale_to_global_mean
 from atp_lite.engine.log import read_metrics
 from atp_lite.engine.lora import LoRASettings, add_lora
 from atp_lite.engine.memory import checkpoint_mlps
+from atp_lite.engine.pretrained import BackboneSettings
 from atp_lite.methods import METHODS
 from atp_lite.methods.method import loss_denominators
-from atp_lite.model import BackboneSettings
 from atp_lite.planner import Planner
 from atp_lite.rl import RLSettings, train_rl
 from atp_lite.sft import SFTSettings, train_sft

@@ -9,7 +9,6 @@ from small import PROBLEMS, Reads, lively_planner, naive_reason, tiny_planner, t
 from atp_lite.domains import read_expression
 from atp_lite.domains.coherence import coherence
 from atp_lite.evaluation.evaluate import EvalSettings, evaluate
-from atp_lite.model import kl_divergence
 from atp_lite.planner import Planner
 from atp_lite.rl import RLSettings, clipped_surrogate, group_advantages, total_reward, train_rl
 from atp_lite.rl.grpo import PolicyLogProbs
@@ -45,7 +44,7 @@ def test_the_end_token_gets_a_gradient():
     batch = planner.collate(PROBLEMS[:2], 3)
     assert (batch.language[batch.language_mask.bool()] == tokenizer.eos_token_id).sum() == 2
     for lm, name in ((model.backbone, "enc"), (model.decoder.lm, "dec")):
-        (grad,) = torch.autograd.grad(getattr(model.sft_losses(batch), name), lm.lm_head.weight)
+        (grad,) = torch.autograd.grad(model.sft_losses(batch)[name], lm.lm_head.weight)
         # a token that is a target pulls its row towards the hidden state; one that never is only pushes it away
         untaught = tokenizer.convert_tokens_to_ids("48")
         assert grad[tokenizer.eos_token_id].norm() > 5 * grad[untaught].norm()
@@ -64,13 +63,13 @@ def test_masked_latents_count_for_nothing_in_the_loss(name):
     planner = lively_planner()
     short, long = PROBLEMS[0], PROBLEMS[2]
     with torch.no_grad():
-        alone = [getattr(planner.model.sft_losses(planner.collate([p], 3), sample=False), name) for p in (short, long)]
-        both = getattr(planner.model.sft_losses(planner.collate([short, long], 3), sample=False), name)
+        alone = [planner.model.sft_losses(planner.collate([p], 3), sample=False)[name] for p in (short, long)]
+        both = planner.model.sft_losses(planner.collate([short, long], 3), sample=False)[name]
     assert both.item() == pytest.approx((1 * alone[0].item() + 3 * alone[1].item()) / 4, rel=1e-5)
     if name == "kl":
         batch = planner.collate([short, long], 3)
         trace = planner.model.think(batch.question, batch.question_mask, lengths=batch.n_latents)
-        masked = kl_divergence(trace.mu, trace.logvar)[~trace.latent_mask]
+        masked = trace.distribution.kl_to_prior()[~trace.latent_mask]
         assert len(masked) == 2 and (masked == 0).all()
 
 

@@ -13,6 +13,7 @@ from small import PROBLEMS, lively_planner, tiny_planner, told_trace
 from atp_lite.domains import Problem, read_expression
 from atp_lite.engine.log import read_metrics
 from atp_lite.methods import METHODS
+from atp_lite.model import total_loss
 from atp_lite.planner import Planner
 from atp_lite.rl import (
     RLSettings,
@@ -321,7 +322,7 @@ def test_a_chunked_run_goes_on_where_it_was_cut_off(tmp_path, monkeypatch):
 @pytest.mark.parametrize("epochs", [1, 2])
 def test_parts_of_an_update_add_up_to_it(objective, epochs, monkeypatch):
     """The same trajectories, worked through at once and in two and three parts: the same gradients and metrics."""
-    monkeypatch.setattr("atp_lite.model.reasoner.reparameterise", lambda mu, *_: mu)
+    monkeypatch.setattr("atp_lite.model.distributions.reparameterise", lambda mu, *_: mu)
     monkeypatch.setattr("atp_lite.rl.train.verified_chains", lambda trace, rng: trace.problems[:: trace.group_size])
     questions = [*PROBLEMS[:4], QUESTIONS[0], QUESTIONS[15]]
     plain = replace(SETTINGS, questions=6, objective=objective, epochs=epochs, mini_batches=1, kl_weight=0.1)
@@ -476,7 +477,7 @@ def test_rejection_learns_from_what_it_kept(monkeypatch):
     run.generator.set_state(state)
     metrics = run.step(QUESTIONS[:4], 0, measure_kl=False)
     losses = twin.model.sft_losses(twin.collate(chains, 2), generator=generator)
-    assert metrics["loss"] == pytest.approx(losses.total(0.1 / 32).item(), rel=1e-5)
+    assert metrics["loss"] == pytest.approx(total_loss(losses, 0.1 / 32).item(), rel=1e-5)
     assert metrics["kept"] == 0.5 and len(trace) == 16
 
 

@@ -9,8 +9,10 @@ from accelerate.utils.launch import prepare_multi_gpu_env
 from small import lively_planner
 from small_lms import FAMILIES, tiny_lm
 
+from atp_lite.engine import sharding
 from atp_lite.engine.lora import LoRASettings, add_lora
-from atp_lite.model import BackboneSettings, LatentReasoner, sharding
+from atp_lite.engine.pretrained import BackboneSettings, from_backbone
+from atp_lite.model import LatentReasoner
 
 
 def environment(repo_root, gpus: int, *flags: str) -> dict[str, str]:
@@ -64,7 +66,7 @@ def test_what_a_latent_loop_cannot_do_is_refused(repo_root, monkeypatch):
 @pytest.mark.parametrize("family", FAMILIES)
 def test_every_layer_of_every_family_is_sharded_by_itself(family, tmp_path):
     """Four of the backbone and two of the decoder, LoRA or not, and nothing of a layer is left to the rest."""
-    model = LatentReasoner.from_backbone(tiny_lm(family, tmp_path), BackboneSettings(max_latents=4))
+    model = from_backbone(tiny_lm(family, tmp_path), BackboneSettings(max_latents=4))
     plain = sharding.layers_of(model)
     assert len(plain) == 6 and sharding.layers_of(model, [type(plain[0]).__name__]) == plain
     add_lora(model, LoRASettings(rank=2))
@@ -89,7 +91,7 @@ def test_without_sharding_nothing_is_done():
 
 def test_the_frame_keeps_everything_but_the_numbers(tmp_path):
     """Tied weights stay one, buffers stay, and filled again it is the model."""
-    model = LatentReasoner.from_backbone(tiny_lm("llama", tmp_path), BackboneSettings(max_latents=4))
+    model = from_backbone(tiny_lm("llama", tmp_path), BackboneSettings(max_latents=4))
     frame = sharding._frame(model)
     assert {p.device.type for p in frame.parameters()} == {"meta"}
     assert all(torch.equal(own, other) for own, other in zip(model.buffers(), frame.buffers(), strict=True))

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from atp_lite import views
 from atp_lite.domains import Problem
-from atp_lite.model import Trace
+from atp_lite.model import Decoded, Gaussian
 from atp_lite.planner import ModelSettings, Planner
 from atp_lite.views import palette
 
@@ -48,17 +48,20 @@ def made(planner, rows, *, d=4, latents=None):
             tokens[b, i, : len(ids)] = torch.tensor(ids)
             log_probs[b, i, 0] = math.log(0.5)
             log_probs[b, i, 1] = math.log(0.8)
-    return Trace(
+    return Decoded(
         question=torch.zeros(size, 1, dtype=torch.long),
         question_mask=torch.ones(size, 1),
         group_size=1,
-        mu=latents,
-        logvar=torch.full(latents.shape, math.log(0.25)),
+        distribution=Gaussian(latents, torch.full(latents.shape, math.log(0.25))),
         latents=latents,
         latent_mask=mask,
         stop_logits=torch.zeros(mask.shape),
         stop_decided=mask,
         hidden=latents,
+        context=None,
+        answer=torch.zeros(size, 2, dtype=torch.long),
+        ended=torch.ones(size, dtype=torch.bool),
+        answer_log_probs=torch.zeros(size, 2),
         answer_mask=torch.ones(size, 2, dtype=torch.bool),
         step_tokens=tokens,
         step_log_probs=log_probs,
@@ -110,7 +113,7 @@ def test_thought_table_of_a_wrong_chain(planner):
 def test_two_latents_to_a_step():
     planner = Planner.fresh("arithmetic", ModelSettings(**TINY, latents_per_step=2))
     trace = made(planner, [GOOD])
-    trace.logvar[0, 2], trace.logvar[0, 3] = math.log(1.0), math.log(4.0)  # sigma 1 and 2 belong to step 2
+    trace.distribution.logvar[0, 2:4] = torch.tensor([[1.0], [4.0]]).log()  # sigma 1 and 2 belong to step 2
     trace.stop_logits[0, 3] = math.log(3.0)  # P(stop) = 3/4, at the last latent of step 2
     step = views.thought_table(planner, trace)["steps"][1]
     assert (step["text"], step["sigma"], step["stop"]) == ("9-2=7", 1.5, 0.75)

@@ -36,8 +36,8 @@ from atp_lite.cli.training import RL, SFT
 from atp_lite.domains import default_counts
 from atp_lite.domains.sources import Sources
 from atp_lite.engine.lora import add_lora
-from atp_lite.model import LatentReasoner, ReasonerConfig, latent_tokenizer
-from atp_lite.model.pretrained import frame, load_config
+from atp_lite.engine.pretrained import empty_reasoner, latent_tokenizer, load_config
+from atp_lite.model import LatentReasoner, ReasonerConfig
 from atp_lite.planner import Planner
 from atp_lite.resources import find
 from atp_lite.tokens import Collator
@@ -121,7 +121,7 @@ class Plan:
                     )
                 model = LatentReasoner(ReasonerConfig.from_pretrained(folder))
             elif self.sft.backbone:
-                model = frame(LatentReasoner, self._architecture(), self.sft.pretrained)
+                model = empty_reasoner(self._architecture(), self.sft.pretrained)
             else:
                 model = self._fresh().model
             if command.lora.rank:

@@ -13,8 +13,8 @@ from atp_lite.cli.options import Config
 from atp_lite.domains import SPLITS, Problem, data_hash, overlap, write_jsonl
 from atp_lite.domains.sources import Sources
 from atp_lite.engine.lora import LoRASettings, add_lora
+from atp_lite.engine.pretrained import BackboneSettings
 from atp_lite.methods import METHODS
-from atp_lite.model import BackboneSettings
 from atp_lite.planner import ModelSettings, Planner
 from atp_lite.recipes import CHECKPOINTS, GRPO, LATENT
 from atp_lite.rl import RLSettings, train_rl

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
 from transformers import PreTrainedModel
 
 
@@ -48,7 +49,7 @@ def add_lora(model: PreTrainedModel, settings: LoRASettings, seed: int = 0) -> N
     if has_lora(model):
         raise ValueError("this model has LoRA matrices already: merge_lora(model) first")
     parts = [model.backbone]
-    if settings.decoder and model.decoder is not None:
+    if settings.decoder and model.decoder is not None and model.decoder.lm is not None:
         parts.append(model.decoder.lm)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -67,7 +68,11 @@ def add_lora(model: PreTrainedModel, settings: LoRASettings, seed: int = 0) -> N
                 kind, names = lm.config.model_type, ", ".join(sorted(_linear_layers(lm)))
                 raise ValueError(f"targets {list(targets)}: none is in {kind}; it has {names}") from error
     rows = [model.config.start_id, model.config.end_id]
-    model.backbone.set_input_embeddings(NewRows(model.backbone.get_input_embeddings(), rows))
+    embed, head = model.backbone.get_input_embeddings(), model.backbone.get_output_embeddings()
+    learned = NewRows(embed, rows)
+    model.backbone.set_input_embeddings(learned)
+    if head.weight is embed.weight:  # tied: the output layer scores the learned tokens as it will once merged
+        learned.hook = head.register_forward_hook(Rescore(learned))
 
 
 class NewRows(nn.Module):
@@ -82,6 +87,7 @@ class NewRows(nn.Module):
         self.base, self.ids = base.requires_grad_(False), tuple(rows)
         with torch.no_grad():
             self.values = nn.Parameter(base(torch.tensor(rows, device=base.weight.device)).clone())  # (rows, d)
+        self.hook: RemovableHandle | None = None
 
     @property
     def weight(self) -> Tensor:
@@ -114,6 +120,16 @@ class NewRows(nn.Module):
         return logits.index_copy_(-1, ids, nn.functional.linear(hidden, self.rows()).to(logits.dtype))
 
 
+class Rescore:
+    """Forward hook of an output layer that is tied to an embedding with learned rows."""
+
+    def __init__(self, rows: NewRows) -> None:
+        self.rows = rows
+
+    def __call__(self, head: nn.Module, inputs: tuple[Tensor, ...], logits: Tensor) -> Tensor:
+        return self.rows.rescored(logits, inputs[0])
+
+
 def has_lora(model: nn.Module) -> bool:
     """Whether `add_lora` was here."""
     return any(True for _ in _layers(model))
@@ -126,6 +142,8 @@ def merge_lora(model: PreTrainedModel) -> None:
         setattr(parent, name, layer.get_base_layer())
     rows = model.backbone.get_input_embeddings()
     rows.base.weight.data.copy_(rows.merged())
+    if rows.hook is not None:
+        rows.hook.remove()
     model.backbone.set_input_embeddings(rows.base)
 
 

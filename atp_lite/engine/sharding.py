@@ -6,7 +6,8 @@ processes are added up, and each keeps its slice of the sum. `accelerate launch`
 Putting a layer together takes all processes, so all must call it equally often. Two things follow:
 - While nothing is learned (rollouts, evaluation), rows may take as long as they like: `gathered` puts all layers
   together once, before.
-- While something is learned, the latent loop of every process takes as many turns as the longest one's (`keep_step`).
+- While something is learned, the latent loop of every process takes as many turns as the longest one's
+  (`match_collectives`).
 
 Without sharding everything here does nothing.
 """
@@ -17,6 +18,7 @@ import copy
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 
 import torch
 from accelerate import Accelerator
@@ -28,6 +30,7 @@ from torch.distributed.tensor import DTensor
 
 from atp_lite.engine.distributed import sharding_requested
 from atp_lite.engine.state import full_tensor
+from atp_lite.model.generation import Context, read
 
 
 def sharding() -> FullyShardedDataParallelPlugin | None:
@@ -99,6 +102,8 @@ def shard(model: nn.Module, accelerator: Accelerator) -> None:
         part.set_force_sum_reduction_for_comms(True)
     model.gather_rest = lambda: None
     register_fsdp_forward_method(model, "gather_rest")
+    model.gather_weights = partial(gather_rest, model)  # the two hooks of the latent loop
+    model.match_collectives = partial(match_collectives, model)
     vars(model)["sharded"] = (frame, parts, plugin.reshard_after_forward)  # past nn.Module, which would adopt the frame
 
 
@@ -129,28 +134,19 @@ def gather_rest(model: nn.Module) -> None:
         model.gather_rest()
 
 
-def turns(model: nn.Module, own: int) -> int:
-    """How many turns the latent loop takes: its own, or where layers are put together on the way, the most of any."""
-    if not (is_sharded(model) and torch.is_grad_enabled()):
-        return own
-    most = torch.tensor(own, device=model.device)
-    torch.distributed.all_reduce(most, torch.distributed.ReduceOp.MAX)
-    return int(most)
-
-
-def keep_step(model: nn.Module, context, last_hidden: Tensor, idle: int) -> None:
-    """Let the backbone of a sharded model take `idle` more turns for nothing, and tie every turn to the loss.
+def match_collectives(model: nn.Module, context: Context, last_hidden: Tensor, steps: int) -> None:
+    """Let the backbone take as many turns as in the process that takes most, and tie every turn to the loss.
 
     A layer puts its weights together again when the gradient of its output arrives. The last state of a row writes
     nothing, and an idle turn neither, yet the way back leads through them: so they go into the context, times 0.
     """
-    if not (is_sharded(model) and torch.is_grad_enabled()):
+    if not torch.is_grad_enabled():
         return
-    from atp_lite.model.generation import read
-
+    most = torch.tensor(steps, device=last_hidden.device)
+    torch.distributed.all_reduce(most, torch.distributed.ReduceOp.MAX)
     unused = last_hidden.sum()
     ones = torch.ones(1, 1, dtype=torch.long, device=last_hidden.device)
-    for _ in range(idle):
+    for _ in range(int(most) - steps):
         _, states = read(model.backbone, last_hidden[:1, None], ones)
         unused = unused + states.sum()
     first = context.cache.layers[0]  # the last that the way back reaches

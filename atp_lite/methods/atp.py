@@ -1,7 +1,7 @@
 """ATP-Latent itself, in the form of its rivals: L = L_Enc + L_Dec + L_Stop + beta L_KL.
 
-The equation is `LatentReasoner.sft_losses`. Zheng and Lee, arXiv 2601.21598. Two ablations are the same loss with
-another part:
+The equation is `sft_losses` in atp_lite/model/losses.py. Zheng and Lee, arXiv 2601.21598. Two ablations are the same
+loss with another part:
 
 - `atp-point`, without the VAE: the latent is an MLP of the hidden state, a point, so there is no KL and no spread;
 - `atp-fixed`, without the stop head's say: every question gets the same number of latents, as in Coconut.
@@ -25,10 +25,9 @@ from atp_lite.tokens import Encoded
 def losses(
     planner: Planner, rows: Sequence[Encoded], stage: int, sample: bool, generator: torch.Generator
 ) -> dict[str, Tensor]:
-    """enc, dec, stop, kl, as `LatentReasoner.sft_losses` gives them."""
+    """enc, dec, stop, kl, as `sft_losses` gives them."""
     batch = planner.collate(rows, stage).to(planner.model.device)
-    terms = vars(planner.model.sft_losses(batch, sample=sample, generator=generator))
-    return dict(terms)
+    return planner.model.sft_losses(batch, sample=sample, generator=generator)
 
 
 def losses_without_stop(

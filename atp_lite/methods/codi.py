@@ -38,8 +38,8 @@ def losses(
         batch.question, batch.question_mask, lengths=batch.n_latents, sample=sample, generator=generator
     )
     asked = model.think(words.question, words.question_mask, lengths=words.n_latents)
-    student, student_states = _read_language(planner, batch, thought.context)
-    teacher, teacher_states = _read_language(planner, words, asked.context)
+    student, student_states = _read_language(planner, batch, thought.take_context())
+    teacher, teacher_states = _read_language(planner, words, asked.take_context())
     place = [len(row.answer) for row in rows]  # the answer and <eos> end the language
     own = _before_answer(student_states, batch, place)[1:]  # (L, B, d): below the layers stand different tokens
     taught = _before_answer(teacher_states, words, place)[1:].detach()

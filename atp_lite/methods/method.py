@@ -24,12 +24,12 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from atp_lite.model import LatentReasoner
-from atp_lite.model.pretrained import weights_in
+from atp_lite.engine.pretrained import weights_in
+from atp_lite.model import LatentReasoner, Losses, total_loss
 from atp_lite.planner import Planner
 from atp_lite.tokens import Collator, Encoded
 
-Loss = Callable[[Planner, Sequence[Encoded], int, bool, torch.Generator], dict[str, Tensor]]
+Loss = Callable[[Planner, Sequence[Encoded], int, bool, torch.Generator], Losses]
 """(planner, problems, curriculum stage, draw latents, source of draws) -> the terms of the loss, each a scalar."""
 
 
@@ -53,9 +53,8 @@ class Method:
     """Weight of each term of the loss; 1 where none is given, and beta of the settings for a term named `kl`."""
 
     def total(self, terms: Mapping[str, Tensor], beta: float) -> Tensor:
-        """The weighted sum of the terms."""
-        weights = {"kl": beta} | dict(self.weights)
-        return sum(weights.get(name, 1.0) * term for name, term in terms.items())
+        """The weighted sum of the terms: `total_loss`."""
+        return total_loss(terms, beta, self.weights)
 
     def start(self, planner: Planner, last_stage: int, max_latents: int = 8, seed: int = 0) -> Planner:
         """A planner for this method that begins where `planner` ended: its backbone, and all heads that fit.
@@ -75,7 +74,9 @@ class Method:
                 f"{self.name} reads its latents with a decoder, and this planner has none: start from one made with "
                 "ModelSettings.decoder_layers of 1 or more"
             )
-        config.latent_head, config.layout = self.latent_head, self.layout
+        if config.latent_head != self.latent_head:
+            config.latent_head, config.latent_head_options = self.latent_head, None
+        config.layout = self.layout
         config.tokens_per_latent = self.tokens_per_latent
         limits = {"fixed": config.latents_per_step * last_stage, "dropped": 0}
         config.max_latents = limits.get(self.layout, max_latents) if last_stage > 0 else 0

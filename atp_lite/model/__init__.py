@@ -1,32 +1,51 @@
 """The model: a causal LM with a latent head, a stop head and a step decoder, and the trace of what it thought."""
 
+from atp_lite.model.decoders import DECODERS, Decoder, StepDecoder
+from atp_lite.model.distributions import (
+    Distribution,
+    Gaussian,
+    Mixture,
+    Point,
+    gaussian_log_prob,
+    kl_divergence,
+    reparameterise,
+)
 from atp_lite.model.generation import Context, read, to_logits, write
 from atp_lite.model.heads import LATENT_HEADS, LatentHead, StopHead, stop_log_prob
+from atp_lite.model.losses import Losses, stop_loss, total_loss
 from atp_lite.model.noise import RowNoise
-from atp_lite.model.pretrained import BackboneSettings, latent_tokenizer
-from atp_lite.model.reasoner import LatentReasoner, Losses, ReasonerConfig, Replay
-from atp_lite.model.trace import Trace
-from atp_lite.model.vae import StepDecoder, gaussian_log_prob, kl_divergence, reparameterise
+from atp_lite.model.reasoner import LatentReasoner, ReasonerConfig
+from atp_lite.model.replay import Replay
+from atp_lite.model.trace import Answered, Decoded, Thought, Trace
 
 __all__ = [
+    "DECODERS",
     "LATENT_HEADS",
-    "BackboneSettings",
+    "Answered",
     "Context",
+    "Decoded",
+    "Decoder",
+    "Distribution",
+    "Gaussian",
     "LatentHead",
     "LatentReasoner",
     "Losses",
+    "Mixture",
+    "Point",
     "ReasonerConfig",
     "Replay",
     "RowNoise",
     "StepDecoder",
     "StopHead",
+    "Thought",
     "Trace",
     "gaussian_log_prob",
     "kl_divergence",
-    "latent_tokenizer",
     "read",
     "reparameterise",
     "stop_log_prob",
+    "stop_loss",
     "to_logits",
+    "total_loss",
     "write",
 ]

@@ -14,7 +14,6 @@ import torch
 from torch import Tensor
 from transformers import DynamicCache, PreTrainedModel
 
-from atp_lite.engine.lora import NewRows
 from atp_lite.model.noise import Noise, choose, of_rows
 
 
@@ -106,10 +105,7 @@ def to_logits(lm: PreTrainedModel, hidden: Tensor) -> Tensor:
 
     Gemma 2 and its kin cap them: c tanh(z / c). `from_backbone` refuses models that do anything else to them.
     """
-    head, embed = lm.get_output_embeddings(), lm.get_input_embeddings()
-    logits = head(hidden)
-    if isinstance(embed, NewRows) and head.weight is embed.weight:  # LoRA beside tied embeddings: as once merged
-        logits = embed.rescored(logits, hidden)
+    logits = lm.get_output_embeddings()(hidden)
     cap = getattr(lm.config, "final_logit_softcapping", None)
     return logits if cap is None else cap * torch.tanh(logits / cap)
 

@@ -1,7 +1,7 @@
 """The small networks on top of the backbone: what to think next, and when to stop.
 
-Methods of latent reasoning differ first of all in what they feed back. `LatentHead` is that of ATP-Latent, a Gaussian;
-the others in `LATENT_HEADS` belong to its rivals and ablations and are points, without a spread.
+A latent head turns the hidden state into a `Distribution` of the next latent. `LatentHead` is that of ATP-Latent, a
+Gaussian; `MixtureHead` has several; the others belong to rivals and ablations and give points, without a spread.
 """
 
 from __future__ import annotations
@@ -11,6 +11,13 @@ from functools import wraps
 
 import torch
 from torch import Tensor, nn
+
+from atp_lite.model.distributions import Distribution, Gaussian, Mixture, Point
+from atp_lite.registry import Registry
+
+LATENT_HEADS: Registry[type[nn.Module]] = Registry("latent head")
+"""Name in `ReasonerConfig.latent_head` -> the head, a module hidden (..., d) -> `Distribution`, made from d and
+`ReasonerConfig.latent_head_options`."""
 
 
 def in_own_precision(forward: Callable) -> Callable:
@@ -30,10 +37,14 @@ def in_own_precision(forward: Callable) -> Callable:
     return exact
 
 
-class LatentHead(nn.Module):
-    """h_t -> (mu_t, log sigma_t^2), the posterior of latent t.
+def trunk(size: int) -> nn.Sequential:
+    """Linear - GELU - Linear - LayerNorm, what the heads with weights begin with."""
+    return nn.Sequential(nn.Linear(size, size), nn.GELU(), nn.Linear(size, size), nn.LayerNorm(size))
 
-    A trunk Linear - GELU - Linear - LayerNorm, then one linear layer each for the mean and the log-variance.
+
+@LATENT_HEADS.register("gaussian")
+class LatentHead(nn.Module):
+    """h_t -> N(mu_t, diag sigma_t^2): a trunk, then one linear layer each for the mean and the log-variance.
 
     Args:
         size: d, the width of the backbone.
@@ -41,70 +52,79 @@ class LatentHead(nn.Module):
 
     def __init__(self, size: int) -> None:
         super().__init__()
-        self.trunk = nn.Sequential(nn.Linear(size, size), nn.GELU(), nn.Linear(size, size), nn.LayerNorm(size))
+        self.trunk = trunk(size)
         self.mean = nn.Linear(size, size)
         self.log_variance = nn.Linear(size, size)
 
     @in_own_precision
-    def forward(self, hidden: Tensor) -> tuple[Tensor, Tensor]:
-        """hidden (..., d) -> mu (..., d), logvar (..., d)."""
+    def forward(self, hidden: Tensor) -> Distribution:
         features = self.trunk(hidden)
-        return self.mean(features), self.log_variance(features)
+        return Gaussian(self.mean(features), self.log_variance(features))
 
 
-class PointHead(nn.Module):
-    """A latent head that is no distribution: mu_t is all there is, log sigma_t^2 = -infinity, so sigma_t = 0."""
+@LATENT_HEADS.register("mixture")
+class MixtureHead(nn.Module):
+    """h_t -> sum_k pi_k N(mu_k, diag sigma_k^2).
 
-    def point(self, hidden: Tensor) -> Tensor:
-        raise NotImplementedError
+    Args:
+        size: d, the width of the backbone.
+        components: K.
+    """
+
+    def __init__(self, size: int, components: int = 4) -> None:
+        super().__init__()
+        if components < 1:
+            raise ValueError(f"components is {components}: a mixture has 1 or more")
+        self.shape = (components, size)
+        self.trunk = trunk(size)
+        self.weights = nn.Linear(size, components)
+        self.means = nn.Linear(size, components * size)
+        self.log_variances = nn.Linear(size, components * size)
 
     @in_own_precision
-    def forward(self, hidden: Tensor) -> tuple[Tensor, Tensor]:
-        """hidden (..., d) -> mu (..., d), logvar (..., d) of -infinity."""
-        mu = self.point(hidden)
-        return mu, torch.full_like(mu, -torch.inf)
+    def forward(self, hidden: Tensor) -> Distribution:
+        features = self.trunk(hidden)
+        means, logvars = (layer(features).unflatten(-1, self.shape) for layer in (self.means, self.log_variances))
+        return Mixture(self.weights(features), means, logvars)
 
 
-class HiddenStateHead(PointHead):
+@LATENT_HEADS.register("hidden")
+class HiddenStateHead(nn.Module):
     """l_t = h_t: the last hidden state itself (Coconut, SIM-CoT). No parameters."""
 
     def __init__(self, size: int) -> None:
         super().__init__()
 
-    def point(self, hidden: Tensor) -> Tensor:
-        return hidden
+    @in_own_precision
+    def forward(self, hidden: Tensor) -> Distribution:
+        return Point(hidden)
 
 
-class ProjectorHead(PointHead):
+@LATENT_HEADS.register("projector")
+class ProjectorHead(nn.Module):
     """l_t = MLP(h_t): the trunk and the mean of `LatentHead` (CODI; ATP-Latent without its VAE)."""
 
     def __init__(self, size: int) -> None:
         super().__init__()
-        self.trunk = nn.Sequential(nn.Linear(size, size), nn.GELU(), nn.Linear(size, size), nn.LayerNorm(size))
+        self.trunk = trunk(size)
         self.mean = nn.Linear(size, size)
 
-    def point(self, hidden: Tensor) -> Tensor:
-        return self.mean(self.trunk(hidden))
+    @in_own_precision
+    def forward(self, hidden: Tensor) -> Distribution:
+        return Point(self.mean(self.trunk(hidden)))
 
 
-class FillerHead(PointHead):
+@LATENT_HEADS.register("filler")
+class FillerHead(nn.Module):
     """l_t = p, one learned vector whatever was read: a pause token."""
 
     def __init__(self, size: int) -> None:
         super().__init__()
         self.filler = nn.Embedding(1, size)  # an embedding, so that it begins like any other token's
 
-    def point(self, hidden: Tensor) -> Tensor:
-        return self.filler.weight[0].expand_as(hidden)
-
-
-LATENT_HEADS: dict[str, type[nn.Module]] = {
-    "gaussian": LatentHead,
-    "hidden": HiddenStateHead,
-    "projector": ProjectorHead,
-    "filler": FillerHead,
-}
-"""Name in `ReasonerConfig.latent_head` -> the head."""
+    @in_own_precision
+    def forward(self, hidden: Tensor) -> Distribution:
+        return Point(self.filler.weight[0].expand_as(hidden))
 
 
 class StopHead(nn.Module):

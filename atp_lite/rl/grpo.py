@@ -16,8 +16,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from atp_lite.model import Replay, Trace, gaussian_log_prob, stop_log_prob
-from atp_lite.model.vae import at_least_float32
+from atp_lite.model import Answered, Replay, stop_log_prob
 
 
 def group_advantages(rewards: Tensor, group_size: int) -> tuple[Tensor, Tensor]:
@@ -51,7 +50,7 @@ class PolicyLogProbs:
 
 def policy_log_probs(
     replay: Replay,
-    trace: Trace,
+    trace: Answered,
     sigma: float | Tensor,
     temperature: float = 1.0,
     latents: bool = True,
@@ -65,9 +64,9 @@ def policy_log_probs(
         temperature: the one the answers were drawn with.
         latents, stop, answer: which kinds of action count.
     """
-    thought = replay.mu.new_zeros(trace.latent_mask.shape)  # (B, T)
+    thought = replay.answer_logits.new_zeros(trace.latent_mask.shape)  # (B, T)
     if latents:
-        thought = gaussian_log_prob(trace.latents, replay.mu, sigma)
+        thought = replay.distribution.with_stddev(sigma).log_prob(trace.latents)
     thought_mask = trace.latent_mask & latents
     if stop:
         decision = stop_log_prob(replay.stop_logits, trace.stopped)
@@ -121,16 +120,14 @@ def clipped_surrogate(
     return -per_trajectory.mean(), stats
 
 
-def kl_to_start(now: Replay, start: Replay, trace: Trace, sigma: float | Tensor) -> Tensor:
+def kl_to_start(now: Replay, start: Replay, trace: Answered, sigma: float | Tensor) -> Tensor:
     """KL(policy now || policy at the start) along sampled trajectories, in nats per trajectory (a scalar mean).
 
     Latents: ||mu - mu_0||^2 / (2 sigma^2), both Gaussians having the same sigma; nothing where sigma is 0, since points
     are no distributions. Answer tokens: sum p log(p / p_0).
     """
-    mu, mu_0 = at_least_float32(now.mu), at_least_float32(start.mu)
-    sigma = torch.as_tensor(sigma, dtype=mu.dtype, device=mu.device)
-    drawn = torch.where(sigma > 0, sigma, torch.inf)  # x / inf = 0
-    thought = (((mu - mu_0) / drawn).square().sum(-1) * 0.5) * trace.latent_mask  # (B, T)
+    policy, policy_0 = now.distribution.with_stddev(sigma), start.distribution.with_stddev(sigma)
+    thought = policy.kl_to(policy_0) * trace.latent_mask  # (B, T)
     log_p = torch.log_softmax(now.answer_logits.float(), -1)
     log_p0 = torch.log_softmax(start.answer_logits.float(), -1)
     written = (log_p.exp() * (log_p - log_p0)).sum(-1) * trace.answer_mask  # (B, A)

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from atp_lite.domains import Domain, EquationDomain, measured
 from atp_lite.domains.coherence import Coherence, StepUse
-from atp_lite.model import Trace
+from atp_lite.model import Decoded, Trace
 from atp_lite.planner import Planner
 
 _EQUATIONS = EquationDomain()
@@ -202,7 +202,7 @@ def latent_texts(planner: Planner, trace: Trace) -> list[list[str]]:
             "this planner has no decoder, so its latents cannot be read as text: train one with a decoder "
             "(ModelSettings.decoder_layers of 1 or more)"
         )
-    if trace.step_tokens is None or not trace.answers:
+    if not isinstance(trace, Decoded) or (trace.n_latents.any() and not trace.step_tokens.numel()):
         raise ValueError(
             "this trace was not answered and decoded: take one from planner.reason(problems), or call "
             "planner.finish(trace) first"

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from atp_lite.domains import Problem
-from atp_lite.model import Trace
+from atp_lite.model import Decoded, Distribution
 from atp_lite.planner import Planner
 from atp_lite.rl import group_advantages, total_reward
 from atp_lite.views.measure import coherence_graph, rounded, thought_table
@@ -65,7 +65,7 @@ def noise_of_norm(size: int, norm: float, generator: torch.Generator) -> Tensor:
     return norm * direction / direction.norm().clamp(min=1e-12)
 
 
-def draw(trace: Trace, row: int, t: int, source: str, generator: torch.Generator) -> Tensor:
+def draw(trace: Decoded, row: int, t: int, source: str, generator: torch.Generator) -> Tensor:
     """A fresh latent for place t (from 1) of a row: from its `posterior` N(mu, sigma^2) or the `prior` N(0, I).
 
     Raises ValueError for another source.
@@ -79,7 +79,7 @@ def draw(trace: Trace, row: int, t: int, source: str, generator: torch.Generator
 
 
 @torch.no_grad()
-def rethink(planner: Planner, problem: Problem, edits: Mapping[int, Tensor] | None = None) -> Trace:
+def rethink(planner: Planner, problem: Problem, edits: Mapping[int, Tensor] | None = None) -> Decoded:
     """Think about one problem with edits: latent t (from 1) is replaced by `edits[t]`, all after it follow anew.
 
     Raises ValueError for an edit at a place that no latent can have.
@@ -93,7 +93,7 @@ def rethink(planner: Planner, problem: Problem, edits: Mapping[int, Tensor] | No
 
 
 @torch.no_grad()
-def answer_chances(planner: Planner, trace: Trace, row: int = 0, top: int = 6) -> list[dict]:
+def answer_chances(planner: Planner, trace: Decoded, row: int = 0, top: int = 6) -> list[dict]:
     """The likeliest first tokens of the answer, as `{"text", "probability"}`, likeliest first.
 
     For toy arithmetic a number is one token, so this is the distribution over answers.
@@ -106,7 +106,7 @@ def answer_chances(planner: Planner, trace: Trace, row: int = 0, top: int = 6) -
     return [{"text": text, "probability": rounded(chance)} for text, chance in pairs]
 
 
-def reward_terms(trace: Trace, row: int = 0, weights: Mapping[str, float] = PAPER_REWARD) -> dict:
+def reward_terms(trace: Decoded, row: int = 0, weights: Mapping[str, float] = PAPER_REWARD) -> dict:
     """The reward of one row, term by term: `terms` with name, weight, value, product; and their `total`."""
     total, parts = total_reward(trace, trace.problems, weights)
     return _terms(weights, parts, total, row)
@@ -137,7 +137,7 @@ class Thought:
     """Coordinates of each latent on the axes of the projection."""
 
 
-def measure_thought(planner: Planner, trace: Trace, projection: Projection | None = None) -> Thought:
+def measure_thought(planner: Planner, trace: Decoded, projection: Projection | None = None) -> Thought:
     """Everything that is shown of the one problem in `trace`."""
     problem = trace.problems[0]
     path = []
@@ -182,25 +182,24 @@ def compare_thoughts(before: Thought, after: Thought) -> dict:
     }
 
 
-def rewrite(trace: Trace, row: int, steps: Sequence[str], answer: str) -> Trace:
+def rewrite(trace: Decoded, row: int, steps: Sequence[str], answer: str) -> Decoded:
     """One row of a trace with other words in it: what rewards would say if the decoder had read these steps.
 
     steps: texts; empty ones are left out. The latents stay as they were.
     """
     single = trace.questions(torch.tensor([row // trace.group_size]))
-    keep = row % trace.group_size
-    part = {}
+    keep, part = row % trace.group_size, {}
     for name, value in vars(single).items():
-        whole = isinstance(value, Tensor) and name not in ("question", "question_mask")
-        part[name] = value[keep : keep + 1] if whole or (isinstance(value, list) and value) else value
+        per_row = isinstance(value, Tensor | Distribution | list) and name not in ("question", "question_mask")
+        part[name] = value[keep : keep + 1] if per_row else value
     part |= {"group_size": 1, "steps": [[step.strip() for step in steps if step.strip()]], "answers": [answer.strip()]}
-    return Trace(**part)
+    return Decoded(**part)
 
 
 @torch.no_grad()
 def sample_group(
     planner: Planner, problem: Problem, group_size: int, sigma: float | None, generator: torch.Generator
-) -> Trace:
+) -> Decoded:
     """G sampled trajectories of one problem, latents and answers drawn, as GRPO draws them.
 
     sigma: of the latents; None takes the head's own. Raises ValueError for fewer than two trajectories.
@@ -211,7 +210,7 @@ def sample_group(
     return planner.reason([problem], **how)
 
 
-def measure_group(trace: Trace, weights: Mapping[str, float] = PAPER_REWARD) -> dict:
+def measure_group(trace: Decoded, weights: Mapping[str, float] = PAPER_REWARD) -> dict:
     """The trajectories of one question, compared as GRPO compares them.
 
     Returns:

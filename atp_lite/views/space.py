@@ -74,10 +74,11 @@ def kl_by_dimension(trace: Trace) -> dict:
     Raises:
         ValueError: the latents are points, which have no such distance.
     """
-    mu, logvar = trace.mu[trace.latent_mask], trace.logvar[trace.latent_mask]  # (N, d)
-    if not len(mu) or not torch.isfinite(logvar).all():
+    thought = trace.distribution[trace.latent_mask]
+    mu, sigma = thought.mean, thought.stddev  # (N, d)
+    if not len(mu) or not thought.has_spread:
         raise ValueError("these latents are points (or there are none): they have no distance from the prior")
-    kl = kl_divergence(mu[..., None], logvar[..., None]).mean(0)  # (d,)
+    kl = kl_divergence(mu[..., None], 2 * sigma.log()[..., None]).mean(0)  # (d,)
     active = int((mu.var(0) > ACTIVE).sum())
     return {
         "kl": [rounded(value) for value in kl.sort(descending=True).values.tolist()],

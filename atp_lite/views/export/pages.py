@@ -168,7 +168,7 @@ def export_space(path: str | os.PathLike[str], planners: Mapping[str, Planner], 
     names = list(planners)
     noise = noise_figure(noise_accuracy(planners, problems))
 
-    clouds = [kl_figure(kl_by_dimension(trace)) for trace in traces.values() if trace.logvar.isfinite().all()]
+    clouds = [kl_figure(kl_by_dimension(trace)) for trace in traces.values() if trace.distribution.has_spread]
 
     def render(name: int, pair: int) -> list[Part]:
         found = strip(planners[names[name]], traces[names[name]], pairs[pair], 1)

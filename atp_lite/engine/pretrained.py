@@ -1,6 +1,6 @@
 """From a pretrained causal LM to a latent reasoner: its tokenizer, its embeddings, its decoder, the size of a latent.
 
-    model = LatentReasoner.from_backbone("meta-llama/Llama-3.2-1B-Instruct")
+    model = from_backbone("meta-llama/Llama-3.2-1B-Instruct")
 
 What has to be settled, and how:
 - Tokens: `<|start-latent|>`, `<|latent|>` and `<|end-latent|>` are added, and a pad token where there is none or it is
@@ -31,9 +31,10 @@ from transformers import (
     PreTrainedTokenizerBase,
 )
 
+from atp_lite.model.decoders import DECODERS
 from atp_lite.model.generation import read, to_logits
 from atp_lite.model.heads import LATENT_HEADS, StopHead
-from atp_lite.model.vae import StepDecoder
+from atp_lite.model.reasoner import LatentReasoner, ReasonerConfig
 from atp_lite.resources import find
 from atp_lite.tokens import END_LATENT, LATENT, START_LATENT
 
@@ -94,20 +95,20 @@ def latent_tokenizer(name_or_path: str | os.PathLike[str], gguf_file: str | None
     return tokenizer
 
 
-def build(
-    kind: type[PreTrainedModel],
+def from_backbone(
     name_or_path: str | os.PathLike[str],
-    settings: BackboneSettings,
+    settings: BackboneSettings | None = None,
     tokenizer: PreTrainedTokenizerBase | None = None,
-) -> PreTrainedModel:
+) -> LatentReasoner:
     """A latent reasoner around a causal LM of the hub or of a folder; new weights are drawn from the seed.
 
-    kind: `LatentReasoner`, which calls this in `from_backbone`.
+    tokenizer: of `latent_tokenizer(name_or_path)`; None makes the same one.
 
     Raises:
         OSError: the LM cannot be loaded (offline, gated, no such folder); the message says what to do.
         ValueError: its logits are not what its output layer makes of its last hidden states, so answers would differ.
     """
+    settings = BackboneSettings() if settings is None else settings
     tokenizer = latent_tokenizer(name_or_path, settings.gguf_file) if tokenizer is None else tokenizer
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(settings.seed)
@@ -118,25 +119,24 @@ def build(
         scale = embedding_size(lm) if settings.latent_scale is None else settings.latent_scale
         start, end = tokenizer.convert_tokens_to_ids([START_LATENT, END_LATENT])
         ids = {"start_id": start, "end_id": end, "eos_id": tokenizer.eos_token_id, "pad_id": tokenizer.pad_token_id}
-        config = _reasoner_config(kind, lm, settings, scale, ids)
+        config = _reasoner_config(lm, settings, scale, ids)
         with torch.device("meta"):  # a frame without numbers
-            model = kind(config)
+            model = LatentReasoner(config)
         size, dtype = config.hidden_size, lm.dtype
         model.backbone = lm
-        model.latent_head = weights_in(_fresh(LATENT_HEADS[config.latent_head](size), config.initializer_range), dtype)
+        head = LATENT_HEADS[config.latent_head](size)
+        model.latent_head = weights_in(_fresh(head, config.initializer_range), dtype)
         model.stop_head = weights_in(_fresh(StopHead(size), config.initializer_range), dtype)
         if config.decoder is not None:
-            decoder = StepDecoder(config.decoder, size, config.latents_per_step, scale)
+            decoder = DECODERS[config.decoder_type](config.decoder, size, config.latents_per_step, scale)
             if settings.decoder != "small":
                 _copy_into(decoder.lm, lm)
             model.decoder = weights_in(decoder, dtype)
     return model.eval()
 
 
-def frame(
-    kind: type[PreTrainedModel], lm_config: PreTrainedConfig, settings: BackboneSettings
-) -> PreTrainedModel:
-    """What `build` would make of an LM with this config, but without numbers (on the device `meta`): to be counted.
+def empty_reasoner(lm_config: PreTrainedConfig, settings: BackboneSettings) -> LatentReasoner:
+    """What `from_backbone` would make of an LM with this config, without numbers (on `meta`): to be counted.
 
     No tokenizer is asked: all `NEW_TOKENS` are taken to be new to it.
     """
@@ -146,7 +146,7 @@ def frame(
     with torch.device("meta"):
         lm = AutoModelForCausalLM.from_config(lm_config, dtype=dtype)
         scale = 1.0 if settings.latent_scale is None else settings.latent_scale
-        return kind(_reasoner_config(kind, lm, settings, scale, {})).to(dtype)
+        return LatentReasoner(_reasoner_config(lm, settings, scale, {})).to(dtype)
 
 
 def load_config(name_or_path: str | os.PathLike[str], gguf_file: str | None = None) -> PreTrainedConfig:
@@ -171,7 +171,7 @@ def load_config(name_or_path: str | os.PathLike[str], gguf_file: str | None = No
 def load_lm(name_or_path: str | os.PathLike[str], settings: BackboneSettings) -> PreTrainedModel:
     """The causal LM itself, or its architecture with fresh weights.
 
-    Raises OSError, as `build`.
+    Raises OSError, as `from_backbone`.
     """
     dtype = getattr(torch, settings.dtype)
     if settings.random_weights:
@@ -231,10 +231,10 @@ def _check_logits(lm: PreTrainedModel, name: str | os.PathLike[str]) -> None:
 
 
 def _reasoner_config(
-    kind: type[PreTrainedModel], lm: PreTrainedModel, settings: BackboneSettings, scale: float, ids: dict[str, int]
-) -> PreTrainedConfig:
+    lm: PreTrainedModel, settings: BackboneSettings, scale: float, ids: dict[str, int]
+) -> ReasonerConfig:
     """The config of the reasoner around `lm`; ids: of the special tokens."""
-    return kind.config_class(
+    return ReasonerConfig(
         backbone=_plain(lm.config),
         decoder=_decoder_config(lm, settings),
         latents_per_step=settings.latents_per_step,
