@@ -48,7 +48,7 @@ class Data(Sources):
             write_jsonl(path, made)
             facts = [f"{len(made)} problems", self.entry.describe_labels(made), f"hash {data_hash(made)}"]
             print(f"{path}: {', '.join(filter(None, facts))}")
-        shared = overlap(written)
+        shared = overlap(written, self.entry.question_key)
         if not self.entry.disjoint:  # a test set is taken as it is
             repeats = {a: len(shared.pop((a, b))) for a, b in list(shared) if a == b}
             print("".join(f"{n} questions of {split} are repeats\n" for split, n in repeats.items()), end="")

@@ -19,7 +19,7 @@ from typing import Any, ClassVar, ParamSpec, TypeVar
 from atp_lite.domains.answers import is_right
 from atp_lite.domains.chains import ChainVerdict, NeededStep, count_orders, orders, verify_chain
 from atp_lite.domains.coherence import Coherence, ReadStep, coherence, read_answer, read_equation
-from atp_lite.domains.overlap import overlap
+from atp_lite.domains.overlap import normalise_question, overlap
 from atp_lite.domains.problem import Problem
 from atp_lite.registry import Registry
 
@@ -99,10 +99,14 @@ class Domain:
     def make_splits(self, settings: Any, counts: Mapping[int, int] | None = None) -> dict[str, list[Problem]]:
         """Every split of made problems. Raises ValueError where two of them share a question."""
         made = {split: self.generate(settings, split, counts) for split in self.splits}
-        if shared := overlap(made):
+        if shared := overlap(made, self.question_key):
             where = ", ".join(map(str, shared))
             raise ValueError(f"{self.name}: questions are in two splits, or twice in one: {where}")
         return made
+
+    def question_key(self, question: str) -> str:
+        """What two texts of one question share; splits are compared by it."""
+        return " ".join(question.split())
 
     def test_name(self, settings: Any) -> str:
         """What its test set is called in a table."""
@@ -202,6 +206,9 @@ class EquationDomain(Domain):
     """A domain whose steps are equations and whose answers are numbers."""
 
     ruler = "valid arithmetic"
+
+    def question_key(self, question: str) -> str:
+        return normalise_question(question)
 
     def read_step(self, text: str) -> ReadStep | None:
         return read_equation(text)

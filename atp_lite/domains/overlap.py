@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import combinations
 
 from atp_lite.domains.problem import Problem
@@ -32,8 +32,12 @@ def normalise_question(text: str) -> str:
     return " ".join(_WORD.findall(_SEPARATOR.sub("", re.sub(r"['’‘`]", "", text))))
 
 
-def overlap(splits: Mapping[str, Iterable[Problem]]) -> dict[tuple[str, str], list[tuple[str, str]]]:
+def overlap(
+    splits: Mapping[str, Iterable[Problem]], key: Callable[[str], str] = normalise_question
+) -> dict[tuple[str, str], list[tuple[str, str]]]:
     """Questions that two splits share: (first, second) -> the pairs (id in first, id in second).
+
+    key: two questions are one if this makes the same text of them.
 
     Under (name, name) stand the repeats inside a split, each with the first of its kind. Pairs of splits that share
     nothing are left out, so an empty result means that the splits are clean.
@@ -43,7 +47,7 @@ def overlap(splits: Mapping[str, Iterable[Problem]]) -> dict[tuple[str, str], li
     for name, problems in splits.items():
         seen = first_ids.setdefault(name, {})
         for problem in problems:
-            question = normalise_question(problem.question)
+            question = key(problem.question)
             if question in seen:
                 found.setdefault((name, name), []).append((seen[question], problem.id))
             else:
