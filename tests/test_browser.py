@@ -166,7 +166,7 @@ CELLS = [
     """from atp_lite.planner import Planner
 from atp_lite.recipes import CHECKPOINTS, JOURNEY
 from atp_lite.views.explorers import *
-from atp_lite.views.beside import example_problems
+from atp_lite.views.bundled_examples import example_problems
 from atp_lite.views.microscope import read_journey
 load = lambda name: Planner.from_pretrained(CHECKPOINTS / name)
 planner, sft, sim = load("atp-rl"), load("atp-sft"), load("sim-cot")

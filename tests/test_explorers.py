@@ -1,4 +1,4 @@
-"""Explorers without a browser: controls are set, buttons and points clicked, and what is shown is read back."""
+"""Dashboard without a browser: controls are set, buttons and points clicked, and what is shown is read back."""
 
 import json
 import re
@@ -18,10 +18,23 @@ from atp_lite.planner import ModelSettings, Planner
 from atp_lite.recipes import CHECKPOINTS, REGIMES
 from atp_lite.rl import RLSettings, train_rl
 from atp_lite.views import fit_projection
-from atp_lite.views.beside import JOURNEY, bundled_rivals, bundled_start, example_problems
+from atp_lite.views.bundled_examples import JOURNEY, bundled_rivals, bundled_start, example_problems
+from atp_lite.views.edits import (
+    LatentEdit,
+    ThoughtSummary,
+    answer_probabilities,
+    compare_thoughts,
+    measure_group,
+    noise_of_norm,
+    rethink,
+    reward_terms,
+    rewrite,
+    sample_group,
+    sample_latent,
+)
 from atp_lite.views.explorers import (
     CoherenceExplorer,
-    Explorers,
+    Dashboard,
     LatentDebugger,
     Race,
     RLMicroscope,
@@ -41,23 +54,10 @@ from atp_lite.views.export import (
 )
 from atp_lite.views.export.bundled import export_bundled
 from atp_lite.views.microscope import journey, kept_checkpoints, read_journey, verdicts, write_journey
-from atp_lite.views.moves import (
-    Move,
-    Thought,
-    answer_chances,
-    compare_thoughts,
-    draw,
-    measure_group,
-    noise_of_norm,
-    rethink,
-    reward_terms,
-    rewrite,
-    sample_group,
-)
 from atp_lite.views.palette import finish, plain
 from atp_lite.views.race import race
 from atp_lite.views.serve import offline_template, page_notebook, serve
-from atp_lite.views.space import kl_by_dimension, noise_accuracy, noise_figure, strip
+from atp_lite.views.space import interpolate, kl_by_dimension, noise_accuracy, noise_figure
 
 NASTY = "<script>alert(1)</script>"
 FORTY_NINE = "(3+4)*(9-2)"
@@ -73,21 +73,21 @@ def problems():
     return [read_expression(FORTY_NINE), *generate(REGIMES["clean"], "test", {2: 4, 3: 4, 4: 4})]
 
 
-# --- moves ---
+# --- edits ---
 
 
-def test_the_parts_of_a_move_add_up(planner, problems):
+def test_the_parts_of_an_edit_add_up(planner, problems):
     projection = fit_projection(planner.reason(problems), 2)
     latent, other = torch.zeros(64), torch.full((64,), 2.0)
-    assert torch.equal(Move()(latent), latent)
-    assert torch.equal(Move(toward=other, share=0.25)(latent), torch.full((64,), 0.5))
-    assert torch.equal(Move(swap=other, noise=other)(latent), torch.full((64,), 4.0))
-    moved = Move(along=(1.0, -2.0))(latent, projection)
+    assert torch.equal(LatentEdit()(latent), latent)
+    assert torch.equal(LatentEdit(toward=other, fraction=0.25)(latent), torch.full((64,), 0.5))
+    assert torch.equal(LatentEdit(swap=other, noise=other)(latent), torch.full((64,), 4.0))
+    moved = LatentEdit(along=(1.0, -2.0))(latent, projection)
     on_axes = torch.as_tensor(projection.axes, dtype=torch.float32) @ moved
-    expected = torch.tensor([projection.spread[0], -2 * projection.spread[1]])
+    expected = torch.tensor([projection.stddev[0], -2 * projection.stddev[1]])
     torch.testing.assert_close(on_axes, expected, atol=1e-5, rtol=1e-5)
     with pytest.raises(ValueError, match="3 steps along 2 axes"):
-        Move(along=(0.0, 0.0, 1.0))(latent, projection)
+        LatentEdit(along=(0.0, 0.0, 1.0))(latent, projection)
 
 
 def test_noise_is_as_long_as_asked_and_draws_come_from_their_source(planner, problems):
@@ -96,13 +96,13 @@ def test_noise_is_as_long_as_asked_and_draws_come_from_their_source(planner, pro
     with pytest.raises(ValueError, match="norm -1"):
         noise_of_norm(64, -1.0, generator)
     trace = rethink(planner, problems[0])
-    draws = torch.stack([draw(trace, 0, 2, "posterior", generator) for _ in range(2000)])
+    draws = torch.stack([sample_latent(trace, 0, 2, "posterior", generator) for _ in range(2000)])
     torch.testing.assert_close(draws.mean(0), trace.mu[0, 1], atol=0.08, rtol=0)
     torch.testing.assert_close(draws.std(0), trace.sigma[0, 1], atol=0.05, rtol=0)
-    prior = torch.stack([draw(trace, 0, 2, "prior", generator) for _ in range(2000)])
+    prior = torch.stack([sample_latent(trace, 0, 2, "prior", generator) for _ in range(2000)])
     assert abs(prior.mean().item()) < 0.02 and prior.std().item() == pytest.approx(1.0, abs=0.02)
     with pytest.raises(ValueError, match="choose posterior or prior"):
-        draw(trace, 0, 1, "past", generator)
+        sample_latent(trace, 0, 1, "past", generator)
 
 
 def test_thinking_again_with_its_own_latents_changes_nothing_and_with_others_all_that_follows(planner, problems):
@@ -120,7 +120,7 @@ def test_thinking_again_with_its_own_latents_changes_nothing_and_with_others_all
 
 def test_chances_of_answers_are_those_of_the_model(planner, problems):
     trace = rethink(planner, problems[0])
-    chances = answer_chances(planner, trace, top=61)
+    chances = answer_probabilities(planner, trace, top=61)
     assert chances[0]["text"] == "49"
     assert chances[0]["probability"] == pytest.approx(trace.answer_log_probs[0, 0].exp().item(), abs=1e-3)
     assert sum(entry["probability"] for entry in chances) == pytest.approx(1.0, abs=1e-3)
@@ -157,7 +157,7 @@ def test_a_group_is_compared_as_grpo_does(planner, problems):
 def test_what_an_edit_changed_in_words():
     def thought(texts, answer, total):
         table = {"steps": [{"text": text} for text in texts], "answer": answer}
-        return Thought(table, {}, [], {"terms": [], "total": total})
+        return ThoughtSummary(table, {}, [], {"terms": [], "total": total})
 
     before = thought(["1+2=3", "3*2=6"], "6", 2.5)
     assert compare_thoughts(before, before)["summary"] == "Nothing that can be read has changed."
@@ -184,7 +184,7 @@ def test_a_slider_moves_the_latent_along_its_axis_and_undo_takes_it_back(debugge
         debugger.along[0].value = value
     after = debugger.after.path
     assert after[0] == before[0]
-    assert after[1][0] == pytest.approx(before[1][0] + 2.0 * debugger.projection.spread[0], abs=2e-3)
+    assert after[1][0] == pytest.approx(before[1][0] + 2.0 * debugger.projection.stddev[0], abs=2e-3)
     assert after[1][1] == pytest.approx(before[1][1], abs=2e-3)
     assert list(debugger.path.figure.data[1].x) == [point[0] for point in after]
     assert [trace.uid for trace in debugger.path.figure.data] == uids, "changed in place"
@@ -202,21 +202,21 @@ def test_swap_interpolation_noise_draws_and_reset(debugger, planner, problems):
     debugger.other.value = other.question
     debugger.swap.click()
     theirs = rethink(planner, other).latents[0, 0]
-    torch.testing.assert_close(debugger.move.swap, theirs)
+    torch.testing.assert_close(debugger.edit.swap, theirs)
     assert debugger.message.value == "" and "◀ changed" in debugger.steps.value
     debugger.reset.click()
-    assert debugger.move == Move() and "◀ changed" not in debugger.steps.value
-    debugger.share.value = 1.0
-    torch.testing.assert_close(debugger.move(debugger.trace.latents[0, 0]), theirs)
+    assert debugger.edit == LatentEdit() and "◀ changed" not in debugger.steps.value
+    debugger.fraction.value = 1.0
+    torch.testing.assert_close(debugger.edit(debugger.trace.latents[0, 0]), theirs)
     debugger.reset.click()
-    assert debugger.share.value == 0.0
+    assert debugger.fraction.value == 0.0
     debugger.norm.value = 2.0
     debugger.add_noise.click()
-    assert debugger.move.noise.norm().item() == pytest.approx(2.0, rel=1e-4)
+    assert debugger.edit.noise.norm().item() == pytest.approx(2.0, rel=1e-4)
     for button in (debugger.posterior, debugger.prior):
         debugger.reset.click()
         button.click()
-        assert debugger.move.swap is not None and debugger.message.value == ""
+        assert debugger.edit.swap is not None and debugger.message.value == ""
 
 
 def test_a_click_on_a_point_chooses_its_step(debugger):
@@ -318,7 +318,7 @@ def test_two_planners_on_the_same_axes(planner, problems):
 
 def test_a_picture_that_shows_little_says_so(planner, problems):
     explorer = TrajectoryExplorer({"RL": planner}, problems)
-    share = sum(explorer.seen.axes["principal"].explained[:2])
+    share = sum(explorer.latent_paths.axes["principal"].explained[:2])
     assert (f"only {100 * share:.0f} %" in explorer.message.value) == (share < 0.5)
     with pytest.raises(ValueError, match="give one, or two"):
         TrajectoryExplorer({}, problems)
@@ -331,13 +331,13 @@ def test_a_picture_that_shows_little_says_so(planner, problems):
 
 def test_a_strip_begins_and_ends_with_what_the_two_problems_thought(planner, problems):
     trace = planner.reason([problems[0], problems[9]])
-    found = strip(planner, trace, (0, 1), 2)
-    assert [stop["share"] for stop in found["stops"]] == [0.0, 0.125, 0.25, 0.375, 0.5, 0.625, 0.75, 0.875, 1.0]
-    assert (found["stops"][0]["text"], found["stops"][-1]["text"]) == (trace.steps[0][1], trace.steps[1][1])
-    assert found["stops"][0]["probability"] == pytest.approx(trace.step_log_probs[0, 1].sum().exp().item(), abs=1e-3)
-    assert found["stops"][0]["valid"]
+    found = interpolate(planner, trace, (0, 1), 2)
+    assert [point["fraction"] for point in found["points"]] == [0.0, 0.125, 0.25, 0.375, 0.5, 0.625, 0.75, 0.875, 1.0]
+    assert (found["points"][0]["text"], found["points"][-1]["text"]) == (trace.steps[0][1], trace.steps[1][1])
+    assert found["points"][0]["probability"] == pytest.approx(trace.step_log_probs[0, 1].sum().exp().item(), abs=1e-3)
+    assert found["points"][0]["valid"]
     with pytest.raises(ValueError, match="has no step 4"):
-        strip(planner, trace, (0, 1), 4)
+        interpolate(planner, trace, (0, 1), 4)
 
 
 def test_kl_of_dimensions_adds_up_to_that_of_torch(planner, problems):
@@ -355,7 +355,7 @@ def test_kl_of_dimensions_adds_up_to_that_of_torch(planner, problems):
 
 
 def test_noise_begins_at_greedy_accuracy_and_does_harm(planner, problems):
-    found = noise_accuracy({"RL": planner}, problems, shares=(0.0, 3.0))
+    found = noise_accuracy({"RL": planner}, problems, levels=(0.0, 3.0))
     answers = planner.reason(problems).answers
     right = sum(answer == problem.answer for answer, problem in zip(answers, problems, strict=True)) / len(problems)
     clean, noisy = found["curves"]["RL"]["mean"]
@@ -367,9 +367,9 @@ def test_noise_begins_at_greedy_accuracy_and_does_harm(planner, problems):
 def test_the_space_explorer_follows_its_controls(planner, problems):
     sft = Planner.from_pretrained(CHECKPOINTS / "atp-sft")
     explorer = SpaceExplorer({"RL": planner, "SFT": sft}, problems)
-    first = explorer.strip.figure.data[0].text
+    first = explorer.interpolation.figure.data[0].text
     explorer.ends[0].value = "(8-3)-1"
-    assert explorer.message.value == "" and explorer.strip.figure.data[0].text != first
+    assert explorer.message.value == "" and explorer.interpolation.figure.data[0].text != first
     explorer.step.value = 3
     assert "(8-3)-1 was thought in 2 steps, so it has no step 3" in explorer.message.value
     explorer.step.value = 1
@@ -484,7 +484,7 @@ def test_an_unknown_explorer_is_named_with_the_known_ones(problems, tmp_path):
         export_bundled(tmp_path / "page.html", "film", CHECKPOINTS / "atp-rl", problems)
 
 
-# --- together ---
+# --- the dashboard ---
 
 NAMES = ("debugger", "coherence", "trajectories", "space", "RL microscope", "race")
 
@@ -531,7 +531,7 @@ def test_what_stands_beside_a_checkpoint(planner):
 
 
 def test_without_a_run_the_microscope_says_how_to_make_one(planner, problems):
-    page = Explorers(planner, problems)
+    page = Dashboard(planner, problems)
     page.tabs.selected_index = NAMES.index("RL microscope")
     assert "--settings.keep-every" in page.tabs.children[4].value
     page.tabs.selected_index = NAMES.index("race")

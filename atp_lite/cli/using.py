@@ -17,7 +17,7 @@ from atp_lite.evaluation.evaluate import EvalSettings
 from atp_lite.planner import Planner
 from atp_lite.recipes import CHECKPOINTS
 from atp_lite.views import thought_table, thought_text
-from atp_lite.views.measure import identity
+from atp_lite.views.measure import problem_record
 from atp_lite.views.tables import unread_text
 
 
@@ -94,7 +94,7 @@ class Solve:
         trace = planner.reason([problem])
         if planner.model.decoder is None and planner.model.config.max_latents:  # a rival that has none
             counts = {"n_latents": int(trace.n_latents[0]), "n_answer_tokens": int(trace.n_answer_tokens[0])}
-            print(unread_text(identity(trace, 0) | counts))
+            print(unread_text(problem_record(trace, 0) | counts))
         else:
             print(thought_text(thought_table(planner, trace)))
         return 0
@@ -141,7 +141,7 @@ class ExportExplorer:
     """Of these, and one worked example, how many can be looked at."""
 
     def run(self) -> int:
-        from atp_lite.views.beside import example_problems
+        from atp_lite.views.bundled_examples import example_problems
         from atp_lite.views.export.bundled import export_bundled
 
         made = example_problems(Planner.from_pretrained(self.checkpoint))[: self.problems + 1]

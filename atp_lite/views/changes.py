@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import plotly.graph_objects as go
 
-from atp_lite.views.moves import Thought
+from atp_lite.views.edits import ThoughtSummary
 from atp_lite.views.palette import BLUE, ORANGE, finish, percent, plain
 from atp_lite.views.projection import Projection
 from atp_lite.views.thoughts import coherence_figure
@@ -16,7 +16,7 @@ BEFORE, AFTER = BLUE, ORANGE
 
 
 def path_figure(
-    before: Thought, after: Thought, step: int, projection: Projection, clickable: bool = False
+    before: ThoughtSummary, after: ThoughtSummary, step: int, projection: Projection, clickable: bool = False
 ) -> go.Figure:
     """Both paths on the first two axes; the moved latent is ringed.
 
@@ -62,7 +62,7 @@ def path_figure(
     )
 
 
-def graph_figure(side: Thought, name: str) -> go.Figure:
+def graph_figure(side: ThoughtSummary, name: str) -> go.Figure:
     """The coherence graph of one side, which `name` says."""
     figure = coherence_figure(side.graph)
     return figure.update_layout(meta=figure.layout.meta | {"title": f"Which result is used where: {name}"})

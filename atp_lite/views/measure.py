@@ -64,7 +64,7 @@ def thought_table(planner: Planner, trace: Trace, row: int = 0) -> dict:
         step |= {"right": use.is_right if known else None, "coherent": use.is_coherent if known else None}
         step |= {"used_in": [later + 1 for later in use.used_in], "is_answer": use.is_answer}
         steps.append(step)
-    return identity(trace, row) | {
+    return problem_record(trace, row) | {
         "n_latents": int(trace.n_latents[row]),
         "n_answer_tokens": int(trace.n_answer_tokens[row]),
         "coherence": None if found is None else round(found.score, 4),
@@ -182,7 +182,7 @@ def running_mean(values: Sequence[float | None], window: int) -> list[float | No
 # ------------------------------------------------------------------ read from a trace
 
 
-def identity(trace: Trace, row: int) -> dict:
+def problem_record(trace: Trace, row: int) -> dict:
     """The problem of a row and whether it was solved; `reference` and `correct` may be None (unknown)."""
     problem = trace.problems[row] if trace.problems else None
     reference = (problem.answer or None) if problem else None

@@ -198,8 +198,8 @@ def _until(rows: Sequence[Mapping], upto: int) -> list[Mapping]:
 def _add_ellipses(fig: go.Figure, rows: Sequence[Mapping]) -> None:
     """Where one standard deviation of each posterior lies: mu + L (cos a, sin a), L L' its covariance on the axes."""
     xs, ys = [], []
-    for latent in (latent for row in rows for latent in row["latents"] if latent["cover"] is not None):
-        xx, xy, yy = latent["cover"]
+    for latent in (latent for row in rows for latent in row["latents"] if latent["covariance"] is not None):
+        xx, xy, yy = latent["covariance"]
         a = math.sqrt(xx)
         b = xy / a if a else 0.0
         c = math.sqrt(max(0.0, yy - b * b))

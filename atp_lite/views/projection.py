@@ -12,7 +12,7 @@ from torch import Tensor
 
 from atp_lite.model import Trace
 from atp_lite.planner import Planner
-from atp_lite.views.measure import identity, latent_texts, rounded
+from atp_lite.views.measure import latent_texts, problem_record, rounded
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,7 +23,7 @@ class Projection:
     """(d,) of the reference latents."""
     axes: np.ndarray
     """(k, d) orthonormal; the largest entry of each is positive, so that no picture is mirrored by chance."""
-    spread: tuple[float, ...]
+    stddev: tuple[float, ...]
     """(k,) standard deviation of the reference set along each axis, in latent units."""
     explained: tuple[float, ...]
     """(k,) share of the reference set's variance along each axis, in [0, 1]."""
@@ -84,7 +84,7 @@ def fit_projection(traces: Trace | Sequence[Trace], dims: int = 3, seed: int = 0
     return Projection(
         mean=points.mean(0),
         axes=pca.components_,  # (k, d), signs as scikit-learn sets them: the largest entry is positive
-        spread=tuple(map(rounded, np.sqrt(pca.explained_variance_))),
+        stddev=tuple(map(rounded, np.sqrt(pca.explained_variance_))),
         explained=tuple(map(rounded, pca.explained_variance_ratio_)),
         random=tuple(map(rounded, random)),
         shuffled=tuple(map(rounded, shuffled)),
@@ -104,7 +104,7 @@ def random_projection(like: Projection, traces: Sequence[Trace], seed: int = 0) 
     return replace(
         like,
         axes=axes,
-        spread=tuple(map(rounded, np.sqrt(variance))),
+        stddev=tuple(map(rounded, np.sqrt(variance))),
         explained=tuple(map(rounded, variance / total)),
     )
 
@@ -146,7 +146,7 @@ def trajectories(
     Returns:
         `explained`, `random`, `shuffled` and `n_reference` of the projection, and `rows`, each with id,
         question, answer, reference, correct, and `latents`: number, step, x (k coordinates), text, probability (of
-        that text), stop (probability of stopping after it), sigma (mean over dimensions), cover (covariance of its
+        that text), stop (probability of stopping after it), sigma (mean over dimensions), covariance (covariance of its
         posterior on the first two axes: xx, xy, yy; None with `coordinates`).
 
     Raises:
@@ -157,7 +157,7 @@ def trajectories(
     stops, sigmas = trace.stop_probs.tolist(), trace.sigma.mean(-1).tolist()
     chances = trace.step_log_probs.sum(-1).exp().tolist()
     flat = projection.axes[:2]  # (2, d)
-    cover = np.einsum("btd,id,jd->btij", _array(trace.sigma) ** 2, flat, flat)  # (B, T, 2, 2)
+    covariance = np.einsum("btd,id,jd->btij", _array(trace.sigma) ** 2, flat, flat)  # (B, T, 2, 2)
     if coordinates is not None:
         points = coordinates
     rows = []
@@ -171,11 +171,11 @@ def trajectories(
                 "probability": round(chances[row][t // c], 4) if t // c < len(texts[row]) else None,
                 "stop": round(stops[row][t], 4),
                 "sigma": round(sigmas[row][t], 4),
-                "cover": None if coordinates is not None else _three(cover[row, t]),
+                "covariance": None if coordinates is not None else _upper_triangle(covariance[row, t]),
             }
             for t in range(count)
         ]
-        rows.append(identity(trace, row) | {"latents": latents})
+        rows.append(problem_record(trace, row) | {"latents": latents})
     return {
         "explained": list(projection.explained),
         "random": list(projection.random),
@@ -185,7 +185,7 @@ def trajectories(
     }
 
 
-def _three(matrix: np.ndarray) -> list[float]:
+def _upper_triangle(matrix: np.ndarray) -> list[float]:
     """xx, xy, yy of a symmetric matrix; one axis only has xx."""
     return [rounded(value) for value in matrix[np.triu_indices(len(matrix))]]
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from atp_lite.domains import Problem
 from atp_lite.planner import Planner
-from atp_lite.views.measure import identity, rounded
+from atp_lite.views.measure import problem_record, rounded
 from atp_lite.views.tables import html_table
 
 COLUMNS = ("method", "answer", "thought or written", "latents", "tokens written", "milliseconds")
@@ -40,7 +40,7 @@ def race(planners: Mapping[str, Planner], problem: Problem, repeats: int = 5) ->
         silent = planner.model.decoder is None and planner.model.config.max_latents > 0
         rows.append(
             {"name": name}
-            | {key: value for key, value in identity(trace, 0).items() if key in ("answer", "correct", "reference")}
+            | {key: problem_record(trace, 0)[key] for key in ("answer", "correct", "reference")}
             | {
                 "steps": None if silent else list(trace.steps[0]),
                 "n_latents": int(trace.n_latents[0]),

@@ -16,14 +16,14 @@ from atp_lite.planner import Planner
 from atp_lite.views.measure import rounded
 from atp_lite.views.palette import BLUE, COLOURS, DASHES, GREY, SYMBOLS, finish, percent, plain
 
-SHARES = (0.0, 0.125, 0.25, 0.375, 0.5, 0.625, 0.75, 0.875, 1.0)
+FRACTIONS = (0.0, 0.125, 0.25, 0.375, 0.5, 0.625, 0.75, 0.875, 1.0)
 NOISE = (0.0, 0.25, 0.5, 0.75, 1.0)
 ACTIVE = 0.01
 """Variance of a dimension's mean over problems above which it is active (Burda, Grosse & Salakhutdinov 2016)."""
 
 
 @torch.no_grad()
-def read_latents(planner: Planner, latents: Tensor) -> list[dict]:
+def decode_latents(planner: Planner, latents: Tensor) -> list[dict]:
     """What the decoder reads in each step's latents (N, c, d): text, probability, valid (right arithmetic).
 
     Raises ValueError for a planner without a decoder.
@@ -42,14 +42,16 @@ def read_latents(planner: Planner, latents: Tensor) -> list[dict]:
     return found
 
 
-def strip(planner: Planner, trace: Trace, rows: tuple[int, int], step: int, shares: Sequence[float] = SHARES) -> dict:
-    """The way from a step of one problem to the same step of another, read at every stop.
+def interpolate(
+    planner: Planner, trace: Trace, rows: tuple[int, int], step: int, fractions: Sequence[float] = FRACTIONS
+) -> dict:
+    """The way from a step of one problem to the same step of another, read at points between.
 
     Args:
         trace: of at least two problems. rows: which two. step: from 1; both must have it.
 
     Returns:
-        `questions` (two) and `stops`: share, text, probability, valid.
+        `questions` (two) and `points`: fraction, text, probability, valid.
 
     Raises:
         ValueError: one of the two has no such step.
@@ -61,9 +63,10 @@ def strip(planner: Planner, trace: Trace, rows: tuple[int, int], step: int, shar
         if not 1 <= step <= count:
             raise ValueError(f"{trace.problems[row].question} was thought in {count} steps, so it has no step {step}")
         ends.append(trace.latents[row, (step - 1) * c : step * c])  # (c, d)
-    mixed = torch.stack([torch.lerp(ends[0], ends[1], share) for share in shares])  # (N, c, d)
-    stops = [{"share": share} | read for share, read in zip(shares, read_latents(planner, mixed), strict=True)]
-    return {"questions": [trace.problems[row].question for row in rows], "step": step, "stops": stops}
+    mixed = torch.stack([torch.lerp(ends[0], ends[1], fraction) for fraction in fractions])  # (N, c, d)
+    decoded = zip(fractions, decode_latents(planner, mixed), strict=True)
+    points = [{"fraction": fraction} | read for fraction, read in decoded]
+    return {"questions": [trace.problems[row].question for row in rows], "step": step, "points": points}
 
 
 def kl_by_dimension(trace: Trace) -> dict:
@@ -89,45 +92,45 @@ def kl_by_dimension(trace: Trace) -> dict:
 
 
 def noise_accuracy(
-    planners: Mapping[str, Planner], problems: Sequence[Problem], shares: Sequence[float] = NOISE, seed: int = 0
+    planners: Mapping[str, Planner], problems: Sequence[Problem], levels: Sequence[float] = NOISE, seed: int = 0
 ) -> dict:
     """Accuracy when every latent is moved by Gaussian noise, for several planners.
 
     The size of the noise is relative to the root mean square of each planner's own latents.
 
     Returns:
-        `shares`, `n` (problems) and `curves`: name -> accuracy and its 95 % interval (low, high) at each share.
+        `levels`, `n` (problems) and `curves`: name -> accuracy and its 95 % interval (low, high) at each level.
     """
     curves = {}
     for name, planner in planners.items():
         trace = planner.think(problems)
         size = trace.latents[trace.latent_mask].square().mean().sqrt().item()
         points = []
-        for share in shares:
+        for level in levels:
             how = EvalSettings(decode=False)
-            if share:
-                how = EvalSettings(samples=1, sigma=share * size, greedy=False, decode=False, seed=seed)
+            if level:
+                how = EvalSettings(samples=1, sigma=level * size, greedy=False, decode=False, seed=seed)
             summary = evaluate(planner, problems, how).summary()
-            points.append(summary["sampled_accuracy" if share else "accuracy"])
+            points.append(summary["sampled_accuracy" if level else "accuracy"])
         curves[name] = {key: [rounded(getattr(p, key)) for p in points] for key in ("mean", "low", "high")}
-    return {"shares": list(shares), "n": len(problems), "curves": curves}
+    return {"levels": list(levels), "n": len(problems), "curves": curves}
 
 
 # ------------------------------------------------------------------ figures
 
 
-def strip_figure(found: Mapping) -> go.Figure:
+def interpolation_figure(found: Mapping) -> go.Figure:
     """The decoder's reading of every stop, and how sure it is."""
-    stops = found["stops"]
+    points = found["points"]
     fig = go.Figure()
     for valid, colour, symbol in ((True, BLUE, "circle"), (False, GREY, "x")):
-        group = [stop for stop in stops if stop["valid"] is valid]
+        group = [point for point in points if point["valid"] is valid]
         if group:
             fig.add_scatter(
-                x=[percent(stop["share"]) for stop in group],
-                y=[percent(stop["probability"]) for stop in group],
+                x=[percent(point["fraction"]) for point in group],
+                y=[percent(point["probability"]) for point in group],
                 mode="markers+text",
-                text=[plain(stop["text"]) or "(empty)" for stop in group],
+                text=[plain(point["text"]) or "(empty)" for point in group],
                 textposition="top center",
                 marker={"color": colour, "symbol": symbol, "size": 11},
                 name="valid arithmetic" if valid else "not valid",
@@ -171,7 +174,7 @@ def noise_figure(found: Mapping) -> go.Figure:
     for i, (name, curve) in enumerate(found["curves"].items()):
         mean = [percent(value) for value in curve["mean"]]
         fig.add_scatter(
-            x=found["shares"],
+            x=found["levels"],
             y=mean,
             error_y={
                 "array": [percent(high - value) for high, value in zip(curve["high"], curve["mean"], strict=True)],

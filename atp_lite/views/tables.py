@@ -28,7 +28,7 @@ def unread_text(facts: Mapping) -> str:
     """The same for a planner without a decoder, whose thoughts nobody can read.
 
     Args:
-        facts: what `identity` returns, with n_latents and n_answer_tokens.
+        facts: what `problem_record` returns, with n_latents and n_answer_tokens.
     """
     return "\n".join(
         [

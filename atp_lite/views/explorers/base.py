@@ -129,7 +129,7 @@ def guarded(method: Callable) -> Callable:
     return call
 
 
-def typed_problem(planner: Planner, text: str) -> Problem:
+def parse_problem(planner: Planner, text: str) -> Problem:
     """A problem that somebody typed, checked against what this planner can read.
 
     Raises:
@@ -164,7 +164,7 @@ def row(*children: widgets.Widget) -> widgets.Box:
     return widgets.Box(list(children), layout=widgets.Layout(flex_flow="row wrap", align_items="center", width="100%"))
 
 
-def halves(left: widgets.Widget, right: widgets.Widget) -> widgets.Box:
+def two_columns(left: widgets.Widget, right: widgets.Widget) -> widgets.Box:
     """Two widgets side by side on a wide page, one below the other on a narrow one."""
     for child in (left, right):
         child.layout.flex, child.layout.min_width, child.layout.width = "1 1 380px", "0", "auto"

@@ -10,20 +10,20 @@ import torch
 from atp_lite.domains import Problem
 from atp_lite.planner import Planner
 from atp_lite.views.changes import reward_html
+from atp_lite.views.edits import measure_group, reward_terms, rewrite, sample_group
 from atp_lite.views.explorers.base import (
     Explorer,
     Message,
     Panel,
     guarded,
-    halves,
     heading,
+    parse_problem,
     picker,
     row,
-    typed_problem,
+    two_columns,
 )
 from atp_lite.views.groups import group_figure
 from atp_lite.views.measure import coherence_graph
-from atp_lite.views.moves import measure_group, reward_terms, rewrite, sample_group
 from atp_lite.views.thoughts import coherence_figure
 
 
@@ -73,7 +73,7 @@ class CoherenceExplorer(Explorer):
 
     @guarded
     def _typed(self, _) -> None:
-        self._draw(typed_problem(self.planner, self.problem.value))
+        self._draw(parse_problem(self.planner, self.problem.value))
         self._choose()
 
     @guarded
@@ -124,6 +124,6 @@ class CoherenceExplorer(Explorer):
             self.message,
             self.group,
             self.chosen,
-            halves(fields, self.reward),
+            two_columns(fields, self.reward),
             self.graph,
         ]

@@ -12,18 +12,25 @@ import torch
 from atp_lite.domains import Problem
 from atp_lite.planner import Planner
 from atp_lite.views.changes import answer_figure, graph_figure, path_figure, reward_html, steps_html
+from atp_lite.views.edits import (
+    LatentEdit,
+    compare_thoughts,
+    measure_thought,
+    noise_of_norm,
+    rethink,
+    sample_latent,
+)
 from atp_lite.views.explorers.base import (
     Explorer,
     Message,
     Panel,
     guarded,
-    halves,
     heading,
+    parse_problem,
     picker,
     row,
-    typed_problem,
+    two_columns,
 )
-from atp_lite.views.moves import Move, compare_thoughts, draw, measure_thought, noise_of_norm, rethink
 from atp_lite.views.projection import fit_projection
 
 AXES = 3
@@ -35,7 +42,7 @@ class _State:
 
     question: str
     step: int
-    move: Move
+    edit: LatentEdit
 
 
 class LatentDebugger(Explorer):
@@ -70,7 +77,7 @@ class LatentDebugger(Explorer):
         self.norm = widgets.BoundedFloatText(description="noise norm", value=4.0, min=0, max=100, step=0.5)
         self.add_noise = widgets.Button(description="add noise")
         self.other = picker(self.problems[1:] or self.problems, "other")
-        self.share = widgets.FloatSlider(description="towards it", min=0, max=1, step=0.05, readout_format=".0%")
+        self.fraction = widgets.FloatSlider(description="towards it", min=0, max=1, step=0.05, readout_format=".0%")
         self.swap = widgets.Button(description="swap it in", tooltip="take the other problem's latent of this step")
         self.posterior = widgets.Button(description="redraw: posterior", tooltip="a fresh draw from N(mu, sigma²)")
         self.prior = widgets.Button(description="redraw: prior", tooltip="a draw from N(0, I): no thought at all")
@@ -78,9 +85,9 @@ class LatentDebugger(Explorer):
         self.reset = widgets.Button(description="reset", icon="refresh")
         self.summary = Message()
         self.steps, self.reward = widgets.HTML(), widgets.HTML()
-        self.move, self._quiet, self._last, self.current_step = Move(), False, None, 1
+        self.edit, self._quiet, self._last, self.current_step = LatentEdit(), False, None, 1
         self._start(self.problems[0])
-        self.path, self.answers = Panel(self._path()), Panel(answer_figure(self.before.chances, self.after.chances))
+        self.path, self.answers = Panel(self._path()), Panel(self._answers())
         self.graphs = [Panel(self._graph(i)) for i in (0, 1)]
         self._drawn = [self.before.graph, self.after.graph]
         for drawn in self.path.figure.data[:2]:  # where nothing has moved, the edited path covers the original
@@ -99,7 +106,7 @@ class LatentDebugger(Explorer):
             raise ValueError("this planner thinks no latents (it reasons in words): there is nothing to move")
         self.trace = trace
         self.before = measure_thought(self.planner, trace, self.projection)
-        self.current, self.move = problem, Move()
+        self.current, self.edit = problem, LatentEdit()
         self.after = self.before
         c = self.planner.model.config.latents_per_step
         texts = [trace.steps[0][t // c] if t // c < len(trace.steps[0]) else "" for t in range(count)]
@@ -111,13 +118,13 @@ class LatentDebugger(Explorer):
     def _think(self) -> None:
         """Think again with the present move."""
         t = self.step.value
-        moved = self.move(self.trace.latents[0, t - 1], self.projection)
-        edits = {} if self.move == Move() else {t: moved}
+        moved = self.edit(self.trace.latents[0, t - 1], self.projection)
+        edits = {} if self.edit == LatentEdit() else {t: moved}
         self.after = measure_thought(self.planner, rethink(self.planner, self.current, edits), self.projection)
         self._show()
 
     def _latent_of_other(self) -> torch.Tensor:
-        other = rethink(self.planner, typed_problem(self.planner, self.other.value))
+        other = rethink(self.planner, parse_problem(self.planner, self.other.value))
         t, count = self.step.value, int(other.n_latents[0])
         if t > count:
             raise ValueError(f"{self.other.value} is thought in {count} latents, so it has none for step {t}")
@@ -128,7 +135,7 @@ class LatentDebugger(Explorer):
     def _wire(self) -> None:
         self.problem.observe(self._typed, "value")
         self.step.observe(self._stepped, "value")
-        for slider in (*self.along, self.share):
+        for slider in (*self.along, self.fraction):
             slider.observe(self._slid, "value")
         self.other.observe(self._slid, "value")
         for button, action in (
@@ -139,12 +146,12 @@ class LatentDebugger(Explorer):
         ):
             button.on_click(lambda _, action=action: self._act(action))
         self.undo.on_click(self._undo)
-        self.reset.on_click(lambda _: self._act(lambda: Move()))
+        self.reset.on_click(lambda _: self._act(lambda: LatentEdit()))
 
     @guarded
     def _typed(self, _) -> None:
         if not self._quiet:
-            problem = typed_problem(self.planner, self.problem.value)
+            problem = parse_problem(self.planner, self.problem.value)
             self._remember()
             self._start(problem)
             self._show()
@@ -154,39 +161,42 @@ class LatentDebugger(Explorer):
         if not self._quiet and self.step.value is not None:
             self._remember()
             self.current_step = self.step.value
-            self.move = Move()
+            self.edit = LatentEdit()
             self._still()
             self._think()
 
     @guarded
     def _slid(self, change) -> None:
-        if self._quiet or (change.owner is self.other and not self.share.value):
+        if self._quiet or (change.owner is self.other and not self.fraction.value):
             return
-        toward = self._latent_of_other() if self.share.value else None
+        toward = self._latent_of_other() if self.fraction.value else None
         self._remember(change.owner)
         along = tuple(slider.value for slider in self.along)
-        self.move = replace(self.move, along=along, toward=toward, share=self.share.value)
+        self.edit = replace(self.edit, along=along, toward=toward, fraction=self.fraction.value)
         self._think()
 
     @guarded
     def _act(self, action) -> None:
         """A button: the move that `action` gives takes the place of the present one."""
-        move = action()
+        edit = action()
         self._remember()
-        self.move = move
-        if move == Move():
+        self.edit = edit
+        if edit == LatentEdit():
             self._still()
         self._think()
 
-    def _noise(self) -> Move:
+    def _noise(self) -> LatentEdit:
         noise = noise_of_norm(self.trace.latents.shape[-1], self.norm.value, self.generator)
-        return replace(self.move, noise=noise if self.move.noise is None else self.move.noise + noise)
+        return replace(self.edit, noise=noise if self.edit.noise is None else self.edit.noise + noise)
 
-    def _swap(self) -> Move:
-        return replace(self.move, swap=self._latent_of_other())
+    def _swap(self) -> LatentEdit:
+        return replace(self.edit, swap=self._latent_of_other())
 
-    def _redraw(self, source: str) -> Move:
-        return replace(self.move, swap=draw(self.trace, 0, self.step.value, source, self.generator), noise=None)
+    def _redraw(self, source: str) -> LatentEdit:
+        return replace(self.edit, swap=self._sample(source), noise=None)
+
+    def _sample(self, source: str) -> torch.Tensor:
+        return sample_latent(self.trace, 0, self.step.value, source, self.generator)
 
     @guarded
     def _undo(self, _) -> None:
@@ -194,13 +204,13 @@ class LatentDebugger(Explorer):
             raise ValueError("there is nothing to undo")
         state = self.history.pop()
         if state.question != self.current.question:
-            self._start(typed_problem(self.planner, state.question))
+            self._start(parse_problem(self.planner, state.question))
             self._set(self.problem, value=state.question)
         self._set(self.step, value=state.step)
-        self.current_step, self.move, self._last = state.step, state.move, None
+        self.current_step, self.edit, self._last = state.step, state.edit, None
         for k, slider in enumerate(self.along):
-            self._set(slider, value=state.move.along[k] if state.move.along else 0.0)
-        self._set(self.share, value=state.move.share)
+            self._set(slider, value=state.edit.along[k] if state.edit.along else 0.0)
+        self._set(self.fraction, value=state.edit.fraction)
         self._think()
 
     def _clicked(self, trace, points, _) -> None:
@@ -213,12 +223,12 @@ class LatentDebugger(Explorer):
     def _remember(self, slider: widgets.Widget | None = None) -> None:
         """Keep the present state for undo; a slider that is moved on and on counts once."""
         if slider is None or slider is not self._last:
-            self.history.append(_State(self.current.question, self.current_step, self.move))
+            self.history.append(_State(self.current.question, self.current_step, self.edit))
         self._last = slider
 
     def _still(self) -> None:
         """Controls in their places of rest, without thinking anew."""
-        for slider in (*self.along, self.share):
+        for slider in (*self.along, self.fraction):
             self._set(slider, value=0.0)
 
     def _set(self, widget: widgets.Widget, **values) -> None:
@@ -230,6 +240,9 @@ class LatentDebugger(Explorer):
     def _path(self) -> go.Figure:
         return path_figure(self.before, self.after, self.current_step, self.projection, clickable=True)
 
+    def _answers(self) -> go.Figure:
+        return answer_figure(self.before.answer_probabilities, self.after.answer_probabilities)
+
     def _graph(self, i: int) -> go.Figure:
         return graph_figure((self.before, self.after)[i], ("original", "edited")[i])
 
@@ -239,7 +252,7 @@ class LatentDebugger(Explorer):
         self.reward.value = reward_html(self.before.reward, self.after.reward)
         self.summary.say(difference["summary"])
         self.path.show(self._path())
-        self.answers.show(answer_figure(self.before.chances, self.after.chances))
+        self.answers.show(self._answers())
         for i, side in enumerate((self.before, self.after)):
             if side.graph != self._drawn[i]:
                 self.graphs[i].show(self._graph(i))
@@ -258,9 +271,9 @@ class LatentDebugger(Explorer):
             self.step,
             row(*self.along),
             row(self.norm, self.add_noise, self.posterior, self.prior),
-            row(self.other, self.share, self.swap),
+            row(self.other, self.fraction, self.swap),
             self.summary,
-            halves(self.steps, self.reward),
-            halves(self.path, self.answers),
-            halves(*self.graphs),
+            two_columns(self.steps, self.reward),
+            two_columns(self.path, self.answers),
+            two_columns(*self.graphs),
         ]

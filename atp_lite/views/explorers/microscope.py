@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import ipywidgets as widgets
 
-from atp_lite.views.explorers.base import Explorer, Message, Panel, guarded, halves, heading, row
+from atp_lite.views.explorers.base import Explorer, Message, Panel, guarded, heading, row, two_columns
 from atp_lite.views.microscope import curves_figure, journey_figure, verdicts_html
 
 
@@ -46,4 +46,4 @@ class RLMicroscope(Explorer):
             "RL microscope",
             "Move along the run. Did reward and coherence rise together, and did the thoughts move where they had to?",
         )
-        return [title, row(self.stop, self.busy), self.message, self.curves, halves(self.thoughts, self.table)]
+        return [title, row(self.stop, self.busy), self.message, self.curves, two_columns(self.thoughts, self.table)]

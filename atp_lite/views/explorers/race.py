@@ -8,7 +8,7 @@ import ipywidgets as widgets
 
 from atp_lite.domains import Problem
 from atp_lite.planner import Planner
-from atp_lite.views.explorers.base import Explorer, Message, guarded, heading, picker, row, typed_problem
+from atp_lite.views.explorers.base import Explorer, Message, guarded, heading, parse_problem, picker, row
 from atp_lite.views.race import race, race_html
 
 
@@ -41,5 +41,5 @@ class Race(Explorer):
 
     @guarded
     def _run(self, _) -> None:
-        problem = typed_problem(next(iter(self.planners.values())), self.problem.value)
+        problem = parse_problem(next(iter(self.planners.values())), self.problem.value)
         self.table.value = race_html(race(self.planners, problem))

@@ -9,8 +9,25 @@ import ipywidgets as widgets
 
 from atp_lite.domains import Problem
 from atp_lite.planner import Planner
-from atp_lite.views.explorers.base import Explorer, Message, Panel, guarded, halves, heading, picker, row, typed_problem
-from atp_lite.views.space import kl_by_dimension, kl_figure, noise_accuracy, noise_figure, strip, strip_figure
+from atp_lite.views.explorers.base import (
+    Explorer,
+    Message,
+    Panel,
+    guarded,
+    heading,
+    parse_problem,
+    picker,
+    row,
+    two_columns,
+)
+from atp_lite.views.space import (
+    interpolate,
+    interpolation_figure,
+    kl_by_dimension,
+    kl_figure,
+    noise_accuracy,
+    noise_figure,
+)
 
 
 class SpaceExplorer(Explorer):
@@ -35,7 +52,7 @@ class SpaceExplorer(Explorer):
         self.planner = widgets.Dropdown(description="planner", options=readable)
         self.ends = [picker(problems, "from"), picker(problems[1:], "to")]
         self.step = widgets.BoundedIntText(description="step", value=1, min=1, max=20)
-        self.strip = Panel(strip_figure(self._strip()))
+        self.interpolation = Panel(interpolation_figure(self._interpolate()))
         self.noise = Panel(noise_figure(noise_accuracy(planners, problems)))
         self.kl = widgets.VBox()
         for control in (self.planner, *self.ends, self.step):
@@ -44,14 +61,14 @@ class SpaceExplorer(Explorer):
         self._dimensions()
         super().__init__(self._layout())
 
-    def _strip(self) -> dict:
+    def _interpolate(self) -> dict:
         planner = self.planners[self.planner.value]
-        ends = [typed_problem(planner, end.value) for end in self.ends]
-        return strip(planner, planner.reason(ends), (0, 1), self.step.value)
+        ends = [parse_problem(planner, end.value) for end in self.ends]
+        return interpolate(planner, planner.reason(ends), (0, 1), self.step.value)
 
     @guarded
     def _changed(self, change) -> None:
-        self.strip.show(strip_figure(self._strip()))
+        self.interpolation.show(interpolation_figure(self._interpolate()))
         if change.owner is self.planner:
             self._dimensions()
 
@@ -72,6 +89,6 @@ class SpaceExplorer(Explorer):
             title,
             row(self.planner, *self.ends, self.step, self.busy),
             self.message,
-            self.strip,
-            halves(self.noise, self.kl),
+            self.interpolation,
+            two_columns(self.noise, self.kl),
         ]

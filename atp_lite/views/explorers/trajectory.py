@@ -9,8 +9,8 @@ import plotly.graph_objects as go
 
 from atp_lite.domains import Problem
 from atp_lite.planner import Planner
-from atp_lite.views.explorers.base import Explorer, Message, Panel, guarded, halves, heading, row
-from atp_lite.views.wander import COLOURINGS, VIEWS, Wanderings
+from atp_lite.views.explorers.base import Explorer, Message, Panel, guarded, heading, row, two_columns
+from atp_lite.views.latent_paths import COLOURINGS, VIEWS, LatentPaths
 
 
 class TrajectoryExplorer(Explorer):
@@ -25,11 +25,11 @@ class TrajectoryExplorer(Explorer):
     """
 
     def __init__(self, planners: Mapping[str, Planner], problems: Sequence[Problem]) -> None:
-        self.seen = Wanderings(planners, problems)
+        self.latent_paths = LatentPaths(planners, problems)
         self.message, self.busy = Message(), widgets.Label()
         self.view = widgets.Dropdown(description="view", options=list(VIEWS))
         self.colour = widgets.Dropdown(description="colour", options=list(COLOURINGS.items()))
-        longest = self.seen.longest
+        longest = self.latent_paths.longest
         self.upto = widgets.IntSlider(description="up to step", min=1, max=longest, value=longest)
         self.ellipses = widgets.Checkbox(description="1 sigma of the posterior", indent=False)
         self.paths = widgets.SelectMultiple(
@@ -38,14 +38,14 @@ class TrajectoryExplorer(Explorer):
             value=tuple(range(min(2, len(problems)))),
             rows=5,
         )
-        self.figures = {name: Panel(self._figure(name)) for name in self.seen.planners}
+        self.figures = {name: Panel(self._figure(name)) for name in self.latent_paths.planners}
         for control in (self.view, self.colour, self.upto, self.ellipses, self.paths):
             control.observe(self._changed, "value")
         super().__init__(self._layout())
         self._warn()
 
     def _figure(self, name: str) -> go.Figure:
-        return self.seen.figure(
+        return self.latent_paths.figure(
             name, self.view.value, self.colour.value, self.paths.value, self.upto.value, self.ellipses.value
         )
 
@@ -56,7 +56,7 @@ class TrajectoryExplorer(Explorer):
         self._warn()
 
     def _warn(self) -> None:
-        if text := self.seen.warning(self.view.value):
+        if text := self.latent_paths.warning(self.view.value):
             self.message.say(text)
 
     def _layout(self) -> list[widgets.Widget]:
@@ -71,5 +71,5 @@ class TrajectoryExplorer(Explorer):
             title,
             row(controls, self.paths),
             self.message,
-            halves(*figures) if len(figures) == 2 else figures[0],
+            two_columns(*figures) if len(figures) == 2 else figures[0],
         ]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from atp_lite.domains import Problem
 from atp_lite.planner import Planner
-from atp_lite.views.beside import JOURNEY, bundled_rivals, bundled_start
+from atp_lite.views.bundled_examples import JOURNEY, bundled_rivals, bundled_start
 from atp_lite.views.export.pages import (
     export_coherence,
     export_debugger,

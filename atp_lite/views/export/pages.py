@@ -12,15 +12,22 @@ import torch
 from atp_lite.domains import Problem
 from atp_lite.planner import Planner
 from atp_lite.views.changes import answer_figure, graph_figure, path_figure, reward_html, steps_html
+from atp_lite.views.edits import LatentEdit, compare_thoughts, measure_group, measure_thought, rethink, sample_group
 from atp_lite.views.export.grid import Control, Part, export_grid
 from atp_lite.views.groups import group_figure
+from atp_lite.views.latent_paths import COLOURINGS, VIEWS, LatentPaths
 from atp_lite.views.microscope import curves_figure, journey_figure, verdicts_html
-from atp_lite.views.moves import Move, compare_thoughts, measure_group, measure_thought, rethink, sample_group
 from atp_lite.views.projection import fit_projection
 from atp_lite.views.race import race, race_html
-from atp_lite.views.space import kl_by_dimension, kl_figure, noise_accuracy, noise_figure, strip, strip_figure
+from atp_lite.views.space import (
+    interpolate,
+    interpolation_figure,
+    kl_by_dimension,
+    kl_figure,
+    noise_accuracy,
+    noise_figure,
+)
 from atp_lite.views.thoughts import coherence_figure
-from atp_lite.views.wander import COLOURINGS, VIEWS, Wanderings
 
 
 def export_debugger(
@@ -51,7 +58,7 @@ def export_debugger(
         new = old
         if amount != still:
             along = tuple(float(amounts[amount]) if k == axis else 0.0 for k in range(2))
-            moved = Move(along=along)(trace.latents[0, t - 1], projection)
+            moved = LatentEdit(along=along)(trace.latents[0, t - 1], projection)
             new = measure_thought(planner, rethink(planner, chosen[which], {t: moved}), projection)
         difference = compare_thoughts(old, new)
         return [
@@ -59,7 +66,7 @@ def export_debugger(
             steps_html(difference),
             reward_html(old.reward, new.reward),
             path_figure(old, new, t, projection),
-            answer_figure(old.chances, new.chances),
+            answer_figure(old.answer_probabilities, new.answer_probabilities),
             graph_figure(old, "original"),
             graph_figure(new, "edited"),
         ]
@@ -127,7 +134,7 @@ def export_trajectories(
     Raises:
         ValueError: no planner or more than two, or too few latents to fit axes on.
     """
-    seen = Wanderings(planners, problems)
+    seen = LatentPaths(planners, problems)
     views, colours = list(VIEWS), list(COLOURINGS)
 
     def render(view: int, colour: int, upto: int) -> list[Part]:
@@ -171,8 +178,8 @@ def export_space(path: str | os.PathLike[str], planners: Mapping[str, Planner], 
     clouds = [kl_figure(kl_by_dimension(trace)) for trace in traces.values() if trace.distribution.has_spread]
 
     def render(name: int, pair: int) -> list[Part]:
-        found = strip(planners[names[name]], traces[names[name]], pairs[pair], 1)
-        return [strip_figure(found), noise, *clouds[:1]]
+        found = interpolate(planners[names[name]], traces[names[name]], pairs[pair], 1)
+        return [interpolation_figure(found), noise, *clouds[:1]]
 
     return export_grid(
         path,
@@ -194,7 +201,7 @@ def export_microscope(path: str | os.PathLike[str], found: Mapping) -> Path:
         path,
         "RL microscope",
         "A planner that imitated partly wrong solutions practises on new questions, rewarded for right answers and "
-        "coherent steps. Move along the run.",
+        "coherent steps. LatentEdit along the run.",
         [Control("iteration", [str(stop) for stop in found["stops"]], "slider", last)],
         lambda stop: [verdicts_html(found, stop), curves_figure(found, stop), journey_figure(found, stop)],
     )

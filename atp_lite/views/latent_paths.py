@@ -30,7 +30,7 @@ LOW = 0.5
 """Share of the variance below which a picture comes with a warning."""
 
 
-class Wanderings:
+class LatentPaths:
     """Thoughts about some problems, placed on axes that are fitted once, on the first planner.
 
     Args:

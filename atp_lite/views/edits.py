@@ -1,7 +1,7 @@
-"""Moving a thought: what an edited latent does to everything after it, as plain rounded numbers.
+"""Editing latents: what an edited latent changes in all that follows it, as plain rounded numbers.
 
-A `Move` says where the latent of one step goes; `rethink` thinks the problem again with the moved latents fed back in
-their places; `compare_thoughts` puts the original and the edited thought side by side.
+A `LatentEdit` changes the latent of one step; `rethink` runs the planner again with edited latents fed back in their
+places; `compare_thoughts` compares the original run with the edited one.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ PAPER_REWARD = {"correct": 1.0, "correct-coherence": 1.0, "format": 0.5}
 
 
 @dataclass(frozen=True)
-class Move:
+class LatentEdit:
     """Where the latent of one step goes. The parts add up, in this order."""
 
     swap: Tensor | None = None
     """(d,) taken in the place of the original latent; None keeps that."""
     toward: Tensor | None = None
     """(d,) the latent it is moved towards."""
-    share: float = 0.0
+    fraction: float = 0.0
     """How far: 0 stays, 1 arrives."""
     along: tuple[float, ...] = ()
     """Steps along the first principal axes, in standard deviations of the reference set along each."""
@@ -46,14 +46,14 @@ class Move:
         """
         moved = latent if self.swap is None else self.swap
         if self.toward is not None:
-            moved = torch.lerp(moved, self.toward, self.share)
+            moved = torch.lerp(moved, self.toward, self.fraction)
         if any(self.along):
             if projection is None or len(self.along) > len(projection.axes):
                 count = 0 if projection is None else len(projection.axes)
                 raise ValueError(f"{len(self.along)} steps along {count} axes: fit a projection with as many")
             axes = torch.as_tensor(projection.axes[: len(self.along)], dtype=moved.dtype)  # (k, d)
-            spread = torch.as_tensor(projection.spread[: len(self.along)], dtype=moved.dtype)
-            moved = moved + (torch.tensor(self.along, dtype=moved.dtype) * spread) @ axes
+            stddev = torch.as_tensor(projection.stddev[: len(self.along)], dtype=moved.dtype)
+            moved = moved + (torch.tensor(self.along, dtype=moved.dtype) * stddev) @ axes
         return moved if self.noise is None else moved + self.noise
 
 
@@ -65,7 +65,7 @@ def noise_of_norm(size: int, norm: float, generator: torch.Generator) -> Tensor:
     return norm * direction / direction.norm().clamp(min=1e-12)
 
 
-def draw(trace: Decoded, row: int, t: int, source: str, generator: torch.Generator) -> Tensor:
+def sample_latent(trace: Decoded, row: int, t: int, source: str, generator: torch.Generator) -> Tensor:
     """A fresh latent for place t (from 1) of a row: from its `posterior` N(mu, sigma^2) or the `prior` N(0, I).
 
     Raises ValueError for another source.
@@ -93,7 +93,7 @@ def rethink(planner: Planner, problem: Problem, edits: Mapping[int, Tensor] | No
 
 
 @torch.no_grad()
-def answer_chances(planner: Planner, trace: Decoded, row: int = 0, top: int = 6) -> list[dict]:
+def answer_probabilities(planner: Planner, trace: Decoded, row: int = 0, top: int = 6) -> list[dict]:
     """The likeliest first tokens of the answer, as `{"text", "probability"}`, likeliest first.
 
     For toy arithmetic a number is one token, so this is the distribution over answers.
@@ -122,37 +122,37 @@ def _terms(weights: Mapping[str, float], parts: Mapping[str, Tensor], total: Ten
 
 
 @dataclass(frozen=True)
-class Thought:
+class ThoughtSummary:
     """One thought about a problem, measured once for everything that shows it."""
 
     table: dict
     """`thought_table`."""
     graph: dict
     """`coherence_graph`."""
-    chances: list[dict]
-    """`answer_chances`."""
+    answer_probabilities: list[dict]
+    """`answer_probabilities`."""
     reward: dict
     """`reward_terms`."""
     path: list[list[float]] = field(default_factory=list)
     """Coordinates of each latent on the axes of the projection."""
 
 
-def measure_thought(planner: Planner, trace: Decoded, projection: Projection | None = None) -> Thought:
+def measure_thought(planner: Planner, trace: Decoded, projection: Projection | None = None) -> ThoughtSummary:
     """Everything that is shown of the one problem in `trace`."""
     problem = trace.problems[0]
     path = []
     if projection is not None:
         path = projection(trace.latents[0][trace.latent_mask[0]]).round(3).tolist()
-    return Thought(
+    return ThoughtSummary(
         table=thought_table(planner, trace),
         graph=coherence_graph(trace.steps[0], trace.answers[0], problem.answer or None, trace.domain, problem.question),
-        chances=answer_chances(planner, trace),
+        answer_probabilities=answer_probabilities(planner, trace),
         reward=reward_terms(trace),
         path=path,
     )
 
 
-def compare_thoughts(before: Thought, after: Thought) -> dict:
+def compare_thoughts(before: ThoughtSummary, after: ThoughtSummary) -> dict:
     """What an edit changed.
 
     Returns:

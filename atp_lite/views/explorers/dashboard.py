@@ -12,7 +12,7 @@ import ipywidgets as widgets
 from atp_lite.domains import Problem
 from atp_lite.planner import Planner
 from atp_lite.recipes import CHECKPOINTS
-from atp_lite.views.beside import JOURNEY, bundled_rivals, bundled_start, example_problems
+from atp_lite.views.bundled_examples import JOURNEY, bundled_rivals, bundled_start, example_problems
 from atp_lite.views.explorers.base import Explorer, Message
 from atp_lite.views.explorers.coherence import CoherenceExplorer
 from atp_lite.views.explorers.debugger import LatentDebugger
@@ -26,7 +26,7 @@ SHOWN = {2: 20, 3: 30, 4: 30}
 """Number of steps -> how many problems can be chosen from."""
 
 
-class Explorers(Explorer):
+class Dashboard(Explorer):
     """All six explorers around one planner, a tab each, made when it is first opened.
 
     Args:
@@ -98,7 +98,7 @@ def explore(
         problems = example_problems(planner, SHOWN)
         start = Path(beside) if beside else bundled_start(folder)
         found = read_journey(JOURNEY) if run is None else journey(run, problems[21:24], problems)
-        return Explorers(planner, problems, folder.name, bundled_rivals(folder, planner), start, found)
+        return Dashboard(planner, problems, folder.name, bundled_rivals(folder, planner), start, found)
 
     return _or_why_not(make)
 
