@@ -24,7 +24,7 @@ from safetensors.torch import save_file
 from small import PROBLEMS, lively_planner, tiny_planner
 
 import atp_lite.engine.run as engine_run
-import atp_lite.rl.train as rl_train
+import atp_lite.rl.loop as rl_loop
 import atp_lite.sft.loop as sft_loop
 from atp_lite.cli.main import main as cli
 from atp_lite.domains import Problem, read_expression, write_jsonl
@@ -35,6 +35,7 @@ from atp_lite.evaluation.evaluate import EvalSettings, evaluate
 from atp_lite.methods import METHODS
 from atp_lite.model import LatentReasoner
 from atp_lite.rl import RLSettings, train_rl
+from atp_lite.rl.learner import Learner
 from atp_lite.sft import SFTSettings, train_sft
 
 VALIDATION = [read_expression(text) for text in ("9-3", "8-3", "(8-3)*2", "7+2", "7*3-1")]
@@ -48,7 +49,7 @@ RL = RLSettings(
     group_size=4,
     epochs=2,
     lr=1e-3,
-    warmup_iterations=1,
+    warmup_steps=1,
     eval_every=3,
     learn_stop=True,
     kl_weight=0.1,
@@ -69,26 +70,23 @@ class RaggedPlan(sft_loop.BatchPlan):
         return sorted(order, key=lambda row: (len(row.steps), len(row.question)))
 
 
-def same_rollout(run, problems):
+def same_rollout(learner, problems):
     """The trajectories of this process's questions out of those that one process draws for the questions of all."""
     everybody = gather_object(list(problems))
     first = Accelerator().process_index * len(problems)
-    run.draws = getattr(run, "draws", 0) + 1
-    with patch.object(run, "generator", torch.Generator().manual_seed(run.draws)):
-        trace = ROLLOUT(run, everybody)
+    learner.draws = getattr(learner, "draws", 0) + 1
+    with patch.object(learner.run, "generator", torch.Generator().manual_seed(learner.draws)):
+        trace = ROLLOUT(learner, everybody)
     return trace.questions(torch.arange(first, first + len(problems)))
 
 
-ROLLOUT = rl_train._Run.rollout
+ROLLOUT = Learner.rollout
 
 
 @contextmanager
 def apart():
     """Leave out the sum of the gradients, as a loop without synchronisation does."""
-    with (
-        patch.object(engine_run, "all_reduce_gradients", lambda *_: None),
-        patch.object(rl_train, "all_reduce_gradients", lambda *_: None),
-    ):
+    with patch.object(engine_run, "all_reduce_gradients", lambda *_: None):
         yield
 
 
@@ -111,15 +109,15 @@ def rl_run(folder: Path, settings: RLSettings = RL) -> dict[str, torch.Tensor]:
     """Parameters and averaged weights after three iterations of RL, six updates, on trajectories given to all alike."""
     kept = {}
 
-    class Run(rl_train._Run):
+    class SameRollout(Learner):
         def __init__(self, *arguments) -> None:
             super().__init__(*arguments)
-            kept["run"] = self
+            kept["run"] = self.run
 
         rollout = same_rollout
 
     planner = lively_planner()
-    with patch.object(rl_train, "_Run", Run):
+    with patch.object(rl_loop, "Learner", SameRollout):
         train_rl(planner, QUESTIONS, VALIDATION, settings, folder)
     average = weights(kept["run"].average.module)
     return weights(planner.model) | {f"average.{name}": value for name, value in average.items()}
@@ -131,7 +129,7 @@ def runs(folder: Path) -> dict[str, dict[str, torch.Tensor]]:
     made["grpo"] = rl_run(folder / "grpo")
     with (
         patch("atp_lite.model.distributions.reparameterise", lambda mu, *_: mu),
-        patch.object(rl_train, "verified_chains", lambda trace, rng: trace.problems[:: trace.group_size]),
+        patch("atp_lite.rl.objectives.verified_chains", lambda trace, rng: trace.problems[:: trace.group_size]),
     ):  # without noise, and with the labels as verified chains
         for control in ("answer-ce", "rejection"):
             made[control] = rl_run(folder / control, replace(RL, objective=control, lr=3e-4))

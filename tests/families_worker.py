@@ -12,13 +12,13 @@ from accelerate import Accelerator
 from small_lms import FAMILIES, PROBLEMS, tiny_lm
 
 import atp_lite.engine.run as engine_run
-import atp_lite.rl.train as rl_train
 from atp_lite.domains import Problem
 from atp_lite.engine.lora import LoRASettings, add_lora
 from atp_lite.engine.pretrained import BackboneSettings
 from atp_lite.engine.state import full_tensor
 from atp_lite.planner import Planner
 from atp_lite.rl import RLSettings, train_rl
+from atp_lite.rl.learner import Learner
 from atp_lite.sft import SFTSettings, train_sft
 
 NAMES = (*FAMILIES, "llama-lora", "gemma2-lora")
@@ -55,7 +55,7 @@ def gradients_of(planner: Planner, kept: dict[str, torch.Tensor], prefix: str):
         kept.update({f"{prefix}.{name}": full_tensor(p.grad).clone() for name, p in named if p.grad is not None})
         return clip(*arguments)
 
-    with patch.object(engine_run, "clip_gradients", watched), patch.object(rl_train, "clip_gradients", watched):
+    with patch.object(engine_run, "clip_gradients", watched):
         yield
 
 
@@ -76,7 +76,7 @@ def family_runs(folder: Path, rank: int, rollout) -> dict[str, dict[str, torch.T
         with gradients_of(planner, kept, "sft"):
             train_sft(planner, TRAIN, VALIDATION, SFT, folder / f"family-sft-{name}")
         planner = fresh(name, models)
-        with gradients_of(planner, kept, "rl"), patch.object(rl_train._Run, "rollout", rollout):
+        with gradients_of(planner, kept, "rl"), patch.object(Learner, "rollout", rollout):
             train_rl(planner, PROBLEMS[:2], VALIDATION, RL, folder / f"family-rl-{name}")
         made[name] = kept
     return made

@@ -574,7 +574,7 @@ def test_the_page_that_is_served_is_this_computers_and_fetches_nothing(tmp_path)
 def run(tmp_path_factory):
     """Four iterations of RL on the bundled planner, every second one kept."""
     folder = tmp_path_factory.mktemp("rl")
-    settings = RLSettings(iterations=4, questions=4, group_size=2, warmup_iterations=1, eval_every=2, lr=3e-3)
+    settings = RLSettings(iterations=4, questions=4, group_size=2, warmup_steps=1, eval_every=2, lr=3e-3)
     settings = replace(settings, keep_every=2)
     data = {split: generate(REGIMES["clean"], split, {2: 8}) for split in ("rl", "validation")}
     train_rl(Planner.from_pretrained(CHECKPOINTS / "atp-sft"), data["rl"], data["validation"], settings, folder)

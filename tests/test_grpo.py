@@ -11,8 +11,15 @@ from small import PROBLEMS, lively_planner, told_trace
 from torch.distributions import Bernoulli, Categorical, Independent, Normal, kl_divergence
 
 from atp_lite.model import Gaussian, Replay
-from atp_lite.rl import clipped_surrogate, group_advantages, kl_to_start, policy_log_probs
-from atp_lite.rl.grpo import PolicyLogProbs
+from atp_lite.rl import (
+    ADVANTAGES,
+    PolicyLogProbs,
+    clipped_surrogate,
+    group_advantages,
+    kl_to_start,
+    policy_log_probs,
+    used_groups,
+)
 
 # --- advantages ---
 
@@ -21,7 +28,8 @@ from atp_lite.rl.grpo import PolicyLogProbs
 def test_advantages_equal_numpy(n_groups, size, data):
     values = data.draw(st.lists(st.sampled_from([0.0, 0.5, 1.0, 1.5, 2.5]), min_size=n_groups * size,
                                 max_size=n_groups * size))  # fmt: skip
-    advantages, used = group_advantages(torch.tensor(values, dtype=torch.float64), size)
+    rewards = torch.tensor(values, dtype=torch.float64)
+    advantages, used = group_advantages(rewards, size), used_groups(rewards, size)
     for group, found, spread in zip(
         np.reshape(values, (n_groups, size)), advantages.reshape(n_groups, size).numpy(), used, strict=True
     ):
@@ -31,15 +39,26 @@ def test_advantages_equal_numpy(n_groups, size, data):
 
 
 def test_advantages_by_hand():
-    advantages, used = group_advantages(torch.tensor([1.0, 0.0, 0.0, 1.0, 3.0, 3.0, 3.0, 3.0]), 4)
+    rewards = torch.tensor([1.0, 0.0, 0.0, 1.0, 3.0, 3.0, 3.0, 3.0])
+    advantages, used = group_advantages(rewards, 4), used_groups(rewards, 4)
     assert advantages.tolist() == [1, -1, -1, 1, 0, 0, 0, 0] and used.tolist() == [True, False]
 
 
-def test_rewards_that_make_no_groups_are_refused():
+def test_other_advantages_by_hand():
+    rewards = torch.tensor([3.0, 0.0, 0.0, 1.0, 2.0, 2.0, 2.0, 2.0])
+    assert ADVANTAGES["centred"](rewards, 4).tolist() == [2, -1, -1, 0, 0, 0, 0, 0]
+    others = [3 - 1 / 3, -4 / 3, -4 / 3, 0.0, 0, 0, 0, 0]  # r minus the mean of the other three
+    assert ADVANTAGES["leave-one-out"](rewards, 4).tolist() == pytest.approx(others, abs=1e-6)
+
+
+@pytest.mark.parametrize("name", ADVANTAGES)
+def test_groups_that_cannot_be_compared(name):
+    assert ADVANTAGES[name](torch.tensor([0.7, 0.7, 0.7, 0.1, 0.1, 0.1]), 3).tolist() == [0.0] * 6
+    assert ADVANTAGES[name](torch.tensor([0.7, 2.0]), 1).tolist() == [0.0, 0.0]
     with pytest.raises(ValueError, match="5 rewards do not make whole groups of 2"):
-        group_advantages(torch.zeros(5), 2)
+        ADVANTAGES[name](torch.zeros(5), 2)
     with pytest.raises(ValueError, match="groups of 0"):
-        group_advantages(torch.zeros(5), 0)
+        ADVANTAGES[name](torch.zeros(5), 0)
 
 
 # --- the clipped surrogate ---

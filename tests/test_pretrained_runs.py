@@ -25,7 +25,7 @@ from atp_lite.sft import SFTSettings, train_sft
 
 BACKBONE = BackboneSettings(max_latents=4, max_answer_tokens=4, max_step_tokens=6)
 SFT = SFTSettings(first_stage=1, stage_steps=(2, 4), batch_size=2, warmup_steps=1, eval_every=3, lr=1e-3)
-RL = RLSettings(iterations=4, questions=2, group_size=2, warmup_iterations=1, eval_every=2, lr=1e-3)
+RL = RLSettings(iterations=4, questions=2, group_size=2, warmup_steps=1, eval_every=2, lr=1e-3)
 TRAIN, VALIDATION = PROBLEMS[:2], PROBLEMS[2:]
 
 

@@ -39,7 +39,7 @@ def test_rewards_by_hand(name):
 
 def test_rewards_of_a_model_in_bfloat16_are_not_rounded_to_it():
     trace = told_trace(["14"], [["3+4=8", "8+6=14", "2+2=4"]], [FOURTEEN])
-    trace.mu = trace.mu.bfloat16()
+    trace.latents = trace.latents.bfloat16()
     total, parts = total_reward(trace, trace.problems, {"correct": 1.0, "coherence": 1.0, "length": 0.001})
     assert parts["coherence"].item() == pytest.approx(2 / 3, abs=1e-6)
     assert total.item() == pytest.approx(1 + 2 / 3 - 0.003, abs=1e-6)
@@ -81,24 +81,19 @@ def test_a_partly_coherent_chain_gets_its_share():
 
 
 def test_errors_name_the_reward_and_the_way_out():
-    with pytest.raises(ValueError, match=r"\['kindness'\]: choose from coherence, correct, .*validity"):
+    with pytest.raises(ValueError, match="no reward is called 'kindness': choose from coherence, correct, .*validity"):
         total_reward(TRACE, TRACE.problems, {"kindness": 1.0, "correct": 1.0})
-    with pytest.raises(ValueError, match="none given: choose from"):
+    with pytest.raises(ValueError, match="no rewards are given: choose from"):
         total_reward(TRACE, TRACE.problems, {})
     with pytest.raises(ValueError, match="kindness"):
         RLSettings(rewards={"kindness": 1.0})
     with pytest.raises(ValueError, match="'correct' already.*another name"):
         register("correct")(lambda trace, problems: None)
     assert REWARDS["correct"].__name__ == "correct"
-    unanswered = told_trace(["14"], [[]])
-    unanswered.ended = None
-    with pytest.raises(ValueError, match="no answer yet"):
-        REWARDS["format"](unanswered, [FOURTEEN])
 
 
 def test_a_reward_of_your_own(monkeypatch):
-    monkeypatch.setattr("atp_lite.rl.rewards.REWARDS", dict(REWARDS))
-    register("short")(lambda trace, problems: (trace.n_latents < 2).float())
+    monkeypatch.setitem(REWARDS, "short", lambda trace, problems: (trace.n_latents < 2).float())
     total, _ = total_reward(TRACE, TRACE.problems, {"short": 2.0})
     assert total.tolist() == [0, 0, 0, 0, 2, 2, 0]
 

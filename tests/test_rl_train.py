@@ -12,21 +12,30 @@ from small import PROBLEMS, lively_planner, tiny_planner, told_trace
 
 from atp_lite.domains import Problem, read_expression
 from atp_lite.engine.log import read_metrics
+from atp_lite.engine.run import TrainingRun
 from atp_lite.methods import METHODS
-from atp_lite.model import total_loss
+from atp_lite.model import Gaussian, total_loss
 from atp_lite.planner import Planner
 from atp_lite.rl import (
+    CREDIT,
+    ESTIMATORS,
+    OBJECTIVES,
+    REWARDS,
     RLSettings,
+    Samples,
     answer_cross_entropy,
     clipped_surrogate,
     group_advantages,
     mean_sigma,
     policy_log_probs,
-    total_reward,
+    split,
     train_rl,
     verified_chains,
 )
-from atp_lite.rl.train import _Run, rollout_metrics
+from atp_lite.rl.learner import Learner
+from atp_lite.rl.metrics import rollout_metrics
+from atp_lite.rl.objectives import improve_policy
+from atp_lite.rl.surrogates import clipped
 
 QUESTIONS = [read_expression(f"{a}+{b}") for a in range(1, 5) for b in range(5, 8)]
 QUESTIONS += [read_expression(f"({a}+{b})*2") for a in range(1, 4) for b in range(5, 8)]
@@ -38,7 +47,7 @@ SETTINGS = RLSettings(
     mini_batches=2,
     epochs=2,
     lr=1e-3,
-    warmup_iterations=2,
+    warmup_steps=2,
     eval_every=2,
     learn_stop=True,
     rewards={"length": 1.0, "format": 0.5},  # these differ between trajectories of an untrained planner
@@ -48,6 +57,14 @@ SETTINGS = RLSettings(
 def trained(folder, settings=SETTINGS, resume=False, planner=None):
     planner = lively_planner() if planner is None else planner
     return train_rl(planner, QUESTIONS, VALIDATION, settings, folder, resume=resume)
+
+
+def learner_of(folder, settings=SETTINGS, sigma=0.3, planner=None):
+    return Learner(planner or lively_planner(), replace(settings, sigma=sigma), folder)
+
+
+def iterate(learner, problems, iteration=0):
+    return OBJECTIVES[learner.settings.objective].iterate(learner, problems, iteration)
 
 
 def timeless(values: dict) -> dict:
@@ -98,7 +115,7 @@ def test_the_same_seed_gives_the_same_weights(uninterrupted, tmp_path):
 
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_a_resumed_run_equals_an_uninterrupted_one(uninterrupted, tmp_path, monkeypatch, when):
-    rollout, calls = _Run.rollout, []
+    rollout, calls = Learner.rollout, []
 
     def pressed(self, *args):
         calls.append(1)
@@ -109,18 +126,18 @@ def test_a_resumed_run_equals_an_uninterrupted_one(uninterrupted, tmp_path, monk
             signal.raise_signal(signal.SIGINT)  # in the middle of an iteration: noise was drawn, nothing learned
         return trace
 
-    monkeypatch.setattr(_Run, "rollout", pressed)
+    monkeypatch.setattr(Learner, "rollout", pressed)
     with pytest.raises(KeyboardInterrupt):
         trained(tmp_path)
     monkeypatch.undo()
-    assert json.loads((tmp_path / "state/progress.json").read_text())["iteration"] in (3, 4)
+    assert json.loads((tmp_path / "state/progress.json").read_text())["step"] in (3, 4)
     trained(tmp_path, resume=True)
     assert_same_run(uninterrupted, tmp_path)
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 def test_a_question_trained_on_may_not_validate(tmp_path):
-    with pytest.raises(ValueError, match="1 of 22 questions are also in validation"):
+    with pytest.raises(ValueError, match=r"1 questions are in train and in validation, such as 9-2"):
         train_rl(lively_planner(), [*QUESTIONS, VALIDATION[0]], VALIDATION, SETTINGS, tmp_path)
     with pytest.raises(ValueError, match="4 questions per iteration, but there are 3: take fewer"):
         train_rl(lively_planner(), QUESTIONS[:3], VALIDATION, SETTINGS, tmp_path)
@@ -168,8 +185,8 @@ def test_a_planner_without_a_decoder_can_still_learn(tmp_path):
 def test_with_sigma_0_only_answers_are_drawn_and_learn(tmp_path, monkeypatch):
     """The way to give a method whose latents are points the same second stage."""
     settings = replace(SETTINGS, sigma=0.0, learn_latents=False, learn_stop=False, kl_weight=0.1)
-    rollout, seen = _Run.rollout, []
-    monkeypatch.setattr(_Run, "rollout", lambda self, problems: seen.append(rollout(self, problems)) or seen[-1])
+    rollout, seen = Learner.rollout, []
+    monkeypatch.setattr(Learner, "rollout", lambda self, problems: seen.append(rollout(self, problems)) or seen[-1])
     planner = lively_planner()
     before = {name: value.clone() for name, value in planner.model.state_dict().items()}
     trained(tmp_path, settings, planner=planner)
@@ -192,19 +209,19 @@ def test_the_first_look_takes_no_more_at_once_than_validation_does(tmp_path, mon
     planner, rows = lively_planner(), []
     think, whole = planner.think, mean_sigma(planner, QUESTIONS)
     monkeypatch.setattr(planner, "think", lambda problems, **how: rows.append(len(problems)) or think(problems, **how))
-    run = _Run(planner, replace(SETTINGS, eval_batch=5))
-    run.ask_sigma(QUESTIONS)
-    assert rows == [5, 5, 5, 5, 1] and run.sigma == pytest.approx(whole, rel=1e-5)
+    learner = learner_of(tmp_path, replace(SETTINGS, eval_batch=5), "mean", planner)
+    learner.choose_sigma(QUESTIONS)
+    assert rows == [5, 5, 5, 5, 1] and learner.settings.sigma == pytest.approx(whole, rel=1e-5)
 
 
-def test_one_update_is_one_adam_step_along_the_surrogate():
+def test_one_update_is_one_adam_step_along_the_surrogate(tmp_path):
     settings = replace(SETTINGS, mini_batches=1, epochs=1, ema=0.0, grad_clip=1e9)
-    run = _Run(lively_planner(), settings, 0.3)
+    run = learner_of(tmp_path, settings)
     twin = lively_planner()
     trace = run.rollout(QUESTIONS[:4])
-    advantages, used = group_advantages(-trace.n_latents.float(), 4)
-    assert used.any()
-    stats = run._grpo(trace, advantages, measure_kl=True)
+    advantages = group_advantages(-trace.n_latents.float(), 4)
+    assert advantages.any()
+    stats = improve_policy(run, Samples(trace, advantages), measure_kl=True)
     assert stats["ratio"] == pytest.approx(1.0) and stats["kl"] == pytest.approx(0.0, abs=1e-6)
     # the same by hand: gradient of -mean A log pi (the ratio is 1), then Adam's first step lr * sign-like
     new = policy_log_probs(twin.model.replay(trace), trace, 0.3, 1.0, stop=True)
@@ -221,39 +238,39 @@ def test_one_update_is_one_adam_step_along_the_surrogate():
         sure = grad.abs() > 1e-4  # where Adam's sign does not hang on rounding
         torch.testing.assert_close(parameter.detach()[sure], expected[sure], atol=1e-5, rtol=1e-4)
     # ema 0 keeps the last weights
-    average = run.average.module.state_dict()
+    average = run.run.average.module.state_dict()
     assert all(torch.equal(average[key], value) for key, value in run.model.state_dict().items())
 
 
-def test_a_learned_sigma_gets_no_gradient_from_the_reward():
-    run = _Run(lively_planner(), replace(SETTINGS, mini_batches=1, epochs=1), "learned")
+def test_a_learned_sigma_gets_no_gradient_from_the_reward(tmp_path):
+    run = learner_of(tmp_path, replace(SETTINGS, mini_batches=1, epochs=1), "learned")
     head = run.model.latent_head
     before = [layer.weight.detach().clone() for layer in (head.mean, head.log_variance)]
     trace = run.rollout(QUESTIONS[:4])
     assert not torch.equal(trace.latents, trace.mu)  # the head's own sigma drew them
-    advantages, used = group_advantages(-trace.n_latents.float(), 4)
-    assert used.any()
-    run._grpo(trace, advantages, measure_kl=False)
+    advantages = group_advantages(-trace.n_latents.float(), 4)
+    assert advantages.any()
+    improve_policy(run, Samples(trace, advantages), measure_kl=False)
     assert not torch.equal(head.mean.weight, before[0])
     assert torch.equal(head.log_variance.weight, before[1])
 
 
-def test_mini_batches_and_epochs_measure_against_the_rollout_policy(monkeypatch):
+def test_mini_batches_and_epochs_measure_against_the_rollout_policy(tmp_path, monkeypatch):
     settings = replace(SETTINGS, mini_batches=2, epochs=2, lr=1e-2)
-    run = _Run(lively_planner(), settings, 0.3)
+    run = learner_of(tmp_path, settings)
     trace = run.rollout(QUESTIONS[:4])
-    advantages, _ = group_advantages(-trace.n_latents.float(), 4)
+    advantages = group_advantages(-trace.n_latents.float(), 4)
     seen = []
 
     def spy(new, old, *rest):
         seen.append((new.values.detach(), old))
         return clipped_surrogate(new, old, *rest)
 
-    monkeypatch.setattr("atp_lite.rl.train.clipped_surrogate", spy)
-    run._grpo(trace, advantages, measure_kl=False)
+    monkeypatch.setattr("atp_lite.rl.surrogates.clipped_surrogate", spy)
+    improve_policy(run, Samples(trace, advantages), measure_kl=False)
     assert len(seen) == 4
     with torch.no_grad():  # the start of the run is the policy that made the rollout
-        before = policy_log_probs(run.start.replay(trace), trace, 0.3, 1.0, stop=True).values
+        before = policy_log_probs(run.run.reference.replay(trace), trace, 0.3, 1.0, stop=True).values
     rows = {tuple(row.tolist()) for row in before.round(decimals=2)}
     for epoch in (seen[:2], seen[2:]):  # each epoch goes through every trajectory once
         assert {tuple(row.tolist()) for _, old in epoch for row in old.round(decimals=2)} == rows
@@ -271,11 +288,13 @@ def same_trace(one, two) -> None:
             torch.testing.assert_close(other, value, atol=1e-5, rtol=1e-5)
         elif isinstance(value, torch.Tensor):
             assert torch.equal(other, value), name
+        elif isinstance(value, Gaussian):
+            torch.testing.assert_close((other.mu, other.logvar), (value.mu, value.logvar), atol=1e-5, rtol=1e-5)
         else:
             assert other == value, name
 
 
-def test_a_rollout_in_chunks_is_the_rollout(monkeypatch):
+def test_a_rollout_in_chunks_is_the_rollout(tmp_path, monkeypatch):
     """Sigma 0 and the likeliest tokens: nothing is drawn, so chunks of questions of 2, 2 and 1 change nothing."""
     questions = PROBLEMS[:5]
     settings = replace(SETTINGS, questions=5, mini_batches=1, group_size=2, sigma=0.0, learn_latents=False)
@@ -288,8 +307,9 @@ def test_a_rollout_in_chunks_is_the_rollout(monkeypatch):
         return reason(self, problems, **(how | {"temperature": None}))
 
     monkeypatch.setattr(Planner, "reason", greedy)
-    whole = _Run(lively_planner(2, seed=3), quiet, 0.0).rollout(questions)
-    chunks = _Run(lively_planner(2, seed=3), replace(quiet, rollout_batch=4), 0.0).rollout(questions)
+    whole = learner_of(tmp_path, quiet, 0.0, lively_planner(2, seed=3)).rollout(questions)
+    chunked = replace(quiet, rollout_batch=4)
+    chunks = learner_of(tmp_path / "chunks", chunked, 0.0, lively_planner(2, seed=3)).rollout(questions)
     assert seen == [5, 2, 2, 1]
     assert len({len(p.question) for p in questions}) > 1 and len(set(whole.n_latents.tolist())) > 1
     assert len(set(whole.n_answer_tokens.tolist())) > 1  # so that every kind of padding is there
@@ -302,34 +322,36 @@ def test_a_chunked_run_goes_on_where_it_was_cut_off(tmp_path, monkeypatch):
     settings = replace(SETTINGS, iterations=3, rollout_batch=8, accumulate=2, eval_every=3)
     trained(tmp_path / "whole", settings)
     assert len(read_metrics(tmp_path / "whole/metrics.jsonl")) == 5
-    update, calls = _Run._update, []
+    step, calls = TrainingRun.step, []
 
-    def pressed(self, losses):
+    def pressed(self):
         calls.append(1)
         if len(calls) == 6:
             signal.raise_signal(signal.SIGINT)
-        return update(self, losses)
+        return step(self)
 
-    monkeypatch.setattr(_Run, "_update", pressed)
+    monkeypatch.setattr(TrainingRun, "step", pressed)
     with pytest.raises(KeyboardInterrupt):
         trained(tmp_path / "cut", settings)
-    assert json.loads((tmp_path / "cut/state/progress.json").read_text())["iteration"] == 2
+    assert json.loads((tmp_path / "cut/state/progress.json").read_text())["step"] == 2
     trained(tmp_path / "cut", settings, resume=True)
     assert_same_run(tmp_path / "whole", tmp_path / "cut")
 
 
 @pytest.mark.parametrize("objective", ["grpo", "answer-ce", "rejection"])
 @pytest.mark.parametrize("epochs", [1, 2])
-def test_parts_of_an_update_add_up_to_it(objective, epochs, monkeypatch):
+def test_parts_of_an_update_add_up_to_it(tmp_path, objective, epochs, monkeypatch):
     """The same trajectories, worked through at once and in two and three parts: the same gradients and metrics."""
     monkeypatch.setattr("atp_lite.model.distributions.reparameterise", lambda mu, *_: mu)
-    monkeypatch.setattr("atp_lite.rl.train.verified_chains", lambda trace, rng: trace.problems[:: trace.group_size])
+    monkeypatch.setattr(
+        "atp_lite.rl.objectives.verified_chains", lambda trace, rng: trace.problems[:: trace.group_size]
+    )
     questions = [*PROBLEMS[:4], QUESTIONS[0], QUESTIONS[15]]
     plain = replace(SETTINGS, questions=6, objective=objective, epochs=epochs, mini_batches=1, kl_weight=0.1)
-    trace = _Run(lively_planner(), plain, 0.3).rollout(questions)
+    trace = learner_of(tmp_path / "rollout", plain).rollout(questions)
     found = {}
     for parts in (1, 2, 3):
-        run = _Run(lively_planner(), replace(plain, accumulate=parts), 0.3)
+        run = learner_of(tmp_path / str(parts), replace(plain, accumulate=parts))
         monkeypatch.setattr(run, "rollout", lambda _: trace)
         kept = []
 
@@ -339,8 +361,8 @@ def test_parts_of_an_update_add_up_to_it(objective, epochs, monkeypatch):
                 for parameter in run.model.backbone.parameters():
                     parameter.mul_(1.05)
 
-        monkeypatch.setattr(run.optimizer, "step", step)
-        metrics = run.step(questions, 0, measure_kl=True)
+        monkeypatch.setattr(run.run.optimizer, "step", step)
+        metrics = iterate(run, questions)
         assert len(kept) == (epochs if objective == "grpo" else 1)
         found[parts] = metrics, kept[-1]
     metrics, grads = found[1]
@@ -370,29 +392,32 @@ def test_the_decoder_is_frozen_and_the_head_that_may_not_learn_too(tmp_path):
     assert not torch.equal(after["backbone.lm_head.weight"], before["backbone.lm_head.weight"])
 
 
-def test_averaged_weights_follow_with_their_decay():
-    run = _Run(lively_planner(), replace(SETTINGS, ema=0.75), 0.3)
+def test_averaged_weights_follow_with_their_decay(tmp_path):
+    run = learner_of(tmp_path, replace(SETTINGS, ema=0.75))
     key = "backbone.lm_head.weight"
     for i in range(3):
-        run.step(QUESTIONS[4 * i : 4 * i + 4], i, measure_kl=False)
+        iterate(run, QUESTIONS[4 * i : 4 * i + 4], i)
     # each iteration makes epochs * mini_batches = 4 updates; check one more against the rule
-    before = run.average.module.state_dict()[key].clone()
-    loss = run.model.backbone.lm_head.weight.square().sum()
-    run._update([loss])
+    average = run.run.average.module
+    before = average.state_dict()[key].clone()
+    run.run.backward(run.model.backbone.lm_head.weight.square().sum())
+    run.run.step()
     expected = 0.75 * before + 0.25 * run.model.state_dict()[key]
-    torch.testing.assert_close(run.average.module.state_dict()[key], expected)
+    torch.testing.assert_close(average.state_dict()[key], expected)
 
 
-def test_shuffled_rewards_are_the_same_rewards_in_another_order(monkeypatch):
+def test_shuffled_rewards_are_the_same_rewards_in_another_order(tmp_path, monkeypatch):
     seen = []
-    monkeypatch.setattr(
-        "atp_lite.rl.train.group_advantages", lambda rewards, g: seen.append(rewards) or group_advantages(rewards, g)
-    )
+    monkeypatch.setitem(CREDIT, "split", lambda *given: seen.append(given[1]) or split(*given))
     for shuffle in (False, True):
-        run = _Run(lively_planner(), replace(SETTINGS, shuffle_rewards=shuffle), 0.3)
-        run.step(QUESTIONS[:4], 0, measure_kl=False)
-    assert seen[0].sort().values.tolist() == seen[1].sort().values.tolist()
-    assert seen[0].tolist() != seen[1].tolist()
+        run = learner_of(tmp_path / str(shuffle), replace(SETTINGS, shuffle_rewards=shuffle))
+        iterate(run, QUESTIONS[:4])
+    for name in SETTINGS.rewards:
+        plain, shuffled = (rewards[name] for rewards in seen)
+        assert plain.sort().values.tolist() == shuffled.sort().values.tolist()
+        assert len(set(plain.tolist())) == 1 or plain.tolist() != shuffled.tolist()
+    pairs = [sorted(zip(*(rewards[name].tolist() for name in SETTINGS.rewards), strict=True)) for rewards in seen]
+    assert pairs[0] == pairs[1]  # the rewards of one trajectory stay together
 
 
 def test_rollout_metrics_by_hand():
@@ -465,39 +490,95 @@ def test_controls_run_and_repeat(tmp_path, objective):
     assert_same_run(tmp_path / "one", tmp_path / "two")
 
 
-def test_rejection_learns_from_what_it_kept(monkeypatch):
+def test_rejection_learns_from_what_it_kept(tmp_path, monkeypatch):
     chains = [Problem("3+4", ("3+4=7",), "7"), Problem("(3+4)*2", ("3+4=7", "7*2=14"), "14")]
-    monkeypatch.setattr("atp_lite.rl.train.verified_chains", lambda trace, rng: chains)
-    run = _Run(lively_planner(), replace(SETTINGS, objective="rejection"), 0.3)
+    monkeypatch.setattr("atp_lite.rl.objectives.verified_chains", lambda trace, rng: chains)
+    run = learner_of(tmp_path, replace(SETTINGS, objective="rejection"))
     twin = lively_planner()
-    state = run.generator.get_state()
+    state = run.run.generator.get_state()
     trace = run.rollout(QUESTIONS[:4])
     generator = torch.Generator()
-    generator.set_state(run.generator.get_state())
-    run.generator.set_state(state)
-    metrics = run.step(QUESTIONS[:4], 0, measure_kl=False)
+    generator.set_state(run.run.generator.get_state())
+    run.run.generator.set_state(state)
+    metrics = iterate(run, QUESTIONS[:4])
     losses = twin.model.sft_losses(twin.collate(chains, 2), generator=generator)
     assert metrics["loss"] == pytest.approx(total_loss(losses, 0.1 / 32).item(), rel=1e-5)
     assert metrics["kept"] == 0.5 and len(trace) == 16
 
 
-def test_latents_can_be_credited_with_terms_of_their_own(monkeypatch):
-    """Latents get the group advantages of `latent_rewards`, answer tokens those of the whole reward."""
-    settings = replace(SETTINGS, latent_rewards={"length": 1.0})
-    run = _Run(lively_planner(), settings, 0.3)
-    seen = {}
+# --- credit, the penalty, what is drawn and what is frozen ---
 
-    def spy(trace, advantages, measure_kl):
-        seen.update(trace=trace, advantages=advantages)
-        return {}
 
-    monkeypatch.setattr(run, "_grpo", spy)
-    run.step(QUESTIONS[: settings.questions], 0, False)
-    trace, advantages = seen["trace"], seen["advantages"]
+def test_latents_are_credited_with_their_own_rewards_and_answers_with_theirs():
+    """Two groups of two, whose rewards rank the trajectories in opposite ways."""
+    trace = told_trace(["7", "8", "7", "8"], [["a"], ["a"], ["a"], ["a"]], n_latents=[1, 2, 1, 2], group_size=2)
+    rewards = {"correct": torch.tensor([1.0, 0.0, 0.0, 0.0]), "own": torch.tensor([2.0, 6.0, 6.0, 2.0])}
+    settings = RLSettings(rewards={"correct": 1.0}, latent_rewards={"length": 1.0})
+    found = CREDIT["split"](trace, {"correct": rewards["correct"], "length": rewards["own"]}, settings)
+    of_latents, of_answers = [-1.0, 1.0, 1.0, -1.0], [1.0, -1.0, 0.0, 0.0]
+    expected = [[one, one, two, two] for one, two in zip(of_latents, of_answers, strict=True)]  # T = 2, A = 2
+    assert found.tolist() == expected
+    whole = replace(settings, latent_rewards=None)
+    assert CREDIT["split"](trace, rewards, whole).tolist() == of_answers
+    assert CREDIT["trajectory"](trace, rewards, replace(whole, credit="trajectory")).tolist() == of_answers
+    with pytest.raises(ValueError, match="leave out latent_rewards"):
+        replace(settings, credit="trajectory")
+
+
+def test_an_iteration_pays_latents_by_latent_rewards(tmp_path, monkeypatch):
+    """Both rewards differ between these trajectories, and from each other."""
+    seen = []
+    monkeypatch.setitem(REWARDS, "token", lambda trace, problems: (trace.answer[:, 0] % 7).float())
+    monkeypatch.setitem(ESTIMATORS, "spy", lambda model, samples, s: seen.append(samples) or clipped(model, samples, s))
+    settings = replace(SETTINGS, epochs=1, mini_batches=1, rewards={"token": 1.0}, latent_rewards={"length": 1.0})
+    iterate(learner_of(tmp_path, replace(settings, estimator="spy")), QUESTIONS[:4])
+    trace, advantages = seen[0].trace, seen[0].advantages
     n_latents = trace.latents.shape[1]
-    size = settings.group_size
-    of_latents, _ = group_advantages(-trace.n_latents.float(), size)
-    whole, _ = group_advantages(total_reward(trace, trace.problems, settings.rewards)[0], size)
-    assert advantages.shape == (len(trace), n_latents + trace.answer.shape[1])
+    of_latents = group_advantages(-trace.n_latents.float(), 4)
+    of_answers = group_advantages((trace.answer[:, 0] % 7).float(), 4)
+    assert of_latents.any() and of_answers.any() and not torch.equal(of_latents, of_answers)
     torch.testing.assert_close(advantages[:, :n_latents], of_latents[:, None].expand(-1, n_latents))
-    torch.testing.assert_close(advantages[:, n_latents:], whole[:, None].expand(-1, trace.answer.shape[1]))
+    torch.testing.assert_close(advantages[:, n_latents:], of_answers[:, None].expand(-1, trace.answer.shape[1]))
+
+
+def test_the_kl_to_the_start_is_a_penalty(tmp_path):
+    """A policy that was pushed away and earns nothing is pulled back."""
+    settings = replace(SETTINGS, epochs=1, mini_batches=1, kl_weight=0.5, lr=1e-4, grad_clip=1e9)
+    learner = learner_of(tmp_path, settings)
+    with torch.no_grad():
+        for name, parameter in learner.model.named_parameters():
+            if name.startswith("backbone."):
+                parameter.mul_(1.05)
+    samples = Samples(learner.rollout(QUESTIONS[:4]), torch.zeros(16))
+    first = improve_policy(learner, samples, measure_kl=False)
+    assert first["kl"] > 0.01 and first["loss"] == pytest.approx(0.5 * first["kl"], rel=1e-5)
+    assert improve_policy(learner, samples, measure_kl=False)["kl"] < first["kl"]
+
+
+def test_questions_are_drawn_anew_in_every_iteration(tmp_path, monkeypatch):
+    rollout, asked = Learner.rollout, []
+    monkeypatch.setattr(
+        Learner, "rollout", lambda self, rows: asked.append([p.question for p in rows]) or rollout(self, rows)
+    )
+    trained(tmp_path, replace(SETTINGS, iterations=4, eval_every=4))
+    assert len({tuple(sorted(questions)) for questions in asked}) == 4
+    assert all(len(set(questions)) == 4 for questions in asked)
+
+
+@pytest.mark.parametrize(("objective", "learns"), [("grpo", False), ("answer-ce", False), ("rejection", True)])
+def test_the_decoder_learns_in_no_objective_that_is_judged_by_it(tmp_path, objective, learns):
+    """A loss that reads the decoder moves it only where the objective trains it."""
+    learner = learner_of(tmp_path, replace(SETTINGS, objective=objective))
+    assert {p.requires_grad for p in learner.model.decoder.parameters()} == {learns}
+    before = [p.detach().clone() for p in learner.model.decoder.parameters()]
+    batch = learner.planner.collate(learner.planner.collate.encode(PROBLEMS[:2]), 3)
+    learner.run.backward(learner.model.sft_losses(batch, sample=False)["dec"])
+    learner.run.step()
+    moved = any(not torch.equal(a, b) for a, b in zip(before, learner.model.decoder.parameters(), strict=True))
+    assert moved == learns
+
+
+@pytest.mark.parametrize("field", ["objective", "credit", "advantage", "estimator"])
+def test_a_name_that_is_not_registered_is_refused_at_once(field):
+    with pytest.raises(ValueError, match=f"no {field} is called 'magic': choose from"):
+        replace(SETTINGS, **{field: "magic"})

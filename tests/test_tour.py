@@ -24,7 +24,7 @@ def tiny(monkeypatch):
     """Recipes of a few steps each, on a few problems and a tiny planner."""
     quick = {"batch_size": 8, "warmup_steps": 1, "eval_every": 2}
     cot, latent = replace(COT, stage_steps=(2,), **quick), replace(LATENT, stage_steps=(1, 1, 2), **quick)
-    rl = replace(GRPO, iterations=2, questions=4, group_size=2, eval_every=2, warmup_iterations=1)
+    rl = replace(GRPO, iterations=2, questions=4, group_size=2, eval_every=2, warmup_steps=1)
     toy = Planner.toy
     monkeypatch.setattr(Planner, "toy", classmethod(lambda cls, seed=0: toy(TINY, seed)))
     for module in (tour, recipes):

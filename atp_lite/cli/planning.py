@@ -40,6 +40,7 @@ from atp_lite.engine.pretrained import empty_reasoner, latent_tokenizer, load_co
 from atp_lite.model import LatentReasoner, ReasonerConfig
 from atp_lite.planner import Planner
 from atp_lite.resources import find
+from atp_lite.rl import OBJECTIVES
 from atp_lite.tokens import Collator
 
 SECTIONS = ("sft", "rl")
@@ -126,7 +127,7 @@ class Plan:
                 model = self._fresh().model
             if command.lora.rank:
                 add_lora(model, command.lora)
-        if part == "rl" and model.decoder is not None and self.rl.settings.objective != "rejection":
+        if part == "rl" and model.decoder is not None and not OBJECTIVES[self.rl.settings.objective].trains_decoder:
             model.decoder.requires_grad_(False)
         return model
 

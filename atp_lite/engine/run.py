@@ -133,6 +133,7 @@ class TrainingRun:
             )
         )
         self.generator = torch.Generator(self.model.device).manual_seed(settings.seed)
+        self._loss: Tensor | None = None  # of the micro-batches since the last step
         self.progress: dict[str, Any] = {"step": 0, "best": -1.0, "tokens": 0}
         if resume:
             with self.accelerator.main_process_first():
@@ -206,16 +207,31 @@ class TrainingRun:
             self.interrupt.check()
 
     def update(self, losses: Iterable[Tensor]) -> Update:
-        """One optimizer step along the sum of these losses, over all processes.
+        """One optimizer step along the sum of these losses, over all processes: `backward` for each, then `step`.
 
         losses: one of each micro-batch, worked out when it is asked for: the activations of the one before are free by
-            then. Each is scaled so that all of them add up to the loss of the global batch (`scale_to_global_mean`).
+            then.
         """
-        self.optimizer.zero_grad()
-        total = torch.zeros((), device=self.model.device)
         for loss in losses:
-            self.accelerator.backward(loss)
-            total = total + loss.detach()
+            self.backward(loss)
+        return self.step()
+
+    def backward(self, loss: Tensor) -> None:
+        """Add the gradient of a micro-batch's loss.
+
+        It is scaled so that those of all micro-batches and processes add up to the loss of the global batch
+        (`scale_to_global_mean`).
+        """
+        if self._loss is None:
+            self.optimizer.zero_grad()
+        self.accelerator.backward(loss)
+        self._loss = loss.detach() if self._loss is None else self._loss + loss.detach()
+
+    def step(self) -> Update:
+        """Sum the gradients over the processes, clip them and take an optimizer step."""
+        total, self._loss = self._loss, None
+        if total is None:
+            raise RuntimeError("there is no gradient to step along: call run.backward(loss) first")
         all_reduce_gradients(self.accelerator, self.model.parameters())
         norm = clip_gradients(self.accelerator, self.model.parameters(), self.settings.grad_clip)
         self.optimizer.step()

@@ -114,6 +114,10 @@ class Distribution(ABC):
     def with_stddev(self, sigma: Tensor | float) -> Distribution:
         """The same means with this standard deviation, a number or (..., d): how a policy explores. 0 gives points."""
 
+    def with_spread_of(self, other: Self) -> Distribution:
+        """The same means with the spread of another one of the kind."""
+        return self.with_stddev(other.stddev)
+
     def map(self, function: Callable[[Tensor], Tensor]) -> Self:
         """The distribution with `function` applied to each of its tensors; it must act on the leading shape only."""
         return type(self)(*(function(getattr(self, f.name)) for f in fields(self)))
@@ -250,6 +254,9 @@ class Mixture(Distribution):
             sigma = sigma[..., None, :]
         logvars = _log_variance(self.means, sigma)
         return Point(self.mode) if logvars is None else Mixture(self.logits, self.means, logvars)
+
+    def with_spread_of(self, other: Self) -> Distribution:
+        return Mixture(self.logits, self.means, other.logvars)
 
     @staticmethod
     def _component(values: Tensor, chosen: Tensor) -> Tensor:

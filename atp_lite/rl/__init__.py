@@ -1,15 +1,36 @@
 """Stage 2: reinforcement learning in the latent space, its rewards and its controls."""
 
-from atp_lite.rl.controls import answer_cross_entropy, verified_chains
-from atp_lite.rl.grpo import clipped_surrogate, group_advantages, kl_to_start, policy_log_probs
+from atp_lite.rl.advantages import group_advantages, used_groups
+from atp_lite.rl.credit import split, trajectory
+from atp_lite.rl.kl import kl_to_start
+from atp_lite.rl.loop import train_rl
 from atp_lite.rl.metrics import mean_sigma
-from atp_lite.rl.rewards import REWARDS, register, total_reward
+from atp_lite.rl.objectives import answer_cross_entropy, verified_chains
+from atp_lite.rl.registries import (
+    ADVANTAGES,
+    CREDIT,
+    ESTIMATORS,
+    OBJECTIVES,
+    REWARDS,
+    Estimate,
+    Objective,
+    Samples,
+)
+from atp_lite.rl.rewards import register, total_reward
 from atp_lite.rl.settings import RLSettings
-from atp_lite.rl.train import train_rl
+from atp_lite.rl.surrogates import PolicyLogProbs, clipped_surrogate, policy_log_probs
 
 __all__ = [
+    "ADVANTAGES",
+    "CREDIT",
+    "ESTIMATORS",
+    "OBJECTIVES",
     "REWARDS",
+    "Estimate",
+    "Objective",
+    "PolicyLogProbs",
     "RLSettings",
+    "Samples",
     "answer_cross_entropy",
     "clipped_surrogate",
     "group_advantages",
@@ -17,7 +38,10 @@ __all__ = [
     "mean_sigma",
     "policy_log_probs",
     "register",
+    "split",
     "total_reward",
     "train_rl",
+    "trajectory",
+    "used_groups",
     "verified_chains",
 ]

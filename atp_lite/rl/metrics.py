@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 
 from atp_lite.domains import Problem, measured
-from atp_lite.model import Trace
+from atp_lite.model import Decoded
 from atp_lite.planner import Planner
 
 
@@ -28,7 +28,7 @@ def mean_sigma(planner: Planner, problems: Sequence[Problem], batch_size: int | 
     return total / count
 
 
-def rollout_metrics(trace: Trace) -> dict[str, float]:
+def rollout_metrics(trace: Decoded) -> dict[str, float]:
     """Accuracy, coherence (where the domain has it), diversity (distinct chains / G), sigma and length of samples."""
     right = [trace.domain.is_right(a, p.answer) for a, p in zip(trace.answers, trace.problems, strict=True)]
     size = trace.group_size

@@ -5,19 +5,28 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
+from atp_lite.engine.settings import RunSettings, require_positive
+from atp_lite.rl.registries import ADVANTAGES, CREDIT, ESTIMATORS, OBJECTIVES
 from atp_lite.rl.rewards import check_weights
 
 
 @dataclass(frozen=True)
-class RLSettings:
+class RLSettings(RunSettings):
     """Settings of reinforcement learning in the latent space."""
 
-    objective: Literal["grpo", "rejection", "answer-ce"] = "grpo"
-    """grpo; rejection: SFT on the planner's own verified chains; answer-ce: cross-entropy on the true answer."""
+    objective: str = "grpo"
+    """A name of OBJECTIVES. grpo; rejection: SFT on the planner's own verified chains; answer-ce: cross-entropy on the
+    true answer."""
     rewards: dict[str, float] = field(default_factory=lambda: {"correct": 1.0, "correct-coherence": 1.0, "format": 0.5})
     """Weight of each registered reward; the default is the paper's total with lambda_coh 1 and lambda_fmt 0.5."""
     latent_rewards: dict[str, float] | None = None
     """The terms that latents (and stop decisions) are credited with; None credits them with the whole reward."""
+    credit: str = "split"
+    """A name of CREDIT. split: latents by `latent_rewards`, answers by `rewards`; trajectory: all by `rewards`."""
+    advantage: str = "group"
+    """A name of ADVANTAGES. group: GRPO's; centred: not divided by the spread (Dr. GRPO); leave-one-out: RLOO."""
+    estimator: str = "clipped"
+    """A name of ESTIMATORS, for objective grpo. clipped: the surrogate of PPO and GRPO."""
     shuffle_rewards: bool = False
     """Hand every trajectory the reward of a random other one: a control that must teach nothing."""
     iterations: int = 300
@@ -31,24 +40,16 @@ class RLSettings:
     rollout_batch: int | None = None
     """Trajectories that a process thinks at a time, a multiple of `group_size`; None takes all at once. Their caches of
     keys and values must fit into memory."""
-    accumulate: int = 1
-    """Parts that a process's share of an update is worked through in; their gradients add up to those of the whole."""
     epochs: int = 1
     """Passes over each rollout (paper: 1)."""
     lr: float = 3e-4
     """Peak learning rate (paper, LLaMA-1B: 1e-6)."""
-    warmup_iterations: int = 5
+    warmup_steps: int = 5
     """Iterations over which the rate rises from 0."""
-    final_lr: float = 0.1
-    """The rate falls along a cosine to this share of its peak."""
     clip: float = 0.2
     """epsilon of the clipped ratio (paper: 0.2)."""
     log_ratio_limit: float = 3.0
     """The log-ratio of an action is clamped to +- this (authors' code: 3)."""
-    grad_clip: float = 1.0
-    """Largest norm of the gradient."""
-    weight_decay: float = 0.0
-    """Of AdamW."""
     sigma: float | Literal["mean", "learned"] = "mean"
     """Exploration: a number; the mean of the checkpoint's own sigma, the same in all directions; or the head's own. 0
     leaves the latents at their means, so that only answers (and stops) are drawn."""
@@ -70,22 +71,21 @@ class RLSettings:
     """Decay of the averaged weights, which are evaluated and kept; 0 keeps the last weights."""
     eval_every: int = 25
     """Iterations between looks at the validation set and saved states."""
-    eval_batch: int = 500
-    """Validation problems reasoned about at once; fewer take less memory."""
     keep_every: int = 0
     """Iterations between checkpoints that are kept in `kept/`, the start included, to look back at; 0 keeps none."""
-    trackers: tuple[Literal["tensorboard", "wandb"], ...] = ("tensorboard",)
-    """Where metrics go beside `metrics.jsonl`; wandb has to be installed and logged in to."""
-    seed: int = 0
-    """Seed of questions, trajectories and shuffles."""
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         check_weights(self.rewards)
+        OBJECTIVES.check(self.objective)
+        CREDIT.check(self.credit)
+        ADVANTAGES.check(self.advantage)
+        ESTIMATORS.check(self.estimator)
         if self.latent_rewards is not None:
             check_weights(self.latent_rewards)
-        for name in ("iterations", "questions", "group_size", "mini_batches", "epochs", "eval_every", "eval_batch"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} is {getattr(self, name)}: give 1 or more")
+            if self.credit == "trajectory":
+                raise ValueError("credit trajectory pays every action by `rewards`: leave out latent_rewards")
+        require_positive(self, "iterations", "questions", "group_size", "mini_batches", "epochs")
         if self.questions % self.mini_batches:
             raise ValueError(f"{self.questions} questions do not split into {self.mini_batches} equal mini-batches")
         if self.rollout_batch is not None and (self.rollout_batch < 1 or self.rollout_batch % self.group_size):
@@ -104,9 +104,10 @@ class RLSettings:
             )
         if self.temperature <= 0:
             raise ValueError(f"temperature is {self.temperature}: it must be positive to explore")
-        if self.objective == "grpo" and self.group_size < 2:
+        if self.group_size < (least := OBJECTIVES[self.objective].smallest_group):
             raise ValueError(
-                f"group_size is {self.group_size}: GRPO compares trajectories of a question, take 2 or more"
+                f"group_size is {self.group_size}: {self.objective} compares trajectories of a question, take {least} "
+                "or more"
             )
         if not (self.learn_latents or self.learn_stop or self.learn_answer):
             raise ValueError("nothing would learn: switch on learn_latents, learn_stop or learn_answer")

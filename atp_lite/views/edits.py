@@ -15,7 +15,7 @@ from torch import Tensor
 from atp_lite.domains import Problem
 from atp_lite.model import Decoded, Distribution
 from atp_lite.planner import Planner
-from atp_lite.rl import group_advantages, total_reward
+from atp_lite.rl import group_advantages, total_reward, used_groups
 from atp_lite.views.measure import coherence_graph, rounded, thought_table
 from atp_lite.views.projection import Projection
 
@@ -219,7 +219,7 @@ def measure_group(trace: Decoded, weights: Mapping[str, float] = PAPER_REWARD) -
         deviation; 0 where they do not differ), answer and correct.
     """
     total, parts = total_reward(trace, trace.problems, weights)
-    advantages, used = group_advantages(total, trace.group_size)
+    advantages, used = group_advantages(total, trace.group_size), used_groups(total, trace.group_size)
     problem = trace.problems[0]
     rows = [
         {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import statistics
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -15,7 +16,8 @@ from atp_lite.domains import Problem, generate
 from atp_lite.model import LatentReasoner
 from atp_lite.planner import Planner
 from atp_lite.recipes import CHECKPOINTS, GRPO, REGIMES
-from atp_lite.rl import RLSettings, train
+from atp_lite.rl import OBJECTIVES, RLSettings, objectives
+from atp_lite.rl.learner import Learner
 from benchmarks.speed.models import planner, problems
 
 COHERENCE = 0.15
@@ -44,9 +46,9 @@ class Split:
 
 PLACES = {
     "decode": ((LatentReasoner, "decode"), (Planner, "step_texts")),
-    "reward": ((train, "total_reward"), (train, "rollout_metrics")),
+    "reward": ((objectives, "score"), (objectives, "rollout_metrics")),
     "rollout": ((Planner, "reason"),),  # decodes too: taken off below
-    "update": ((train._Run, "_grpo"),),
+    "update": ((objectives, "improve_policy"),),
 }
 
 
@@ -77,13 +79,15 @@ def split(
     name: str, start: Planner, questions: list[Problem], settings: RLSettings, rounds: int, limit: float | None = None
 ) -> Split:
     """Shares of `rounds` steps after one to warm up."""
-    run = train._Run(start, settings, train.mean_sigma(start, questions))
+    with tempfile.TemporaryDirectory() as folder:
+        learner = Learner(start, settings, folder)
+    learner.choose_sigma(questions)
     shares: dict[str, list[float]] = {part: [] for part in (*PLACES, "rest", "seconds")}
     for i in range(rounds + 1):
         chosen = questions[i * settings.questions :][: settings.questions]  # new ones: no text was parsed before
         begin = time.perf_counter()
         with watched() as spent:
-            run.step(chosen, i, measure_kl=False)
+            OBJECTIVES["grpo"].iterate(learner, chosen, i + 1)  # 0 measures the KL too
         whole = time.perf_counter() - begin
         if i:
             for part, seconds in spent.items():

@@ -1,12 +1,14 @@
-"""Group-relative policy optimisation over latent thoughts: the formulas. The loop is in `rl/train.py`.
+"""Estimators: from trajectories and their advantages to a loss whose gradient improves the policy.
 
-How it differs from textbook GRPO (Shao et al. 2024):
+`ESTIMATORS` holds them by name, each a function (model, samples, settings) -> Estimate. `clipped` is GRPO's, a score
+function: it needs log pi of every action and no gradient of the reward. An estimator that goes back through drawn
+latents, or through the decoder, calls `model.think` or `model.decoder` itself and returns its own loss.
+
+How `clipped` differs from textbook GRPO (Shao et al. 2024):
  1. An action is a latent vector, not a token: log pi(l_t | q, l_<t) = -||l_t - mu_t||^2 / (2 sigma^2) + const.
  2. The decision to go on or stop and the answer's tokens are actions too; each kind can be switched off.
  3. Old and new log-probabilities come from one parallel pass (`LatentReasoner.replay`), never from a recurrence.
- 4. A group whose rewards are all equal, or a group of one, gets advantage 0 and is counted, not divided by zero.
- 5. The log-ratio is clamped before exp: a sum over d dimensions can be large where every single one is small.
- 6. The KL to the start is exact (Gaussian and categorical), not estimated from samples, and off unless asked for.
+ 4. The log-ratio is clamped before exp: a sum over d dimensions can be large where every single one is small.
 """
 
 from __future__ import annotations
@@ -16,26 +18,22 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from atp_lite.model import Answered, Replay, stop_log_prob
+from atp_lite.model import Answered, Distribution, LatentReasoner, Replay, stop_log_prob
+from atp_lite.model.distributions import at_least_float32
+from atp_lite.rl.registries import ESTIMATORS, Estimate, Samples
+from atp_lite.rl.settings import RLSettings
+
+Sigma = Tensor | float | str
+"""What latents are drawn with: a number, (B, T, d), or "learned", the head's own spread."""
 
 
-def group_advantages(rewards: Tensor, group_size: int) -> tuple[Tensor, Tensor]:
-    """A_i = (r_i - mean of its group) / (standard deviation of its group).
+def explored(replay: Replay, trace: Answered, sigma: Sigma) -> Distribution:
+    """The distribution that latents are drawn from: the one that the head says, with this spread.
 
-    rewards (B,), G = `group_size` neighbours share a question -> advantages (B,) and `used` (B / G,), False for groups
-    without spread (all rewards equal, or G = 1): their advantages are 0, so they teach nothing.
-
-    Raises:
-        ValueError: B is not a multiple of G.
+    A learned spread is that of the trace, so that it gets no gradient from the reward.
     """
-    if group_size < 1 or rewards.shape[0] % group_size:
-        raise ValueError(f"{rewards.shape[0]} rewards do not make whole groups of {group_size}")
-    groups = rewards.reshape(-1, group_size)  # (B / G, G)
-    centred = groups - groups.mean(1, keepdim=True)
-    deviation = groups.std(1, keepdim=True, correction=0)
-    used = deviation[:, 0] > 1e-6
-    advantages = torch.where(used[:, None], centred / deviation.clamp(min=1e-6), 0.0)
-    return advantages.reshape(-1), used
+    policy = replay.distribution.map(at_least_float32)
+    return policy.with_spread_of(trace.distribution) if isinstance(sigma, str) else policy.with_stddev(sigma)
 
 
 @dataclass
@@ -51,7 +49,7 @@ class PolicyLogProbs:
 def policy_log_probs(
     replay: Replay,
     trace: Answered,
-    sigma: float | Tensor,
+    sigma: Sigma,
     temperature: float = 1.0,
     latents: bool = True,
     stop: bool = False,
@@ -60,13 +58,13 @@ def policy_log_probs(
     """log pi(l_t) = log N(l_t; mu_t, sigma^2 I), plus log p(go on / stop) at step ends, and log p(answer token).
 
     Args:
-        sigma: the standard deviation the latents were drawn with, a number or (B, T, d).
+        sigma: what the latents were drawn with: a number, (B, T, d), or "learned", the head's own at that time.
         temperature: the one the answers were drawn with.
         latents, stop, answer: which kinds of action count.
     """
     thought = replay.answer_logits.new_zeros(trace.latent_mask.shape)  # (B, T)
     if latents:
-        thought = replay.distribution.with_stddev(sigma).log_prob(trace.latents)
+        thought = explored(replay, trace, sigma).log_prob(trace.latents)
     thought_mask = trace.latent_mask & latents
     if stop:
         decision = stop_log_prob(replay.stop_logits, trace.stopped)
@@ -120,15 +118,25 @@ def clipped_surrogate(
     return -per_trajectory.mean(), stats
 
 
-def kl_to_start(now: Replay, start: Replay, trace: Answered, sigma: float | Tensor) -> Tensor:
-    """KL(policy now || policy at the start) along sampled trajectories, in nats per trajectory (a scalar mean).
+def replay_actions(model: LatentReasoner, trace: Answered, settings: RLSettings) -> tuple[PolicyLogProbs, Replay]:
+    """What the model of now says of these trajectories, in one parallel pass."""
+    replay = model.replay(trace)
+    kinds = settings.learn_latents, settings.learn_stop, settings.learn_answer
+    return policy_log_probs(replay, trace, settings.sigma, settings.temperature, *kinds), replay
 
-    Latents: ||mu - mu_0||^2 / (2 sigma^2), both Gaussians having the same sigma; nothing where sigma is 0, since points
-    are no distributions. Answer tokens: sum p log(p / p_0).
-    """
-    policy, policy_0 = now.distribution.with_stddev(sigma), start.distribution.with_stddev(sigma)
-    thought = policy.kl_to(policy_0) * trace.latent_mask  # (B, T)
-    log_p = torch.log_softmax(now.answer_logits.float(), -1)
-    log_p0 = torch.log_softmax(start.answer_logits.float(), -1)
-    written = (log_p.exp() * (log_p - log_p0)).sum(-1) * trace.answer_mask  # (B, A)
-    return (thought.sum(1) + written.sum(1)).mean()
+
+@ESTIMATORS.register("clipped")
+def clipped(model: LatentReasoner, samples: Samples, settings: RLSettings) -> Estimate:
+    """`clipped_surrogate` of what was drawn, against the policy that drew it."""
+    new, replay = replay_actions(model, samples.trace, settings)
+    old = new.values.detach() if samples.old is None else samples.old
+    loss, stats = clipped_surrogate(
+        new,
+        old,
+        samples.advantages,
+        settings.clip,
+        settings.log_ratio_limit,
+        settings.latent_weight,
+        samples.trace.latents.shape[1],
+    )
+    return Estimate(loss, stats, float(new.mask.sum()), replay)

@@ -1,0 +1,83 @@
+"""The RL loop, top to bottom. One iteration:
+
+ 1. questions are drawn, anew each time; every process takes its part of them;
+ 2. the objective thinks and answers G times about each, latents and answers sampled, and decodes the thoughts;
+ 3. it adds up the rewards, gives each action its credit and compares within each group: advantages;
+ 4. it replays the trajectories in one parallel pass and steps along the estimator's loss.
+
+Steps 2 to 4 are `grpo` in `rl/objectives.py`; the controls use the same questions in another way.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+from collections.abc import Sequence
+
+from accelerate import Accelerator
+
+from atp_lite.domains import Problem
+from atp_lite.engine.distributed import rank_shard
+from atp_lite.engine.run import check_disjoint
+from atp_lite.evaluation.evaluate import EvalSettings, evaluate
+from atp_lite.planner import Planner
+from atp_lite.rl.learner import Learner
+from atp_lite.rl.registries import OBJECTIVES
+from atp_lite.rl.settings import RLSettings
+
+
+def train_rl(
+    planner: Planner,
+    questions: Sequence[Problem],
+    validation: Sequence[Problem],
+    settings: RLSettings,
+    folder: str | os.PathLike[str],
+    resume: bool = False,
+) -> Planner:
+    """Train the planner in place on questions with answers (chains are not read); return the best on validation.
+
+    Writes to `folder` what `TrainingRun` says; the averaged weights are validated and kept.
+
+    Started by `accelerate launch`, every process takes whole groups: its part of the questions, all G trajectories of
+    each, drawn with noise of its own. Given the same trajectories, the update is that of one process
+    (atp_lite/engine/distributed.py says why). The main process alone writes; its metrics are means over the processes.
+
+    Raises:
+        ValueError: a validation question is also trained on, the checkpoint cannot be explored, or the processes
+            cannot share the questions evenly.
+        KeyboardInterrupt: passed on after the state was saved.
+    """
+    check_disjoint((p.question for p in questions), (p.question for p in validation))
+    if settings.questions > len(questions):
+        raise ValueError(f"{settings.questions} questions per iteration, but there are {len(questions)}: take fewer")
+    world = Accelerator().num_processes
+    if len(rank_shard(Accelerator(), range(settings.questions), "questions")) % settings.mini_batches:
+        raise ValueError(
+            f"{settings.questions} questions over {world} processes do not split into {settings.mini_batches} equal "
+            "mini-batches: take a multiple of both"
+        )
+    learner = Learner(planner, settings, folder, resume)
+    learner.choose_sigma(list(questions)[:256])
+    objective = OBJECTIVES[settings.objective]
+    with learner.run as run:
+        if run.done == 0:
+            look_at(learner, validation)
+            run.keep(settings.keep_every)
+        for i in run.steps():
+            chosen = random.Random(f"{settings.seed}-{i}").sample(list(questions), settings.questions)
+            own = rank_shard(run.accelerator, chosen, "questions")
+            learner.tokens = 0
+            metrics = objective.iterate(learner, own, i)
+            run.finish_step(tokens=int(run.sum({"tokens": learner.tokens})["tokens"]))
+            run.log(**run.mean(metrics))
+            run.keep(settings.keep_every)
+            if run.due(settings.eval_every):
+                look_at(learner, validation)
+                run.save_state()
+    return Planner.from_pretrained(run.folder / "best")
+
+
+def look_at(learner: Learner, validation: Sequence[Problem]) -> None:
+    """Evaluate the averaged weights, greedily, and keep them if they are the best."""
+    result = evaluate(learner.run.evaluated, validation, EvalSettings(learner.settings.eval_batch))
+    learner.run.validate({name: estimate.mean for name, estimate in result.summary().items()})

@@ -1,0 +1,184 @@
+"""Objectives: all that one iteration does with its questions. `OBJECTIVES` holds them by name.
+
+GRPO is the method's second stage. The others are what it must be compared with: other uses of the same questions, from
+the same checkpoint.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+
+import torch
+from accelerate.utils import gather_object
+from torch import Tensor
+
+from atp_lite.domains import Problem
+from atp_lite.engine.distributed import micro_batches, scale_to_global_mean
+from atp_lite.engine.run import TrainingRun, Update
+from atp_lite.engine.sharding import gathered
+from atp_lite.methods import METHODS
+from atp_lite.methods.method import loss_denominators
+from atp_lite.model import Decoded, Thought
+from atp_lite.planner import Planner
+from atp_lite.rl.advantages import used_groups
+from atp_lite.rl.kl import kl_to_start
+from atp_lite.rl.learner import Learner
+from atp_lite.rl.metrics import rollout_metrics
+from atp_lite.rl.registries import CREDIT, ESTIMATORS, OBJECTIVES, Objective, Samples
+from atp_lite.rl.rewards import score, weighted_sum
+from atp_lite.rl.surrogates import replay_actions
+from atp_lite.sft.loop import scaled_losses
+
+# ------------------------------------------------------------------------ grpo
+
+
+def grpo(learner: Learner, problems: Sequence[Problem], iteration: int) -> dict[str, float]:
+    """Rollout, rewards, credit, then `epochs` passes of updates along the estimator's gradient."""
+    s = learner.settings
+    trace, rewards, metrics = scored_rollout(learner, problems)
+    if s.shuffle_rewards:
+        order = learner.permutation(len(trace))
+        rewards = {name: reward[order] for name, reward in rewards.items()}
+    used = used_groups(weighted_sum(rewards, s.rewards), s.group_size)
+    metrics["used_groups"] = used.float().mean().item()
+    advantages = CREDIT[s.credit](trace, rewards, s)
+    return metrics | improve_policy(learner, Samples(trace, advantages), iteration % s.eval_every == 0)
+
+
+def scored_rollout(
+    learner: Learner, problems: Sequence[Problem]
+) -> tuple[Decoded, dict[str, Tensor], dict[str, float]]:
+    """Trajectories, each reward of the settings by its name (B,), and what is logged of both."""
+    weights = learner.settings.rewards
+    trace = learner.rollout(problems)
+    rewards = score(trace, trace.problems, [*weights, *(learner.settings.latent_rewards or {})])
+    metrics = {"reward": weighted_sum(rewards, weights).mean().item()}
+    metrics |= {f"reward_{name}": reward.mean().item() for name, reward in rewards.items()}
+    return trace, rewards, metrics | rollout_metrics(trace)
+
+
+def improve_policy(learner: Learner, samples: Samples, measure_kl: bool) -> dict[str, float]:
+    """L = L_estimator + kl_weight KL(policy now || policy at the start); an update for each mini-batch of questions."""
+    s, run, model = learner.settings, learner.run, learner.model
+    n_groups = len(samples.trace) // s.group_size
+    if s.epochs * s.mini_batches > 1:  # the policy will have moved by the second update: write down where it was
+        with torch.no_grad(), gathered(model), run.autocast():
+            parts = [samples.questions(chosen) for chosen in torch.arange(n_groups).chunk(s.accumulate)]
+            old = torch.cat([replay_actions(model, part.trace, s)[0].values for part in parts])
+        samples = replace(samples, old=old)
+    updates = []
+    for _ in range(s.epochs):
+        order = learner.permutation(n_groups) if s.mini_batches > 1 else torch.arange(n_groups)
+        for questions in order.chunk(s.mini_batches):
+            stats, kls = [], []
+            for chosen in questions.chunk(s.accumulate):
+                part = samples if len(chosen) == n_groups else samples.questions(chosen)
+                with run.autocast():
+                    estimate = ESTIMATORS[s.estimator](model, part, s)
+                loss = estimate.loss
+                if s.kl_weight > 0 or measure_kl:
+                    replay = model.replay(part.trace) if estimate.replay is None else estimate.replay
+                    kl = kl_to_start(replay, learner.replay_start(part.trace), part.trace, s.sigma)
+                    loss = loss + s.kl_weight * kl
+                    kls.append(({"kl": kl.item()}, len(chosen)))
+                # every process has as many trajectories, so its mean has this share in the mean over all of them
+                run.backward(loss * (len(chosen) / len(questions)) / run.accelerator.num_processes)
+                stats.append((estimate.stats, estimate.count))
+            updates.append((mean_of(stats) | mean_of(kls) | step_metrics(run, run.step()), 1))
+    return mean_of(updates)
+
+
+def mean_of(parts: Sequence[tuple[Mapping[str, float], float]]) -> dict[str, float]:
+    """Means by name over parts of some weight each; 0 where nothing has a weight."""
+    whole = max(sum(weight for _, weight in parts), 1.0)
+    names = parts[0][0] if parts else ()
+    return {name: sum(values[name] * weight for values, weight in parts) / whole for name in names}
+
+
+def step_metrics(run: TrainingRun, update: Update) -> dict[str, float]:
+    """The loss over all processes, and the norm of its gradient."""
+    return run.sum({"loss": update.loss.item()}) | {"grad_norm": update.grad_norm.item()}
+
+
+# ------------------------------------------------------------------- rejection
+
+
+def verified_chains(trace: Decoded, rng: random.Random) -> list[Problem]:
+    """Rejection sampling: the model's own trajectories that hold, one a question, as labelled problems.
+
+    A trajectory holds when its answer is right, every decoded step is valid arithmetic, and every step is coherent.
+    """
+    kept: dict[int, list[Problem]] = {}
+    for row, problem in enumerate(trace.problems):
+        found = trace.domain.coherence(trace.steps[row], trace.answers[row], problem.question)
+        if trace.domain.is_right(trace.answers[row], problem.answer) and found.score == 1.0 and found.right == 1.0:
+            own = replace(problem, steps=tuple(trace.steps[row]))
+            kept.setdefault(row // trace.group_size, []).append(own)
+    return [rng.choice(own) for own in kept.values()]
+
+
+def rejection(learner: Learner, problems: Sequence[Problem], iteration: int) -> dict[str, float]:
+    """One step of L_SFT on the planner's own chains that hold."""
+    s, run, planner = learner.settings, learner.run, learner.planner
+    trace, _, metrics = scored_rollout(learner, problems)
+    kept = verified_chains(trace, random.Random(f"{s.seed}-kept-{iteration}"))
+    kept = gather_object([problem for problem in kept if _can_be_read(problem, planner)])  # of all processes
+    metrics["kept"] = len(kept) / s.questions
+    if not kept:
+        return metrics
+    rows, world = planner.collate.encode(kept), run.accelerator.num_processes
+    n_parts = min(s.accumulate, len(rows) // world or len(rows))  # as many in every process
+    if len(rows) >= world:  # otherwise every process takes all of them, for its share
+        rows = rows[run.accelerator.process_index :: world]
+    stage, beta = max(len(p.steps) for p in kept), s.kl_factor / learner.model.config.hidden_size
+    parts = [rows[i::n_parts] for i in range(n_parts)]
+    losses = scaled_losses(run, planner, METHODS["atp"], parts, stage, beta, sample=True, terms={})
+    return metrics | step_metrics(run, run.update(losses))
+
+
+def _can_be_read(problem: Problem, planner: Planner) -> bool:
+    """Decoded digits can stand side by side and make a number that is no token: such a chain is no label."""
+    try:
+        return bool(planner.collate.encode([problem]))
+    except ValueError:
+        return False
+
+
+# ------------------------------------------------------------------- answer-ce
+
+
+def answer_cross_entropy(
+    planner: Planner, problems: Sequence[Problem], sample: bool, generator: torch.Generator
+) -> tuple[Tensor, Thought]:
+    """-log p(true answer | q, own latents), mean over the answer's tokens; the gradient flows through the latents.
+
+    The planner thinks by itself (its own stops); no chain label is used.
+    """
+    batch = planner.collate([replace(p, steps=()) for p in problems], stage=0).to(planner.model.device)
+    trace = planner.model.think(batch.question, batch.question_mask, sample=sample, generator=generator)
+    trace.problems = list(problems)
+    return planner.model.language_loss(trace, batch.language, batch.language_mask), trace
+
+
+def answer_ce(learner: Learner, problems: Sequence[Problem], iteration: int) -> dict[str, float]:
+    """One step of `answer_cross_entropy`."""
+    run, collate = learner.run, learner.planner.collate
+    answers = [replace(row, steps=()) for row in collate.encode(problems)]
+    learner.tokens += sum(len(row.answer) + 1 for row in answers)
+    count = partial(loss_denominators, collate, stage=0)
+    for chosen in micro_batches(range(len(problems)), learner.settings.accumulate):
+        part, rows = [problems[i] for i in chosen], [answers[i] for i in chosen]
+        with run.autocast():
+            loss, trace = answer_cross_entropy(learner.planner, part, sample=True, generator=run.generator)
+        learner.tokens += int(trace.question_mask.sum() + trace.latent_mask.sum())
+        whole = partial(count, answers) if len(part) < len(problems) else None
+        run.backward(scale_to_global_mean(run.accelerator, {"enc": loss}, partial(count, rows), whole)["enc"])
+    return step_metrics(run, run.step())
+
+
+OBJECTIVES["grpo"] = Objective(grpo, smallest_group=2)
+OBJECTIVES["rejection"] = Objective(rejection, trains_decoder=True)
+OBJECTIVES["answer-ce"] = Objective(answer_ce, can_shard=False)

@@ -1,0 +1,75 @@
+"""The five doors of reinforcement learning: what is registered here is chosen by its name in `RLSettings`.
+
+    rewards      (trace, problems) -> (B,)                          what a trajectory is worth         rewards.py
+    advantages   (rewards (B,), G) -> (B,)                          beside the others of its group     advantages.py
+    credit       (trace, rewards, settings) -> (B,) or (B, T + A)   which action gets which reward     credit.py
+    estimators   (model, samples, settings) -> Estimate             the loss whose gradient improves   surrogates.py
+    objectives   (learner, problems, iteration) -> metrics          all of one iteration               objectives.py
+
+`settings` are the run's `RLSettings`, with `sigma` a number where they said "mean".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from atp_lite.domains import Problem
+from atp_lite.model import Decoded, LatentReasoner, Replay
+from atp_lite.registry import Registry
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Sampled trajectories and what their actions are worth: what an estimator learns from."""
+
+    trace: Decoded
+    advantages: Tensor
+    """(B,), or (B, T + A) one for each latent and answer token."""
+    old: Tensor | None = None
+    """(B, T + A) log pi of every action where they were drawn; None: the model is still the one that drew them."""
+
+    def questions(self, chosen: Tensor) -> Samples:
+        """Those of some questions, (n,) indices, with all G trajectories of each."""
+        size = self.trace.group_size
+        rows = (chosen[:, None] * size + torch.arange(size, device=chosen.device)).flatten()
+        old = None if self.old is None else self.old[rows]
+        return Samples(self.trace.questions(chosen), self.advantages[rows], old)
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What an estimator found out about its samples."""
+
+    loss: Tensor
+    """A mean over trajectories, with gradient."""
+    stats: Mapping[str, float]
+    """To be logged: means over `count` actions or rows each."""
+    count: float
+    replay: Replay | None = None
+    """What the model says of these trajectories, where the estimator has asked: the KL to the start reads it."""
+
+
+@dataclass(frozen=True)
+class Objective:
+    """What an iteration does with its questions, and what must hold for it."""
+
+    iterate: Callable[[Any, Sequence[Problem], int], dict[str, float]]
+    """(learner, problems, iteration) -> metrics. `Learner` has the model, and `backward` and `step` for its updates."""
+    trains_decoder: bool = False
+    """Otherwise phi is frozen: a moving judge could be talked into anything."""
+    can_shard: bool = True
+    """Whether all processes read their layers equally often while it learns."""
+    smallest_group: int = 1
+    """The least trajectories per question."""
+
+
+REWARDS: Registry[Callable[[Decoded, Sequence[Problem]], Tensor]] = Registry("reward")
+ADVANTAGES: Registry[Callable[[Tensor, int], Tensor]] = Registry("advantage")
+CREDIT: Registry[Callable[[Decoded, Mapping[str, Tensor], Any], Tensor]] = Registry("credit")
+ESTIMATORS: Registry[Callable[[LatentReasoner, Samples, Any], Estimate]] = Registry("estimator")
+OBJECTIVES: Registry[Objective] = Registry("objective")
