@@ -4,6 +4,7 @@ import dataclasses
 import importlib
 import json
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -15,11 +16,12 @@ from atp_lite import domains, model, rl
 from atp_lite.cli.commands import COMMANDS
 from atp_lite.engine.pretrained import BackboneSettings
 from atp_lite.evaluation import evaluate
-from atp_lite.model import Trace
+from atp_lite.model import Answered, Decoded, Thought
 from atp_lite.planner import ModelSettings
 from atp_lite.recipes import ARMS, GRPO, LATENT, PARENTS
 from atp_lite.rl import RLSettings
 from atp_lite.rl.rewards import REWARDS
+from atp_lite.sft import SFTSettings, train_sft
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = sorted([*(ROOT / "docs").glob("*.md"), ROOT / "README.md", ROOT / "CONTRIBUTING.md"])
@@ -117,13 +119,12 @@ def test_glossary_entry_says_where_to_learn_it(term):
 
 
 def test_cheat_sheet_has_every_field_of_a_trace_with_its_shape():
-    said = {name.strip("`"): shape for name, shape, _ in table("The fields of a Trace", "field")}
-    assert list(said) == [field.name for field in dataclasses.fields(Trace)]
+    said = {name.strip("`"): shape for name, shape, _ in table("The fields of a trace", "field")}
+    assert list(said) == [field.name for field in dataclasses.fields(Decoded)]
     planner, c = lively_planner(c=2), 2
     batch = planner.collate(PROBLEMS, 0)
     trace = planner.model.think(batch.question, batch.question_mask, group_size=3, sample=True)
-    planner.model.answer(trace)
-    planner.model.decode(trace)
+    trace = planner.model.decode(planner.model.answer(trace))
     rows, length, size = trace.mu.shape
     sizes = {"B": rows, "B / G": rows // 3, "T": length, "S": length // c, "d": size, "Q": trace.question.shape[1]}
     sizes |= {"A": trace.answer.shape[1], "W": trace.step_tokens.shape[2]}
@@ -132,7 +133,8 @@ def test_cheat_sheet_has_every_field_of_a_trace_with_its_shape():
         if isinstance(value, torch.Tensor):
             assert tuple(value.shape) == tuple(sizes[part.strip()] for part in shape[1:-1].split(",") if part), name
     worked_out = re.findall(r"`(\w+)` \(B", CHEATSHEET.read_text(encoding="utf-8").split("Worked out from these:")[1])
-    assert worked_out == [name for name, value in vars(Trace).items() if isinstance(value, property)]
+    ages = (Thought, Answered, Decoded)
+    assert worked_out == [n for age in ages for n, value in vars(age).items() if isinstance(value, property)]
 
 
 def test_cheat_sheet_has_every_command_and_every_reward():
@@ -153,9 +155,27 @@ def test_cheat_sheet_names_functions_that_exist():
         assert found is not None, function
         for name in rest:
             found = getattr(found, name)
-    fields = {field.name for field in dataclasses.fields(Trace)} | {"sigma"}
+    fields = {field.name for field in dataclasses.fields(Decoded)} | {"sigma"}
     shapes = {row[1].strip("`"): row[2] for row in table("Symbols", "paper") if row[2].startswith("(B")}
     assert {"question", "hidden", "latents", "sigma", "stop_logits"} <= set(shapes) & fields
+
+
+def test_the_losses_of_the_cheat_sheet_are_what_training_calls(tmp_path):
+    """Every function that the sheet names for the first stage runs in a training step."""
+    named = {function.strip("`").split(".")[-1] for *_, function in table("First stage: losses", "term")}
+    called = set()
+
+    def note(frame, event, _):
+        if event == "call" and "atp_lite" in frame.f_code.co_filename:
+            called.add(frame.f_code.co_name)
+
+    sys.setprofile(note)
+    try:
+        settings = SFTSettings(first_stage=3, stage_steps=(1,), batch_size=4)
+        train_sft(lively_planner(), PROBLEMS[:4], PROBLEMS[4:], settings, tmp_path)
+    finally:
+        sys.setprofile(None)
+    assert named - called == set()
 
 
 # --- where we differ from the paper ---

@@ -12,7 +12,7 @@ from atp_lite.model.distributions import (
 )
 from atp_lite.model.generation import Context, read, to_logits, write
 from atp_lite.model.heads import LATENT_HEADS, LatentHead, StopHead, stop_log_prob
-from atp_lite.model.losses import Losses, stop_loss, total_loss
+from atp_lite.model.losses import Losses, kl_loss, language_loss, sft_losses, stop_loss, total_loss
 from atp_lite.model.noise import RowNoise
 from atp_lite.model.reasoner import LatentReasoner, ReasonerConfig
 from atp_lite.model.replay import Replay
@@ -41,8 +41,11 @@ __all__ = [
     "Trace",
     "gaussian_log_prob",
     "kl_divergence",
+    "kl_loss",
+    "language_loss",
     "read",
     "reparameterise",
+    "sft_losses",
     "stop_log_prob",
     "stop_loss",
     "to_logits",

@@ -77,7 +77,8 @@ class StepDecoder(Decoder):
 
     def prefix(self, latents: Tensor) -> Tensor:
         """latents (B, T, d) -> what the LM reads of every step (B, T / c, c, width)."""
-        return self.scale * self.bridge(self.whole_steps(latents))
+        bridged: Tensor = self.bridge(self.whole_steps(latents))
+        return self.scale * bridged
 
     def loss(self, latents: Tensor, steps: Tensor, mask: Tensor) -> Tensor:
         real = mask.flatten(0, 1).any(-1)  # (B * S,) rows that are a step at all

@@ -7,12 +7,14 @@ positions only, so holes change nothing.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from torch import Tensor
 from transformers import DynamicCache, PreTrainedModel
+from transformers.cache_utils import DynamicLayer
 
 from atp_lite.model.noise import Noise, choose, of_rows
 
@@ -26,16 +28,11 @@ class Context:
 
     def select(self, rows: Tensor) -> Context:
         """Only these rows (a copy of their cache)."""
-        cache = DynamicCache()
-        for i, layer in enumerate(self.cache.layers):
-            cache.update(layer.keys[rows], layer.values[rows], i)
-        return Context(cache, self.mask[rows])
+        return Context(_mapped(self.cache, lambda values: values[rows]), self.mask[rows])
 
     def repeat(self, times: int) -> Context:
         """Every row `times` times in a row: one question, G trajectories. Read once, shared by the group."""
-        cache = DynamicCache()
-        for i, layer in enumerate(self.cache.layers):
-            cache.update(layer.keys.repeat_interleave(times, 0), layer.values.repeat_interleave(times, 0), i)
+        cache = _mapped(self.cache, lambda values: values.repeat_interleave(times, 0))
         return Context(cache, self.mask.repeat_interleave(times, 0))
 
     @staticmethod
@@ -48,19 +45,31 @@ class Context:
         for rows, context in parts:
             mask[rows, : context.mask.shape[1]] = context.mask
         cache = DynamicCache()
-        for i in range(len(parts[0][1].cache.layers)):
-            keys, values = (
-                _merge([(rows, getattr(c.cache.layers[i], name)) for rows, c in parts], n_rows, width)
-                for name in ("keys", "values")
-            )
+        layers = zip(*(_layers(context.cache) for _, context in parts), strict=True)  # of every part
+        places = [rows for rows, _ in parts]
+        for i, of_parts in enumerate(layers):
+            keys, values = (_merge(places, tensors, n_rows, width) for tensors in zip(*of_parts, strict=True))
             cache.update(keys, values, i)
         return Context(cache, mask)
 
 
-def _merge(parts: list[tuple[Tensor, Tensor]], n_rows: int, width: int) -> Tensor:
-    first = parts[0][1]
+def _layers(cache: DynamicCache) -> list[tuple[Tensor, Tensor]]:
+    """Keys and values of every layer."""
+    return [cast(tuple[Tensor, Tensor], (layer.keys, layer.values)) for layer in cast(list[DynamicLayer], cache.layers)]
+
+
+def _mapped(cache: DynamicCache, function: Callable[[Tensor], Tensor]) -> DynamicCache:
+    """A cache with `function` applied to all keys and values."""
+    mapped = DynamicCache()
+    for i, (keys, values) in enumerate(_layers(cache)):
+        mapped.update(function(keys), function(values), i)
+    return mapped
+
+
+def _merge(places: Sequence[Tensor], parts: Sequence[Tensor], n_rows: int, width: int) -> Tensor:
+    first = parts[0]
     merged = first.new_zeros(n_rows, first.shape[1], width, first.shape[3])
-    for rows, part in parts:
+    for rows, part in zip(places, parts, strict=True):
         merged = merged.index_copy(0, rows, torch.nn.functional.pad(part, (0, 0, 0, width - part.shape[2])))
     return merged
 
@@ -105,7 +114,7 @@ def to_logits(lm: PreTrainedModel, hidden: Tensor) -> Tensor:
 
     Gemma 2 and its kin cap them: c tanh(z / c). `from_backbone` refuses models that do anything else to them.
     """
-    logits = lm.get_output_embeddings()(hidden)
+    logits: Tensor = lm.get_output_embeddings()(hidden)
     cap = getattr(lm.config, "final_logit_softcapping", None)
     return logits if cap is None else cap * torch.tanh(logits / cap)
 

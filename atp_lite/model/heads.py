@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -15,19 +16,21 @@ from torch import Tensor, nn
 from atp_lite.model.distributions import Distribution, Gaussian, Mixture, Point
 from atp_lite.registry import Registry
 
+T = TypeVar("T")
+
 LATENT_HEADS: Registry[type[nn.Module]] = Registry("latent head")
 """Name in `ReasonerConfig.latent_head` -> the head, a module hidden (..., d) -> `Distribution`, made from d and
 `ReasonerConfig.latent_head_options`."""
 
 
-def in_own_precision(forward: Callable) -> Callable:
+def in_own_precision(forward: Callable[[Any, Tensor], T]) -> Callable[[Any, Tensor], T]:
     """A head's `forward`, in the precision of its weights also where the rest is multiplied in bfloat16 (autocast).
 
     bfloat16 has three digits. A mean of 1 rounded to them leaves nothing of noise with a sigma of 0.001.
     """
 
     @wraps(forward)
-    def exact(self: nn.Module, hidden: Tensor):
+    def exact(self: nn.Module, hidden: Tensor) -> T:
         kind = hidden.device.type
         if not torch.is_autocast_enabled(kind):
             return forward(self, hidden)
@@ -140,7 +143,8 @@ class StopHead(nn.Module):
     @in_own_precision
     def forward(self, hidden: Tensor) -> Tensor:
         """hidden (..., d) -> stop logit (...)."""
-        return self.layers(hidden)[..., 0]
+        logits: Tensor = self.layers(hidden)
+        return logits[..., 0]
 
 
 def stop_log_prob(stop_logit: Tensor, stopped: Tensor) -> Tensor:

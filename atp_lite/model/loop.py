@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -90,7 +90,8 @@ def think(
     hidden = states[:, -1]  # (B, d) at <|start-latent|>: this is h_1
     if group_size > 1:
         context, hidden = context.repeat(group_size), hidden.repeat_interleave(group_size, 0)
-    active, columns = ActiveRows(context, hidden), []
+    active = ActiveRows(context, hidden)
+    columns: list[tuple[Any, ...]] = []  # distribution, latents, hidden, thought, decided of every t, all (B, ...)
     limit = model.config.max_latents if max_latents is None else max_latents
     if lengths is not None:
         lengths = lengths.repeat_interleave(group_size, 0)

@@ -74,14 +74,14 @@ class LatentReasoner(PreTrainedModel):
 
     def __init__(self, config: ReasonerConfig) -> None:
         super().__init__(config)
-        self.backbone = AutoModelForCausalLM.from_config(AutoConfig.for_model(**config.backbone))
+        self.backbone = AutoModelForCausalLM.from_config(AutoConfig.for_model(**(config.backbone or {})))
         size, c = self.backbone.config.hidden_size, config.latents_per_step
         self.latent_head = LATENT_HEADS[config.latent_head](size, **(config.latent_head_options or {}))
         self.stop_head = StopHead(size)
         self.decoder: Decoder | None = None
         if config.decoder is not None:
             self.decoder = DECODERS[config.decoder_type](config.decoder, size, c, config.latent_scale)
-        self.post_init()
+        self.post_init()  # type: ignore[no-untyped-call]
 
     think = loop.think
     sft_losses = losses.sft_losses
@@ -89,12 +89,14 @@ class LatentReasoner(PreTrainedModel):
     replay = replay.replay
 
     def get_input_embeddings(self) -> nn.Module:
-        return self.backbone.get_input_embeddings()
+        table: nn.Module = self.backbone.get_input_embeddings()
+        return table
 
     def embed(self, ids: Tensor) -> Tensor:
         """ids (B, n) -> the backbone's embeddings (B, n, d). Whatever the model does begins here."""
         self.gather_weights()
-        return self.backbone.get_input_embeddings()(ids)
+        embeds: Tensor = self.get_input_embeddings()(ids)
+        return embeds
 
     def feed(self, latent: Tensor) -> Tensor:
         """latents (..., d) -> what the backbone reads in the place of an embedding (..., d), of that size."""

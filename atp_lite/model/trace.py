@@ -9,9 +9,9 @@ A trace has three ages, and each knows all that the one before it knew:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import torch
 from torch import Tensor
@@ -169,6 +169,8 @@ class Decoded(Answered):
     """(B,) the steps of each row as text: decoded latents first, then those written in words; filled by the planner."""
 
 
+Age = TypeVar("Age", bound=Thought)
+
 Trace = Thought
 """A trace of any age."""
 
@@ -185,6 +187,6 @@ def _below(values: Sequence[Tensor], fill: int, left: bool = False) -> Tensor:
     return torch.cat([padded(value) for value in values])
 
 
-def later_age(thought: Thought, age: Callable[..., Any], **more: Any) -> Any:
+def later_age(thought: Thought, age: type[Age], **more: Any) -> Age:
     """The trace as one of a later age, with what is new in it."""
     return age(**(vars(thought) | more))
