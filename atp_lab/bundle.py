@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from atp_lite.domains import Problem, data_hash, label_errors
+from atp_lite.domains import DOMAINS, Problem, data_hash, label_errors
 from atp_lite.evaluation.evaluate import EvalSettings, Evaluation, evaluate
 from atp_lite.planner import Planner
-from atp_lite.recipes import PARENTS, SETTINGS, fresh_planner, regime_data, train
+from atp_lite.recipes import PARENTS, REGIMES, SETTINGS, fresh_planner, regime_data, train
 from atp_lite.views.microscope import journey, write_journey
 
 BUNDLED = {
@@ -116,7 +116,7 @@ def make_journey(path: Path, runs: Path, seed: int = 0) -> None:
 
 def _card_text(card: dict, result: Evaluation) -> str:
     labels = "all right" if not card["wrong_labels"] else f"{100 * card['wrong_labels']:.1f} % wrong, on purpose"
-    what = "A planner for story problems" if card["labels"] == "stories" else "A toy planner"
+    about = DOMAINS.of(REGIMES[card["labels"]]).about
     facts = {
         "made by": f"`{card['command']}` (recipe `{card['recipe']}` in `atp_lite/recipes.py`)",
         "seed": card["seed"],
@@ -128,7 +128,7 @@ def _card_text(card: dict, result: Evaluation) -> str:
     }
     table = "\n".join(f"| {name} | {value} |" for name, value in facts.items())
     return (
-        f"# {card['name']}\n\n{what}; weights at the end of training, not selected on anything.\n\n"
+        f"# {card['name']}\n\nA planner for {about}; weights at the end of training, not selected on anything.\n\n"
         f"| | |\n|---|---|\n{table}\n\n{result.to_markdown()}\n\n"
         "95 % intervals over the test problems (Wilson for shares of problems, normal for means), one training seed.\n"
     )

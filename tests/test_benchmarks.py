@@ -21,7 +21,6 @@ from atp_lite.domains import (
     overlap,
     parse_number,
     without_overlap,
-    without_repeats,
     write_jsonl,
 )
 from atp_lite.domains.word_problems.loading import annotated_steps
@@ -294,9 +293,8 @@ def test_overlap_by_hand():
     splits = {"train": train, "valid": valid, "test": test}
     assert overlap(splits) == {("train", "train"): [("t0", "t2")], ("train", "valid"): [("t1", "v0")]}
     assert [p.id for p in without_overlap(train, valid, test)] == ["t0", "t2"]
-    assert [p.id for p in without_repeats(train)] == ["t0", "t1"]
-    cleaned = {"train": without_repeats(without_overlap(train, valid, test)), "valid": valid, "test": test}
-    assert overlap(cleaned) == {}
+    cleaned = {"train": without_overlap(train, valid, test), "valid": valid, "test": test}
+    assert overlap(cleaned) == {("train", "train"): [("t0", "t2")]}
 
 
 @needs_shared

@@ -11,12 +11,9 @@ from hypothesis import strategies as st
 
 from atp_lite.domains import (
     EquationError,
-    Leaf,
-    Operation,
     evaluate,
     parse_equation,
     parse_number,
-    parse_tree,
     same_number,
 )
 
@@ -26,7 +23,7 @@ PRECEDENCE = {"+": 1, "-": 1, "*": 2, "/": 2}
 
 @st.composite
 def written_trees(draw, depth=4):
-    """(text, value or None after a division by zero, precedence of the outermost sign, operands, tree)."""
+    """(text, value or None after a division by zero, precedence of the outermost sign, operands)."""
     if depth == 0 or draw(st.booleans()):
         whole, cents = draw(st.integers(0, 2000)), draw(st.integers(0, 99))
         value = Fraction(whole * 100 + cents, 100)
@@ -35,14 +32,14 @@ def written_trees(draw, depth=4):
         )
         form = draw(st.sampled_from(["plain", "minus", "percent", "parentheses"]))
         if form == "minus":
-            return f"-{text}", -value, 3, [-value], Leaf(-value)
+            return f"-{text}", -value, 3, [-value]
         if form == "percent":
-            return f"{text}%", value / 100, 3, [value / 100], Leaf(value / 100)
-        return (f"( {text})" if form == "parentheses" else text), value, 3, [value], Leaf(value)
+            return f"{text}%", value / 100, 3, [value / 100]
+        return (f"( {text})" if form == "parentheses" else text), value, 3, [value]
     op = draw(st.sampled_from("+-*/"))
     left, right = draw(written_trees(depth=depth - 1)), draw(written_trees(depth=depth - 1))
     texts = []
-    for (text, _, precedence, _, _), is_right in ((left, False), (right, True)):
+    for (text, _, precedence, _), is_right in ((left, False), (right, True)):
         needs = precedence < PRECEDENCE[op] or (is_right and precedence == PRECEDENCE[op])
         texts.append(f"({text})" if needs or draw(st.integers(0, 4)) == 0 else text)
     a, b = left[1], right[1]
@@ -52,13 +49,12 @@ def written_trees(draw, depth=4):
         value = a + b if op == "+" else a - b if op == "-" else a * b if op == "*" else a / b
     space, sign = draw(st.sampled_from(["", " "])), draw(st.sampled_from({"*": "*×·", "/": "/÷"}.get(op, op)))
     text = f"{texts[0]}{space}{sign}{space}{texts[1]}"
-    return text, value, PRECEDENCE[op], left[3] + right[3], Operation(op, left[4], right[4])
+    return text, value, PRECEDENCE[op], left[3] + right[3]
 
 
 @given(written_trees())
-def test_value_operands_and_tree_of_random_expressions(written):
-    text, value, _, operands, tree = written
-    assert parse_tree(text) == tree
+def test_value_and_operands_of_random_expressions(written):
+    text, value, _, operands = written
     if value is None:
         with pytest.raises(EquationError, match="division by zero at position"):
             evaluate(text)
@@ -185,7 +181,7 @@ def test_error_names_text_and_position(text, problem, position):
 
 @given(st.text(alphabet="0123456789.,$%+-*/()eE=<>x× \n", max_size=40))
 def test_any_text_has_a_value_or_a_clear_error(text):
-    for read in (evaluate, parse_number, parse_equation, parse_tree):
+    for read in (evaluate, parse_number, parse_equation):
         try:
             read(text)
         except EquationError as error:
@@ -241,24 +237,11 @@ def test_same_number():
     assert not same_number("seven", "seven") and not same_number("7", float("nan"))
 
 
-def test_trees_by_hand():
-    one, two, three = (Leaf(Fraction(i)) for i in (1, 2, 3))
-    assert parse_tree("1-2-3") == Operation("-", Operation("-", one, two), three)
-    assert parse_tree("1-(2-3)") == Operation("-", one, Operation("-", two, three))
-    assert parse_tree("1+2*3") == Operation("+", one, Operation("*", two, three))
-    assert parse_tree("-(1/2)") == Operation("-", Leaf(Fraction(0)), Operation("/", one, two))
-
-
 def test_long_and_deep_text_is_no_trouble():
     assert evaluate("(" * 50_000 + "7" + ")" * 50_000) == 7
     assert evaluate("(1+" * 50_000 + "7" + ")" * 50_000) == 50_007
     assert evaluate("-" * 99_999 + "7") == -7
     assert parse_equation("1" + "+1" * 50_000 + "=50001").is_right
-    tree = parse_tree("(1+" * 50_000 + "7" + ")" * 50_000)
-    depth = 0
-    while isinstance(tree, Operation):
-        tree, depth = tree.right, depth + 1
-    assert depth == 50_000
     with pytest.raises(EquationError, match="never closed"):
         evaluate("(" * 100_000 + "7")
 

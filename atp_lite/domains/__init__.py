@@ -22,16 +22,13 @@ from atp_lite.domains.domain import (
 )
 from atp_lite.domains.equations import (
     Equation,
-    Leaf,
-    Operation,
     evaluate,
     parse_equation,
     parse_number,
-    parse_tree,
     same_number,
 )
 from atp_lite.domains.made import SPLITS, MadeDomain, label_errors, split_of, true_answer
-from atp_lite.domains.overlap import normalise_question, overlap, without_overlap, without_repeats
+from atp_lite.domains.overlap import normalise_question, overlap, without_overlap
 from atp_lite.domains.problem import Problem, data_hash, iterate_jsonl, read_jsonl, write_jsonl
 from atp_lite.domains.stories import story_words
 from atp_lite.domains.stories.sampling import StorySettings
@@ -59,10 +56,8 @@ __all__ = [
     "Equation",
     "EquationDomain",
     "EquationError",
-    "Leaf",
     "MadeDomain",
     "NotMeasured",
-    "Operation",
     "Problem",
     "Step",
     "Story",
@@ -90,7 +85,6 @@ __all__ = [
     "overlap",
     "parse_equation",
     "parse_number",
-    "parse_tree",
     "question_length",
     "read_expression",
     "read_jsonl",
@@ -103,7 +97,6 @@ __all__ = [
     "story_words",
     "true_answer",
     "without_overlap",
-    "without_repeats",
     "write_jsonl",
     "write_number",
 ]

@@ -116,11 +116,25 @@ def count_orders(uses: tuple[tuple[int, ...], ...]) -> int:
                 if not done >> i & 1 and needs[i] & ~done == 0:
                     larger[done | 1 << i] = larger.get(done | 1 << i, 0) + count
             if len(larger) > MOST_DOWN_SETS:
-                raise ValueError(
-                    f"the orders of {n} steps with shared results are too many to count; shorten it"
-                )
+                raise ValueError(f"the orders of {n} steps with shared results are too many to count; shorten it")
         ways = larger
     return ways[(1 << n) - 1]
+
+
+@dataclass(frozen=True)
+class Worked:
+    """A question, read and worked out."""
+
+    question: str
+    """Canonical text; of an expression: parentheses round every operation but the outermost, no spaces."""
+    core: str
+    """What is needed of it, in a form that questions share which differ in decoration (or names and words) alone."""
+    numbers: tuple[int, ...]
+    """The numbers as they stand in the question."""
+    steps: tuple[Step, ...]
+    """The steps needed, in written order: that of the text, and from the inside out."""
+    value: int
+    """The exact answer."""
 
 
 @dataclass(frozen=True)

@@ -71,10 +71,12 @@ class Domain:
     """Whether no question can be in two splits; if not, questions to select with are taken out of the training data."""
     label: ClassVar[str] = ""
     """What its folder in `data/` and its test set are called; its name if empty."""
+    about: ClassVar[str] = "problems"
+    """What its problems are, in words."""
     example: ClassVar[str] = ""
     """A question that an explorer begins with."""
     ruler: ClassVar[str] = "valid steps"
-    """What a step is if its left side and its right side agree, as an axis calls it."""
+    """What steps are called whose two sides agree."""
     bundled: ClassVar[str | None] = None
     """The bundled checkpoint that solves its questions."""
 

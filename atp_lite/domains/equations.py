@@ -58,9 +58,7 @@ def parse_number(text: str) -> Fraction:
     stripped = text.strip()
     match = _SIGNED.fullmatch(stripped)
     if match is None:
-        raise EquationError(
-            f"{shorten(text)}: not a number (position 0); write one such as 7, -7, 1,234.5, 25% or 3/4"
-        )
+        raise EquationError(f"{shorten(text)}: not a number (position 0); write one such as 7, -7, 1,234.5, 25% or 3/4")
     if match["behind_dollar"]:
         return -_plain_number(match["behind_dollar"], stripped, match.start("behind_dollar"))
     value = _plain_number(match["top"], stripped, match.start("top"))
@@ -69,9 +67,7 @@ def parse_number(text: str) -> Fraction:
     if match["under"]:
         under = _plain_number(match["under"], stripped, match.start("under"))
         if under == 0:
-            raise EquationError(
-                f"{shorten(text)}: division by zero at position {match.start('under')}; change it"
-            )
+            raise EquationError(f"{shorten(text)}: division by zero at position {match.start('under')}; change it")
         value /= under
     return -value if match["sign"] not in ("", "+") else value
 
@@ -85,9 +81,7 @@ def _apply(token: Token, left: Fraction, right: Fraction, text: str) -> Fraction
     elif token.kind == "*":
         value = left * right
     elif right == 0:
-        raise EquationError(
-            f"{shorten(text)}: division by zero at position {token.position}; use another divisor"
-        )
+        raise EquationError(f"{shorten(text)}: division by zero at position {token.position}; use another divisor")
     else:
         value = left / right if token.kind == "/" else Fraction(left // right)
     if value.numerator.bit_length() > _MAX_BITS or value.denominator.bit_length() > _MAX_BITS:
@@ -100,9 +94,7 @@ def _apply(token: Token, left: Fraction, right: Fraction, text: str) -> Fraction
 
 def _work_out(text: str) -> tuple[Fraction, tuple[Fraction, ...]]:
     """(exact value, the numbers in the text). A sign or % directly at a number belongs to that number."""
-    stack: list[
-        tuple[Fraction, int | None]
-    ] = []  # value, and which operand it is while it is still a bare number
+    stack: list[tuple[Fraction, int | None]] = []  # value, and which operand it is while it is still a bare number
     operands: list[Fraction] = []
     for token in postfix(text):
         if token.kind == "number":
@@ -111,11 +103,7 @@ def _work_out(text: str) -> tuple[Fraction, tuple[Fraction, ...]]:
             operands.append(value)
         elif token.kind in ("negate", "%"):
             value, place = stack.pop()
-            value = (
-                -value
-                if token.kind == "negate"
-                else _apply(Token("/", "%", token.position), value, _HUNDRED, text)
-            )
+            value = -value if token.kind == "negate" else _apply(Token("/", "%", token.position), value, _HUNDRED, text)
             if place is not None:
                 operands[place] = value
             stack.append((value, place))
@@ -174,9 +162,7 @@ def parse_equation(text: str) -> Equation:
     if len(others) != 1:
         position = inner.index("=", len(lhs) + 1) if others else len(inner)
         found = "a second '='" if others else "no '='"
-        raise EquationError(
-            f"{shorten(text)}: {found} at position {position}; write one equation such as 3+4=7"
-        )
+        raise EquationError(f"{shorten(text)}: {found} at position {position}; write one equation such as 3+4=7")
     value, operands = _work_out(lhs)
     return Equation(inner, lhs.strip(), parse_number(others[0]), operands, value)
 
@@ -198,46 +184,3 @@ def same_number(
         return False
     difference = abs(first - second)
     return difference == 0 or difference <= tolerance or difference <= Fraction(relative) * abs(second)
-
-
-@dataclass(frozen=True)
-class Leaf:
-    """A number in an expression tree."""
-
-    value: Fraction
-
-
-@dataclass(frozen=True)
-class Operation:
-    """A binary operation in an expression tree; `op` is one of + - * / //."""
-
-    op: str
-    left: Leaf | Operation
-    right: Leaf | Operation
-
-
-def parse_tree(text: str) -> Leaf | Operation:
-    """The expression as a tree of Leaf and Operation, with the usual precedence and left associativity.
-
-    Parentheses leave no trace. The minus or % of a number is part of its leaf; before or behind an operation
-    they become `0-x` and `x/100`. Built without recursion; comparing, hashing or printing a tree recurses, so
-    do that only with trees of ordinary depth. Raises EquationError for text that is no expression.
-    """
-    stack: list[Leaf | Operation] = []
-    for token in postfix(text):
-        if token.kind == "number":
-            stack.append(Leaf(_plain_number(token.text, text, token.position)))
-        elif token.kind == "negate":
-            node = stack.pop()
-            stack.append(
-                Leaf(-node.value) if isinstance(node, Leaf) else Operation("-", Leaf(Fraction(0)), node)
-            )
-        elif token.kind == "%":
-            node = stack.pop()
-            stack.append(
-                Leaf(node.value / 100) if isinstance(node, Leaf) else Operation("/", node, Leaf(_HUNDRED))
-            )
-        elif token.kind != "group":
-            right, left = stack.pop(), stack.pop()
-            stack.append(Operation(token.kind, left, right))
-    return stack[0]

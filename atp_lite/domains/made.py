@@ -12,9 +12,9 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
-from typing import Any, ClassVar, Literal, Protocol, get_args
+from typing import Any, ClassVar, Literal, get_args
 
-from atp_lite.domains.chains import Step, all_orders
+from atp_lite.domains.chains import Step, Worked, all_orders
 from atp_lite.domains.domain import DOMAINS, EquationDomain
 from atp_lite.domains.problem import Problem
 
@@ -77,22 +77,6 @@ def random_stream(settings: MadeSettings, *names: object) -> random.Random:
     """A stream of its own for each use, the same in every process."""
     key = "/".join(map(str, (*settings.stream, *names)))
     return random.Random(int.from_bytes(blake2b(key.encode(), digest_size=16).digest(), "big"))
-
-
-class Worked(Protocol):
-    """A question, read and worked out; see `Expression` and `Story`."""
-
-    @property
-    def question(self) -> str: ...
-
-    @property
-    def core(self) -> str: ...
-
-    @property
-    def steps(self) -> tuple[Step, ...]: ...
-
-    @property
-    def value(self) -> int: ...
 
 
 class MadeDomain(EquationDomain):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from itertools import combinations
 
 from atp_lite.domains.problem import Problem
@@ -63,11 +63,3 @@ def without_overlap(problems: Iterable[Problem], *held_out: Iterable[Problem]) -
     """The problems whose question stands in none of the `held_out` splits, in order: what may be trained on."""
     kept_back = {normalise_question(problem.question) for split in held_out for problem in split}
     return [problem for problem in problems if normalise_question(problem.question) not in kept_back]
-
-
-def without_repeats(problems: Sequence[Problem]) -> list[Problem]:
-    """The problems without those whose question came before, in order."""
-    first: dict[str, Problem] = {}
-    for problem in problems:
-        first.setdefault(normalise_question(problem.question), problem)
-    return list(first.values())

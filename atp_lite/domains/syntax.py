@@ -122,7 +122,6 @@ def postfix(text: str) -> Iterator[Token]:
         token = waiting.pop()
         if token.kind == "(":
             raise EquationError(
-                f"{shorten(text)}: the parenthesis opened at position {token.position} is never closed; "
-                "close it"
+                f"{shorten(text)}: the parenthesis opened at position {token.position} is never closed; close it"
             )
         yield token

@@ -93,7 +93,7 @@ def coherence_graph(
         `nodes`: one for each step (id, kind "step", text, result, value, is_equation, right, coherent) and
         one for the answer (kind "answer"; right is None without a reference). `value` is what the left side
         really is, or the reference. `edges`: ids of source and target, and the value that is handed on.
-        `score` is R_coh, `right` the share of valid arithmetic.
+        `score` is R_coh, `right` the share of valid steps, `ruler` what they are called.
 
     Raises:
         NotMeasured: the domain cannot read steps.
@@ -131,7 +131,8 @@ def coherence_graph(
             "coherent": any(edge["target"] == end for edge in edges),
         }
     )
-    return {"nodes": nodes, "edges": edges, "score": round(found.score, 4), "right": round(found.right, 4)}
+    score, right = round(found.score, 4), round(found.right, 4)
+    return {"nodes": nodes, "edges": edges, "score": score, "right": right, "ruler": domain.ruler}
 
 
 # ------------------------------------------------------------------ a training run

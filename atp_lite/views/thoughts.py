@@ -74,8 +74,8 @@ def coherence_figure(graph: Mapping) -> go.Figure:
         fig,
         "Which result is used where",
         "An arrow leads from a step to where its result is used. A step is coherent if at least one arrow "
-        f"leaves it: {percent(graph['score']):.0f} % of these steps are, and {percent(graph['right']):.0f} % are valid "
-        "arithmetic. Uses are found by value: where two steps have the same result, both count as used.",
+        f"leaves it: {percent(graph['score']):.0f} % of these steps are, and {percent(graph['right']):.0f} % are "
+        f"{graph['ruler']}. Uses are found by value: where two steps have the same result, both count as used.",
         height=300 if reach < 0.5 else 360,
     )
 

@@ -15,7 +15,7 @@ from atp_lite.planner import ModelSettings, Planner  # noqa: E402
 from atp_lite.rl import RLSettings, train_rl  # noqa: E402
 from atp_lite.sft import SFTSettings, train_sft  # noqa: E402
 from atp_lite.views import thought_table  # noqa: E402
-from atp_lite.views.beside import example_problems  # noqa: E402
+from atp_lite.views.bundled_examples import example_problems  # noqa: E402
 
 DOMAIN = DOMAINS["booleans"]
 SMALL = ModelSettings(hidden_size=16, layers=1, heads=2, intermediate_size=32, max_latents=3)

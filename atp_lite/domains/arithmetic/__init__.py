@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from atp_lite.domains.arithmetic.expressions import Expression, read
+from atp_lite.domains.arithmetic.expressions import read
 from atp_lite.domains.arithmetic.sampling import (
     DEFAULT_SETTINGS,
     ArithmeticSettings,
     list_questions,
     sample_questions,
 )
+from atp_lite.domains.chains import Worked
 from atp_lite.domains.domain import DOMAINS, Vocabulary
 from atp_lite.domains.made import MadeDomain, Split, as_split
 from atp_lite.domains.problem import Problem
@@ -21,6 +22,7 @@ class Arithmetic(MadeDomain):
 
     settings_class = ArithmeticSettings
     label = source = "toy"
+    about = "toy expressions"
     example = "(3+4)*(9-2)"
     bundled = "atp-rl"
 
@@ -28,7 +30,7 @@ class Arithmetic(MadeDomain):
         """Any text that no other domain recognises: its errors are the ones to be read then."""
         return True
 
-    def work_out(self, question: str) -> Expression:
+    def work_out(self, question: str) -> Worked:
         return read(question)
 
     def read_question(self, text: str) -> Problem:

@@ -13,29 +13,13 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from atp_lite.domains.chains import Step
+from atp_lite.domains.chains import Step, Worked
 from atp_lite.domains.syntax import EquationError, Token, postfix, shorten
 
 LARGEST_VALUE = 10**18
 """No number or intermediate value may be larger (in size) than this."""
 
 _ATOM = re.compile(r"[0-9]+|\S")
-
-
-@dataclass(frozen=True)
-class Expression:
-    """A toy expression, read and worked out."""
-
-    question: str
-    """Canonical text: parentheses round every operation but the outermost, no spaces; decorations stay."""
-    core: str
-    """The same without `*1`, `+0` and redundant parentheses; decorated twins share their core."""
-    numbers: tuple[int, ...]
-    """The numbers as they stand in the question."""
-    steps: tuple[Step, ...]
-    """The steps needed, from left to right and from the inside out (the written order)."""
-    value: int
-    """The exact value."""
 
 
 def expression_tokens(question: str) -> list[str]:
@@ -70,7 +54,7 @@ class _Part:
     pairs: int = 0  # of parentheses typed round it
 
 
-def read(text: str) -> Expression:
+def read(text: str) -> Worked:
     """Read a toy expression of whole numbers, + - * and parentheses, in time linear in its length.
 
     Raises EquationError (a ValueError) for text that is no such expression, naming symbol and position:
@@ -108,9 +92,7 @@ def read(text: str) -> Expression:
             if kept is not None:
                 dropped = right if kept is left else left
                 core_atoms[dropped.core_start] = core_atoms[sign] = ""
-                stack.append(
-                    _Part(kept.value, kept.step, left.start, right.end, kept.core_start, kept.core_end)
-                )
+                stack.append(_Part(kept.value, kept.step, left.start, right.end, kept.core_start, kept.core_end))
                 continue
             for part in (left, right):
                 if part.step is not None:
@@ -119,8 +101,7 @@ def read(text: str) -> Expression:
             value = _result(token.kind, left.value, right.value)
             if abs(value) > LARGEST_VALUE:
                 raise EquationError(
-                    f"{shorten(text)}: the result at position {token.position} is beyond 10^18; "
-                    "use smaller numbers"
+                    f"{shorten(text)}: the result at position {token.position} is beyond 10^18; use smaller numbers"
                 )
             key = (
                 token.kind,
@@ -145,7 +126,7 @@ def read(text: str) -> Expression:
     whole = stack[0]
     opened[whole.start] -= whole.pairs  # none round the whole
     closed[whole.end] -= whole.pairs
-    return Expression(
+    return Worked(
         question=_with_parentheses(atoms, opened, closed, whole.start, whole.end),
         core=_with_parentheses(core_atoms, core_opened, core_closed, whole.core_start, whole.core_end),
         numbers=tuple(int(atom) for atom in atoms[::2]),

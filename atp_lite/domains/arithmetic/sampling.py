@@ -122,8 +122,7 @@ def _repeat_a_part(tree: Tree, room: int, n: int, settings: ArithmeticSettings, 
     parts = [
         (at, part)
         for at, part in nodes[1:]
-        if not isinstance(part, int)
-        and 4 * sum(not isinstance(node, int) for _, node in _paths(part)) <= room
+        if not isinstance(part, int) and 4 * sum(not isinstance(node, int) for _, node in _paths(part)) <= room
     ]
     choices = [(part, place) for at, part in parts for place in leaves if place[: len(at)] != at]
     for part, place in rng.sample(choices, min(3, len(choices))):

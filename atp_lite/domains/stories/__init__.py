@@ -19,6 +19,7 @@ class Stories(MadeDomain):
 
     settings_class = StorySettings
     label, source = "stories", "story"
+    about = "story problems"
     example = "Tom has 5 cards. He buys 3 more cards. He loses 2 cards. How many cards does Tom have now?"
     bundled = "atp-sft-stories"
 

@@ -9,27 +9,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from atp_lite.domains.chains import Step
+from atp_lite.domains.chains import Step, Worked
 from atp_lite.domains.problem import Problem
 from atp_lite.domains.stories.text import Sentence, parse
 from atp_lite.domains.syntax import shorten
 
 
 @dataclass(frozen=True)
-class Story:
-    """A story problem, read and worked out; the fields that `Expression` has too mean the same."""
+class Story(Worked):
+    """A story problem, read and worked out. Its core holds kinds of sentence, people by number, and numbers."""
 
-    question: str
-    """The text."""
-    core: str
-    """What is needed, as kinds of sentence, people by number, and numbers: names, things, words and distractors do not
-    show. Stories that differ in those alone share their core."""
-    numbers: tuple[int, ...]
-    """The numbers as they stand in the text."""
-    steps: tuple[Step, ...]
-    """The steps needed, in the order of the text."""
-    value: int
-    """The exact answer."""
     spare: tuple[int, ...]
     """Places of the sentences with a number that is not needed (distractors)."""
 

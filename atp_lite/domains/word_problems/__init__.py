@@ -37,6 +37,7 @@ class WordProblems(EquationDomain):
     splits = ("train", "validation", "test")  # reinforcement learning takes the training questions
     disjoint = False
     label = "benchmark"
+    about = "word problems"
 
     def load(self, settings: BenchmarkSettings, split: str) -> list[Problem]:
         """The problems of one split; `rl` is the training split.
