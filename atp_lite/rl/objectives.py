@@ -159,7 +159,7 @@ def answer_cross_entropy(
     """
     batch = planner.collate([replace(p, steps=()) for p in problems], stage=0).to(planner.model.device)
     trace = planner.model.think(batch.question, batch.question_mask, sample=sample, generator=generator)
-    trace.problems = list(problems)
+    trace.problems, trace.domain = list(problems), planner.domain
     return planner.model.language_loss(trace, batch.language, batch.language_mask), trace
 
 
