@@ -161,7 +161,7 @@ def unsharded_bytes(model: LatentReasoner, copies: bool = False) -> dict[str, in
     """Bytes of weights that FSDP gathers on a device beside the shards (atp_lite/engine/sharding.py), by phase.
 
     learning: what belongs to no layer; and in the backward pass its gradient, two layers, one at work and the next
-    being gathered, and the gradient of one; or in RL (`copies`), where that is more, all of the start while it gives the KL.
+    being gathered, and the gradient of one; or in RL (`copies`), where that is more, the start model for the KL.
     thinking, in rollouts and validation: all weights. Counted in the dtype of the weights; a run in bfloat16 gathers
     layers in half of it.
     """

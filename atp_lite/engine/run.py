@@ -119,7 +119,7 @@ class TrainingRun:
         self.reference: Any = duplicate(self.model).requires_grad_(False).eval() if reference else None
         self.average: AveragedModel | None = None
         if ema is not None:
-            self.average = AveragedModel(nn.Identity(), multi_avg_fn=get_ema_multi_avg_fn(ema))  # type: ignore[no-untyped-call]
+            self.average = AveragedModel(nn.Identity(), multi_avg_fn=get_ema_multi_avg_fn(ema))
             self.average.module = duplicate(self.model)  # AveragedModel itself would copy frozen weights too
         self.evaluated: Any = planner if self.average is None else planner.with_model(self.average.module)
         for model in (self.reference, None if self.average is None else self.average.module, self.model):
