@@ -16,7 +16,7 @@ from transformers import AutoTokenizer, PreTrainedTokenizerBase
 from atp_lite.domains import DOMAINS, UNNAMED, Domain, Problem
 from atp_lite.engine.lora import has_lora, merged_state
 from atp_lite.engine.pretrained import BackboneSettings, from_backbone, latent_tokenizer
-from atp_lite.engine.sharding import whole_model
+from atp_lite.engine.sharding import unsharded_copy
 from atp_lite.model import Decoded, LatentReasoner, ReasonerConfig, Thought
 from atp_lite.model.noise import Noise
 from atp_lite.model.trace import later_age
@@ -171,7 +171,7 @@ class Planner:
 
     def unsharded_copy(self) -> Planner:
         """The planner to be saved. If its weights are sharded, all processes must call this; the main one may save."""
-        model = whole_model(self.model)
+        model = unsharded_copy(self.model)
         return self if model is self.model else self.with_model(model)
 
     def save_pretrained(self, folder: str | os.PathLike[str]) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from atp_lite.engine.sharding import layers_of
+from atp_lite.engine.sharding import fsdp_layers
 from atp_lite.model import LatentReasoner, ReasonerConfig
 
 LLAMA_8B = dict(
@@ -36,11 +36,11 @@ def figures() -> dict[str, str]:
     with torch.device("meta"):
         model = LatentReasoner(ReasonerConfig(backbone=LLAMA_8B, decoder=LLAMA_8B | {"num_hidden_layers": 2}))
     size = lambda module: sum(p.numel() for p in module.parameters())  # noqa: E731
-    whole, layers = size(model), sum(map(size, layers_of(model)))
-    own = sum(map(size, layers_of(model.backbone)))  # read in every turn
+    whole, layers = size(model), sum(map(size, fsdp_layers(model)))
+    own = sum(map(size, fsdp_layers(model.backbone)))  # read in every turn
     rest = whole - layers
     found = {"backbone": size(model.backbone), "decoder": size(model.decoder), "all": whole, "rest": rest}
-    found["layer"] = size(layers_of(model)[0])
+    found["layer"] = size(fsdp_layers(model)[0])
     for gpus in (8, 64):
         found[f"SFT state of {gpus}"] = 16 * whole / gpus
         rl = 16 * (whole - size(model.decoder)) + 4 * size(model.decoder) + 2 * 4 * whole  # start and average

@@ -40,7 +40,7 @@ def naive_losses(planner, problem: Problem, stage: int) -> dict[str, tuple[float
     if length:
         thought = naive_think(model, encoded.question, limit=0, length=length)
         embeds = thought["embeds"]
-        found["kl"] = (kl_divergence(thought["mu"], thought["logvar"]).sum().item(), length)
+        found["kl"] = (kl_divergence(thought["mu"], 2 * thought["sigma"].log()).sum().item(), length)
         stop = torch.sigmoid(thought["stop_logits"])
         found["stop"] = (-(torch.log(1 - stop[:-1]).sum() + torch.log(stop[-1])).item(), length)
         total = 0.0
@@ -405,7 +405,7 @@ def test_a_run_goes_on_with_less_memory_but_not_with_another_recipe(tmp_path):
 def test_a_run_in_words_says_so_before_it_is_sharded(tmp_path, monkeypatch):
     """Checkpoints of a sharded model are written by a copy that is made then, configuration included."""
     made = []
-    monkeypatch.setattr(engine_run, "shard", lambda model, _: made.append(sharding._frame(model)))
+    monkeypatch.setattr(engine_run, "shard", lambda model, _: made.append(sharding._meta_copy(model)))
     planner, settings = tiny_planner(), SFTSettings(first_stage=0, stage_steps=(1,), batch_size=2, eval_every=1)
     assert planner.model.config.max_latents > 0
     train_sft(planner, PROBLEMS[:4], PROBLEMS[4:5], settings, tmp_path)

@@ -39,16 +39,16 @@ def test_a_configuration_asks_for_what_can_be_had(repo_root, monkeypatch, gpus):
     values = environment(repo_root, gpus)
     assert values["ACCELERATE_MIXED_PRECISION"] == "bf16" and values["ACCELERATE_USE_FSDP"] == "true"
     launched(monkeypatch, values)
-    plugin = sharding.sharding()
+    plugin = sharding.fsdp_plugin()
     assert isinstance(plugin, FullyShardedDataParallelPlugin)
     assert plugin.fsdp_version == 2 and plugin.reshard_after_forward is True
     assert plugin.transformer_cls_names_to_wrap is None, "left to the model"
     monkeypatch.setattr(torch.distributed, "get_world_size", lambda: 1)
-    assert sharding.sharding() is None, "one process has nobody to share with"
+    assert sharding.fsdp_plugin() is None, "one process has nobody to share with"
 
 
 def test_what_a_latent_loop_cannot_do_is_refused(repo_root, monkeypatch):
-    assert sharding.sharding() is None
+    assert sharding.fsdp_plugin() is None
     launched(monkeypatch, environment(repo_root, 4))
     for name, setting in {
         "FSDP_OFFLOAD_PARAMS": "fsdp_offload_params is true.*set it to false$",
@@ -57,46 +57,46 @@ def test_what_a_latent_loop_cannot_do_is_refused(repo_root, monkeypatch):
     }.items():
         with monkeypatch.context() as patch, pytest.raises(ValueError, match=setting):
             patch.setenv(name, "true")
-            sharding.sharding()
+            sharding.fsdp_plugin()
     monkeypatch.setenv("FSDP_VERSION", "1")
     with pytest.raises(ValueError, match="fsdp_version is 1.*set it to 2"):
-        sharding.sharding()
+        sharding.fsdp_plugin()
 
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_every_layer_of_every_family_is_sharded_by_itself(family, tmp_path):
     """Four of the backbone and two of the decoder, LoRA or not, and nothing of a layer is left to the rest."""
     model = from_backbone(tiny_lm(family, tmp_path), BackboneSettings(max_latents=4))
-    plain = sharding.layers_of(model)
-    assert len(plain) == 6 and sharding.layers_of(model, [type(plain[0]).__name__]) == plain
+    plain = sharding.fsdp_layers(model)
+    assert len(plain) == 6 and sharding.fsdp_layers(model, [type(plain[0]).__name__]) == plain
     add_lora(model, LoRASettings(rank=2))
-    assert sharding.layers_of(model) == plain
+    assert sharding.fsdp_layers(model) == plain
     inside = {id(p) for layer in plain for p in layer.parameters()}
     outside = [name for name, p in model.named_parameters() if id(p) not in inside]
     assert not [name for name in outside if name.startswith(("backbone.model.layers", "backbone.transformer.h."))]
     assert len(inside) > len(outside)
     with pytest.raises(ValueError, match="no layers of the classes .'Missing'.*fsdp_transformer_layer_cls_to_wrap"):
-        sharding.layers_of(model, ["Missing"])
+        sharding.fsdp_layers(model, ["Missing"])
 
 
 def test_without_sharding_nothing_is_done():
     model = lively_planner().model
     before = dict(model.state_dict())
     sharding.shard(model, None)
-    with sharding.gathered(model):
-        assert not sharding.is_sharded(model) and sharding.whole_model(model) is model
-        assert sharding.turns(model, 3) == 3
+    with sharding.summon_full_params(model):
+        assert not sharding.is_sharded(model) and sharding.unsharded_copy(model) is model
+        assert model.gather_weights() is None and model.match_collectives(None, None, 3) is None
     assert all(value is before[name] or torch.equal(value, before[name]) for name, value in model.state_dict().items())
 
 
-def test_the_frame_keeps_everything_but_the_numbers(tmp_path):
+def test_the_empty_copy_keeps_everything_but_the_values(tmp_path):
     """Tied weights stay one, buffers stay, and filled again it is the model."""
     model = from_backbone(tiny_lm("llama", tmp_path), BackboneSettings(max_latents=4))
-    frame = sharding._frame(model)
-    assert {p.device.type for p in frame.parameters()} == {"meta"}
-    assert all(torch.equal(own, other) for own, other in zip(model.buffers(), frame.buffers(), strict=True))
-    assert len(list(frame.parameters())) == len(list(model.parameters())), "tied ones count once"
-    frame.load_state_dict(model.state_dict(), assign=True)
-    frame.save_pretrained(tmp_path / "filled")
+    empty = sharding._meta_copy(model)
+    assert {p.device.type for p in empty.parameters()} == {"meta"}
+    assert all(torch.equal(own, other) for own, other in zip(model.buffers(), empty.buffers(), strict=True))
+    assert len(list(empty.parameters())) == len(list(model.parameters())), "tied ones count once"
+    empty.load_state_dict(model.state_dict(), assign=True)
+    empty.save_pretrained(tmp_path / "filled")
     again = LatentReasoner.from_pretrained(tmp_path / "filled").state_dict()
     assert all(torch.equal(value, again[name]) for name, value in model.state_dict().items())

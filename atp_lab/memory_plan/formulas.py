@@ -16,7 +16,7 @@ from dataclasses import dataclass, fields
 
 from transformers import PreTrainedModel
 
-from atp_lite.engine.sharding import layers_of
+from atp_lite.engine.sharding import fsdp_layers
 from atp_lite.model import LatentReasoner
 
 FLOAT32 = 4
@@ -169,7 +169,7 @@ def unsharded_bytes(model: LatentReasoner, copies: bool = False) -> dict[str, in
     def total(parameters, learned: bool = False) -> int:
         return sum(p.numel() * p.element_size() for p in parameters if p.requires_grad or not learned)
 
-    layers = layers_of(model)
+    layers = fsdp_layers(model)
     inside = {id(p) for layer in layers for p in layer.parameters()}
     rest = [p for p in model.parameters() if id(p) not in inside]
     largest = max(layers, key=lambda layer: total(layer.parameters()))

@@ -2,7 +2,7 @@
 
     y = W x + (alpha / r) B A x,   A (r, n), B (m, r), B = 0 at the start
 
-peft puts them into the backbone, and into a decoder that came from it. What is new is trained fully: latent head, stop
+peft adds them to the backbone, and to a decoder that came from it. What is new is trained fully: latent head, stop
 head, and the embeddings of `<|start-latent|>` and `<|end-latent|>`.
 """
 
@@ -11,11 +11,14 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 from transformers import PreTrainedModel
+
+from atp_lite.model import LatentReasoner
 
 
 @dataclass(frozen=True)
@@ -29,15 +32,13 @@ class LoRASettings:
     dropout: float = 0.0
     """Share of their inputs that is left out in training."""
     targets: tuple[str, ...] = ()
-    """Names of the linear layers that get them; none takes all but the output layer."""
+    """Names of the linear layers that get them; empty: all but the output layer."""
     decoder: bool = True
-    """Put them into the decoder too, where it came from the backbone; False trains the decoder fully."""
+    """Add them to the decoder too, where it came from the backbone; False trains the decoder fully."""
 
 
-def add_lora(model: PreTrainedModel, settings: LoRASettings, seed: int = 0) -> None:
-    """Freeze the pretrained weights and put trainable matrices beside them, in place.
-
-    model: a `LatentReasoner`, here as in what follows.
+def add_lora(model: LatentReasoner, settings: LoRASettings, seed: int = 0) -> None:
+    """Freeze the pretrained weights and add trainable matrices beside them, in place.
 
     Raises:
         ValueError: a rank below 1, matrices that are there already, or no linear layer of such a name.
@@ -57,7 +58,7 @@ def add_lora(model: PreTrainedModel, settings: LoRASettings, seed: int = 0) -> N
             targets = settings.targets or _linear_layers(lm)
             config = LoraConfig(
                 r=settings.rank,
-                lora_alpha=settings.alpha,
+                lora_alpha=settings.alpha,  # type: ignore[arg-type]  # any number will do
                 lora_dropout=settings.dropout,
                 target_modules=list(targets),
                 fan_in_fan_out=any(type(m).__name__ == "Conv1D" for m in lm.modules()),  # GPT-2 stores W transposed
@@ -69,17 +70,17 @@ def add_lora(model: PreTrainedModel, settings: LoRASettings, seed: int = 0) -> N
                 raise ValueError(f"targets {list(targets)}: none is in {kind}; it has {names}") from error
     rows = [model.config.start_id, model.config.end_id]
     embed, head = model.backbone.get_input_embeddings(), model.backbone.get_output_embeddings()
-    learned = NewRows(embed, rows)
-    model.backbone.set_input_embeddings(learned)
+    trained = TrainedRows(embed, rows)
+    model.backbone.set_input_embeddings(trained)
     if head.weight is embed.weight:  # tied: the output layer scores the learned tokens as it will once merged
-        learned.hook = head.register_forward_hook(Rescore(learned))
+        trained.hook = head.register_forward_hook(RescoreTrainedRows(trained))
 
 
-class NewRows(nn.Module):
-    """A frozen embedding of which some rows learn.
+class TrainedRows(nn.Module):
+    """A frozen embedding of which some rows are trained.
 
     Args:
-        base: the embedding. rows: ids of the tokens that learn.
+        base: the embedding. rows: ids of the tokens that are trained.
     """
 
     def __init__(self, base: nn.Embedding, rows: list[int]) -> None:
@@ -99,31 +100,31 @@ class NewRows(nn.Module):
 
     def forward(self, ids: Tensor) -> Tensor:
         """ids (...) -> embeddings (..., d)."""
-        embeds = self.base(ids)
+        embeds: Tensor = self.base(ids)
         for row, value in zip(self.ids, self.values, strict=True):
             embeds = torch.where((ids == row)[..., None], value, embeds)
         return embeds
 
     def rows(self) -> Tensor:
-        """The learned rows as the table holds them (rows, d): some models multiply after they look up."""
+        """The trained rows as the table holds them (rows, d): some models scale after the look-up."""
         return self.values / getattr(self.base, "embed_scale", 1.0)
 
     def merged(self) -> Tensor:
-        """The table with the learned rows in their places (V, d)."""
+        """The table with the trained rows in their places (V, d)."""
         table = self.base.weight.detach().clone()
         table[list(self.ids)] = self.rows().detach()
         return table
 
     def rescored(self, logits: Tensor, hidden: Tensor) -> Tensor:
-        """Logits (..., V) of an output layer that is this table, with those of the learned rows in their places."""
+        """Logits (..., V) of an output layer that is this table, with those of the trained rows in their places."""
         ids = torch.tensor(self.ids, device=logits.device)
         return logits.index_copy_(-1, ids, nn.functional.linear(hidden, self.rows()).to(logits.dtype))
 
 
-class Rescore:
-    """Forward hook of an output layer that is tied to an embedding with learned rows."""
+class RescoreTrainedRows:
+    """Forward hook of an output layer that is tied to an embedding with trained rows."""
 
-    def __init__(self, rows: NewRows) -> None:
+    def __init__(self, rows: TrainedRows) -> None:
         self.rows = rows
 
     def __call__(self, head: nn.Module, inputs: tuple[Tensor, ...], logits: Tensor) -> Tensor:
@@ -131,12 +132,12 @@ class Rescore:
 
 
 def has_lora(model: nn.Module) -> bool:
-    """Whether `add_lora` was here."""
+    """Whether `add_lora` was called on it."""
     return any(True for _ in _layers(model))
 
 
-def merge_lora(model: PreTrainedModel) -> None:
-    """Add the matrices to the weights beside them and take them out, in place: W + (alpha / r) B A."""
+def merge_lora(model: LatentReasoner) -> None:
+    """Add the matrices to the weights beside them and remove them, in place: W + (alpha / r) B A."""
     for parent, name, layer in list(_layers(model)):
         layer.merge()
         setattr(parent, name, layer.get_base_layer())
@@ -147,7 +148,7 @@ def merge_lora(model: PreTrainedModel) -> None:
     model.backbone.set_input_embeddings(rows.base)
 
 
-def merged_state(model: PreTrainedModel) -> dict[str, Tensor]:
+def merged_state(model: LatentReasoner) -> dict[str, Tensor]:
     """The weights that `merge_lora` would leave, under the names of a model without LoRA; the model stays as it is."""
     state, places = model.state_dict(), {id(layer): name for name, layer in model.named_modules()}
     with torch.no_grad():
@@ -162,9 +163,9 @@ def merged_state(model: PreTrainedModel) -> dict[str, Tensor]:
     return {name.replace(f"{places[id(rows)]}.base.", f"{places[id(rows)]}."): v for name, v in renamed.items()}
 
 
-def _layers(model: nn.Module) -> Iterator[tuple[nn.Module, str, nn.Module]]:
+def _layers(model: nn.Module) -> Iterator[tuple[nn.Module, str, Any]]:
     """Parent, name in it, and every layer that holds LoRA matrices."""
-    if "peft" not in sys.modules:  # nobody has put any in, and importing it takes seconds
+    if "peft" not in sys.modules:  # nothing was added yet, and importing it takes seconds
         return
     from peft.tuners.tuners_utils import BaseTunerLayer
 
@@ -174,7 +175,7 @@ def _layers(model: nn.Module) -> Iterator[tuple[nn.Module, str, nn.Module]]:
                 yield parent, name, layer
 
 
-def _linear_layers(lm: nn.Module) -> set[str]:
+def _linear_layers(lm: PreTrainedModel) -> set[str]:
     """Last parts of the names of the linear layers, without that of the output layer."""
     head = lm.get_output_embeddings()
     return {

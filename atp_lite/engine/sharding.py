@@ -1,15 +1,14 @@
-"""Fully sharded data parallelism (FSDP2): every process keeps a slice of each weight, its gradient and its moments.
+"""Fully sharded data parallelism (FSDP2): every process keeps a shard of each weight, its gradient and its moments.
 
-A layer is put together from the slices when it reads, and taken apart again; on the way back the gradients of all
-processes are added up, and each keeps its slice of the sum. `accelerate launch` says whether to (configs/accelerate).
+A layer's weights are all-gathered when it runs and freed afterwards; in the backward pass gradients are
+reduce-scattered. `accelerate launch` says whether to shard (configs/accelerate).
 
-Putting a layer together takes all processes, so all must call it equally often. Two things follow:
-- While nothing is learned (rollouts, evaluation), rows may take as long as they like: `gathered` puts all layers
-  together once, before.
-- While something is learned, the latent loop of every process takes as many turns as the longest one's
-  (`match_collectives`).
+Gathering is a collective, so all processes must run each layer equally often. Two things follow:
+- Without gradients (rollouts, evaluation) rows may think as long as they like: `summon_full_params` gathers all layers
+  once, before.
+- With gradients, the latent loop of every process takes as many steps as the longest one's (`match_collectives`).
 
-Without sharding everything here does nothing.
+Without sharding everything here is a no-op.
 """
 
 from __future__ import annotations
@@ -19,6 +18,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
+from typing import Any, NamedTuple
 
 import torch
 from accelerate import Accelerator
@@ -30,14 +30,26 @@ from torch.distributed.tensor import DTensor
 
 from atp_lite.engine.distributed import sharding_requested
 from atp_lite.engine.state import full_tensor
+from atp_lite.model import LatentReasoner
 from atp_lite.model.generation import Context, read
 
 
-def sharding() -> FullyShardedDataParallelPlugin | None:
+class Sharded(NamedTuple):
+    """What `shard` notes about a model."""
+
+    empty: LatentReasoner
+    """A copy on `meta`, without values: to be filled when the model is saved."""
+    layers: list[Any]
+    """Those that are sharded one by one."""
+    reshard: bool
+    """Whether their weights are freed after the forward pass."""
+
+
+def fsdp_plugin() -> FullyShardedDataParallelPlugin | None:
     """How `accelerate launch` asks for weights to be sharded; None where it does not.
 
     Raises:
-        ValueError: it asks for something that cannot be had here; the message says what to write instead.
+        ValueError: it asks for something that is not possible here; the message says what to write instead.
     """
     if not sharding_requested():
         return None
@@ -57,11 +69,11 @@ def sharding() -> FullyShardedDataParallelPlugin | None:
 
 
 def is_sharded(model: nn.Module) -> bool:
-    """Whether `shard` was here."""
+    """Whether `shard` was called on it."""
     return isinstance(model, FSDPModule)
 
 
-def layers_of(model: nn.Module, names: list[str] | None = None) -> list[nn.Module]:
+def fsdp_layers(model: nn.Module, names: list[str] | None = None) -> list[nn.Module]:
     """The layers that are sharded one by one: those of these classes; None takes what the LMs themselves do not split.
 
     Raises:
@@ -76,103 +88,114 @@ def layers_of(model: nn.Module, names: list[str] | None = None) -> list[nn.Modul
     return found
 
 
-def shard(model: nn.Module, accelerator: Accelerator) -> None:
-    """Leave this process its slice of every weight, on its device, in place; nothing where no sharding is asked for.
+def shard(model: LatentReasoner, accelerator: Accelerator) -> None:
+    """Leave this process its shard of every weight, on its device, in place; a no-op where no sharding is asked for.
 
-    Weights are kept in their own type and gathered in bfloat16 where the run computes in it; gradients are added up in
-    float32. The optimizer must be made afterwards.
+    Weights keep their dtype and are gathered in bfloat16 where the run computes in it; gradients are summed in float32.
+    The optimizer must be made afterwards.
 
-    Raises ValueError, as `sharding` and `layers_of`.
+    Raises ValueError, as `fsdp_plugin` and `fsdp_layers`.
     """
-    plugin = sharding()
+    plugin = fsdp_plugin()
     if plugin is None:
         return
-    frame = _frame(model)
+    empty = _meta_copy(model)
     mesh = init_device_mesh(accelerator.device.type, (accelerator.num_processes,))
     narrow = torch.bfloat16 if accelerator.mixed_precision == "bf16" else None
     policy = MixedPrecisionPolicy(param_dtype=narrow, reduce_dtype=torch.float32, cast_forward_inputs=False)
-    parts = layers_of(model, plugin.transformer_cls_names_to_wrap)
-    for layer in parts:
+    layers = fsdp_layers(model, plugin.transformer_cls_names_to_wrap)
+    for layer in layers:
         fully_shard(layer, mesh=mesh, reshard_after_forward=plugin.reshard_after_forward, mp_policy=policy)
-    # Heads, embeddings and output layers stay together from the start of a step to the end of its way back. FSDP does
-    # that where `forward` is called; a reasoner is called by its methods, so an empty one stands for it.
+    # The root group (heads, embeddings, output layers) stays gathered from the start of a step to the end of its
+    # backward pass. FSDP does that where `forward` is called; a reasoner is called by its methods, so an empty one
+    # stands for it.
     fully_shard(model, mesh=mesh, reshard_after_forward=False)
-    for part in (*parts, model):
+    module: Any = model
+    for part in (*layers, module):
         part.set_gradient_divide_factor(1.0)  # a sum, as in atp_lite.engine.distributed
         part.set_force_sum_reduction_for_comms(True)
-    model.gather_rest = lambda: None
-    register_fsdp_forward_method(model, "gather_rest")
-    model.gather_weights = partial(gather_rest, model)  # the two hooks of the latent loop
-    model.match_collectives = partial(match_collectives, model)
-    vars(model)["sharded"] = (frame, parts, plugin.reshard_after_forward)  # past nn.Module, which would adopt the frame
+    module.gather_root = lambda: None
+    register_fsdp_forward_method(model, "gather_root")
+    module.gather_weights = partial(gather_root, model)  # the two hooks of the latent loop
+    module.match_collectives = partial(match_collectives, model)
+    reshard = bool(plugin.reshard_after_forward)
+    vars(model)["sharded"] = Sharded(empty, layers, reshard)  # past nn.Module, which would register the copy
 
 
 @contextmanager
-def gathered(model: nn.Module) -> Iterator[None]:
+def summon_full_params(model: nn.Module) -> Iterator[None]:
     """Inside, every process holds all weights and may call the model as it likes, without gradients."""
-    if not is_sharded(model):
+    if not isinstance(model, FSDPModule):
         yield
         return
-    _, layers, reshard = vars(model)["sharded"]
-    gather_rest(model)
-    for layer in layers:
+    sharded: Sharded = vars(model)["sharded"]
+    gather_root(model)
+    for layer in sharded.layers:
         layer.set_reshard_after_forward(False, recurse=False)
         layer.unshard()
     try:
         with torch.no_grad():
             yield
     finally:
-        for layer in layers:
-            layer.set_reshard_after_forward(reshard, recurse=False)
+        for layer in sharded.layers:
+            layer.set_reshard_after_forward(sharded.reshard, recurse=False)
             layer.reshard()
         model.reshard()
 
 
-def gather_rest(model: nn.Module) -> None:
-    """Put together the weights of a sharded model that belong to no layer, unless they are."""
+def gather_root(model: Any) -> None:
+    """Gather the weights of a sharded model that belong to no layer, unless they are gathered already."""
     if is_sharded(model) and isinstance(model.get_input_embeddings().weight, DTensor):
-        model.gather_rest()
+        model.gather_root()
 
 
-def match_collectives(model: nn.Module, context: Context, last_hidden: Tensor, steps: int) -> None:
-    """Let the backbone take as many turns as in the process that takes most, and tie every turn to the loss.
+def max_steps_across_ranks(steps: int, device: torch.device) -> int:
+    """The largest number of latent steps that any process takes."""
+    most = torch.tensor(steps, device=device)
+    torch.distributed.all_reduce(most, torch.distributed.ReduceOp.MAX)
+    return int(most)
 
-    A layer puts its weights together again when the gradient of its output arrives. The last state of a row writes
-    nothing, and an idle turn neither, yet the way back leads through them: so they go into the context, times 0.
+
+def match_collectives(model: LatentReasoner, context: Context, last_hidden: Tensor, steps: int) -> None:
+    """Run the backbone as often as the process with the most latent steps does, and connect every run to the loss.
+
+    The backward pass gathers a layer when the gradient of its output arrives; without one, the other processes would
+    wait. The last state of a row feeds nothing, and an idle step neither: both are added to the context, times 0.
     """
     if not torch.is_grad_enabled():
         return
-    most = torch.tensor(steps, device=last_hidden.device)
-    torch.distributed.all_reduce(most, torch.distributed.ReduceOp.MAX)
     unused = last_hidden.sum()
     ones = torch.ones(1, 1, dtype=torch.long, device=last_hidden.device)
-    for _ in range(int(most) - steps):
+    for _ in range(max_steps_across_ranks(steps, last_hidden.device) - steps):
         _, states = read(model.backbone, last_hidden[:1, None], ones)
         unused = unused + states.sum()
-    first = context.cache.layers[0]  # the last that the way back reaches
+    first: Any = context.cache.layers[0]  # the last that the backward pass reaches
     first.keys = first.keys + 0.0 * unused
 
 
-def whole_model(model: nn.Module) -> nn.Module:
+def unsharded_copy(model: LatentReasoner) -> LatentReasoner:
     """The model with all its weights, on the CPU, to be saved; it is only filled in the main process.
 
-    Every process must call this. A model that is not sharded is returned itself.
+    All processes must call this. A model that is not sharded is returned itself.
     """
     if not is_sharded(model):
         return model
-    frame = vars(model)["sharded"][0]
-    main, known, state = torch.distributed.get_rank() == 0, {}, {}
+    empty = vars(model)["sharded"].empty
+    is_main = torch.distributed.get_rank() == 0
+    known: dict[int, Tensor] = {}
+    state: dict[str, Tensor] = {}
     for name, value in model.state_dict(keep_vars=True).items():
         if id(value) not in known:  # tied weights are one
             full = full_tensor(value.detach())
-            known[id(value)] = full.cpu() if main else None
+            known[id(value)] = full.cpu() if is_main else full.new_empty(0)
         state[name] = known[id(value)]
-    if main:
-        frame.load_state_dict(state, assign=True)
-    return frame
+    if is_main:
+        empty.load_state_dict(state, assign=True)
+    filled: LatentReasoner = empty
+    return filled
 
 
-def _frame(model: nn.Module) -> nn.Module:
-    """A copy of the model without the numbers in its weights."""
+def _meta_copy(model: LatentReasoner) -> LatentReasoner:
+    """A copy of the model without the values of its parameters."""
     empty = {id(p): nn.Parameter(p.detach().to("meta"), p.requires_grad) for p in model.parameters()}
-    return copy.deepcopy(model, empty)
+    return copy.deepcopy(model, memo=empty)

@@ -19,7 +19,7 @@ from accelerate.utils import gather_object
 from tqdm.auto import tqdm
 
 from atp_lite.domains import Domain, Problem, is_right, measured, same_answer
-from atp_lite.engine.sharding import gathered
+from atp_lite.engine.sharding import summon_full_params
 from atp_lite.model import Trace
 from atp_lite.planner import Planner
 
@@ -343,7 +343,7 @@ def evaluate(
     generator = torch.Generator(planner.model.device).manual_seed(settings.seed + rank)
     results, sampled, distinct, sigmas, latents = [], [], [], 0.0, 0
     starts = range(0, len(problems), settings.batch_size)
-    with gathered(planner.model), accelerator.autocast():
+    with summon_full_params(planner.model), accelerator.autocast():
         for start in tqdm(starts, desc="evaluate", disable=rank > 0 or not progress):
             chunk = problems[start : start + settings.batch_size]
             if settings.greedy:

@@ -21,7 +21,7 @@ from tqdm.auto import tqdm
 
 from atp_lite.domains import Problem
 from atp_lite.engine.distributed import prepare_model
-from atp_lite.engine.sharding import gathered
+from atp_lite.engine.sharding import summon_full_params
 from atp_lite.evaluation.evaluate import EvalSettings, Evaluation, by_length, fitted, judge, scored
 from atp_lite.evaluation.journal import Journal, Record, identity
 from atp_lite.evaluation.report import Report, throughput
@@ -80,7 +80,7 @@ def evaluate_benchmarks(
         for test in sets:
             own = replace(settings, relative=settings.relative or test.relative)
             scorer = Scorer(planner, test, own, batch_size)
-            with gathered(planner.model), accelerator.autocast():
+            with summon_full_params(planner.model), accelerator.autocast():
                 records, costs = _score_all(accelerator, scorer, journal, done[test.name], progress)
             batch_size = scorer.batch_size
             evaluations[test.name] = _evaluation(records, own)

@@ -13,7 +13,7 @@ from atp_lite.domains import Problem
 from atp_lite.engine.distributed import sharding_requested
 from atp_lite.engine.lora import has_lora
 from atp_lite.engine.run import TrainingRun
-from atp_lite.engine.sharding import gathered
+from atp_lite.engine.sharding import summon_full_params
 from atp_lite.model import Decoded, LatentReasoner, Replay
 from atp_lite.planner import Planner
 from atp_lite.rl.metrics import mean_sigma
@@ -65,7 +65,7 @@ class Learner:
         """
         progress, s = self.run.progress, self.settings
         if "sigma" not in progress:
-            with gathered(self.model), self.run.autocast():
+            with summon_full_params(self.model), self.run.autocast():
                 progress["sigma"] = mean_sigma(self.planner, questions, s.eval_batch)
         if isinstance(s.sigma, str) and s.learn_latents and not progress["sigma"]:
             raise ValueError(
@@ -80,7 +80,7 @@ class Learner:
         s, parts = self.settings, []
         size = len(problems) if s.rollout_batch is None else s.rollout_batch // s.group_size
         sigma = None if isinstance(s.sigma, str) else s.sigma  # None: the head's own
-        with gathered(self.model), self.run.autocast():
+        with summon_full_params(self.model), self.run.autocast():
             for i in range(0, len(problems), size):
                 part = self.planner.reason(
                     problems[i : i + size],
@@ -98,7 +98,7 @@ class Learner:
 
     def replay_start(self, trace: Decoded) -> Replay:
         """What the start of the run says of these trajectories."""
-        with torch.no_grad(), gathered(self.run.reference), self.run.autocast():
+        with torch.no_grad(), summon_full_params(self.run.reference), self.run.autocast():
             replay: Replay = self.run.reference.replay(trace)
         return replay
 

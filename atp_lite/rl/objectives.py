@@ -18,7 +18,7 @@ from torch import Tensor
 from atp_lite.domains import Problem
 from atp_lite.engine.distributed import micro_batches, scale_to_global_mean
 from atp_lite.engine.run import TrainingRun, Update
-from atp_lite.engine.sharding import gathered
+from atp_lite.engine.sharding import summon_full_params
 from atp_lite.methods import METHODS
 from atp_lite.methods.method import loss_denominators
 from atp_lite.model import Decoded, Thought
@@ -65,7 +65,7 @@ def improve_policy(learner: Learner, samples: Samples, measure_kl: bool) -> dict
     s, run, model = learner.settings, learner.run, learner.model
     n_groups = len(samples.trace) // s.group_size
     if s.epochs * s.mini_batches > 1:  # the policy will have moved by the second update: write down where it was
-        with torch.no_grad(), gathered(model), run.autocast():
+        with torch.no_grad(), summon_full_params(model), run.autocast():
             parts = [samples.questions(chosen) for chosen in torch.arange(n_groups).chunk(s.accumulate)]
             old = torch.cat([replay_actions(model, part.trace, s)[0].values for part in parts])
         samples = replace(samples, old=old)
