@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -36,6 +36,12 @@ class ModelSettings:
     """Attention heads per layer."""
     intermediate_size: int = 192
     """Width of the feed-forward layers."""
+    latent_head: str = "gaussian"
+    """What is fed back: gaussian, mixture (several humps), or a head of your own (`LATENT_HEADS`)."""
+    latent_head_options: dict[str, int | float | str] = field(default_factory=dict)
+    """Arguments of that head, such as the number of `components` of a mixture."""
+    decoder: str = "lm"
+    """What reads latents as text: lm, a small LLaMA, or a decoder of your own (`DECODERS`)."""
     decoder_layers: int = 1
     """Transformer layers of the decoder phi; 0 trains without a decoder."""
     latents_per_step: int = 1
@@ -111,6 +117,9 @@ class Planner:
         config = ReasonerConfig(
             backbone=dict(llama, num_hidden_layers=settings.layers),
             decoder=dict(llama, num_hidden_layers=settings.decoder_layers) if settings.decoder_layers else None,
+            decoder_type=settings.decoder,
+            latent_head=settings.latent_head,
+            latent_head_options=dict(settings.latent_head_options),
             latents_per_step=settings.latents_per_step,
             max_latents=settings.max_latents,
             start_id=ids.start_id,

@@ -138,11 +138,12 @@ def sizes_of(model: LatentReasoner, rank: int = 0, decoder_rank: int = 0, recomp
 
     heads = (model.latent_head, model.stop_head)
     decoder = [] if model.decoder is None else list(model.decoder.parameters())
+    lm = None if model.decoder is None else model.decoder.lm
     learned = [p for p in model.parameters() if p.requires_grad]
     beside = [p for name, p in model.named_parameters() if name.endswith((".base_layer.weight", ".base.weight"))]
     return Sizes(
         backbone=LM.of(model.backbone, rank, recomputed),
-        decoder=None if model.decoder is None else LM.of(model.decoder.lm, decoder_rank, recomputed),
+        decoder=None if lm is None else LM.of(lm, decoder_rank, recomputed),
         c=model.config.latents_per_step,
         weights=total(model.parameters()),
         learned=total(learned),

@@ -25,7 +25,8 @@ import torch
 from torch import Tensor
 
 from atp_lite.engine.pretrained import weights_in
-from atp_lite.model import LatentReasoner, Losses, total_loss
+from atp_lite.model import LATENT_HEADS, LatentReasoner, Losses, total_loss
+from atp_lite.model.heads import PointHead
 from atp_lite.planner import Planner
 from atp_lite.tokens import Collator, Encoded
 
@@ -39,8 +40,9 @@ class Method:
 
     name: str
     losses: Loss
-    latent_head: str = "gaussian"
-    """A name of `atp_lite.model.LATENT_HEADS`: what is fed back."""
+    latent_head: str | None = None
+    """A name of `atp_lite.model.LATENT_HEADS`: what is fed back. None: the planner's own where that is a distribution
+    to draw from, such as a mixture, and a Gaussian otherwise."""
     layout: str = "steps"
     """A name of `atp_lite.tokens.LAYOUTS`: what stands in the place of steps that left the language."""
     decoder: bool | None = False
@@ -51,6 +53,12 @@ class Method:
     """r of the layout `compressed`."""
     weights: Mapping[str, float] = field(default_factory=dict)
     """Weight of each term of the loss; 1 where none is given, and beta of the settings for a term named `kl`."""
+
+    def head_for(self, planner: Planner) -> str:
+        """The name of the latent head that this method gives to a planner."""
+        own = planner.model.config.latent_head
+        draws = not issubclass(LATENT_HEADS[own], PointHead)
+        return self.latent_head or (own if draws else "gaussian")
 
     def total(self, terms: Mapping[str, Tensor], beta: float) -> Tensor:
         """The weighted sum of the terms: `total_loss`."""
@@ -74,8 +82,8 @@ class Method:
                 f"{self.name} reads its latents with a decoder, and this planner has none: start from one made with "
                 "ModelSettings.decoder_layers of 1 or more"
             )
-        if config.latent_head != self.latent_head:
-            config.latent_head, config.latent_head_options = self.latent_head, None
+        if (head := self.head_for(planner)) != config.latent_head:
+            config.latent_head, config.latent_head_options = head, None
         config.layout = self.layout
         config.tokens_per_latent = self.tokens_per_latent
         limits = {"fixed": config.latents_per_step * last_stage, "dropped": 0}
@@ -92,9 +100,10 @@ class Method:
     def check(self, planner: Planner, first_stage: int, last_stage: int, longest: int) -> None:
         """Raise ValueError where this method cannot train this planner in these stages (`longest`: of the chains)."""
         config = planner.model.config
-        if (config.latent_head, config.layout) != (self.latent_head, self.layout):
+        head = self.head_for(planner)
+        if (config.latent_head, config.layout) != (head, self.layout):
             raise ValueError(
-                f"{self.name} thinks with a {self.latent_head} head in the layout {self.layout!r}; this planner has "
+                f"{self.name} thinks with a {head} head in the layout {self.layout!r}; this planner has "
                 f"{config.latent_head}, {config.layout!r}: make it one with METHODS[{self.name!r}].start(planner, ...)"
             )
         if self.stages == "single" and (first_stage != last_stage or first_stage < longest):

@@ -91,8 +91,12 @@ class MixtureHead(nn.Module):
         return Mixture(self.weights(features), means, logvars)
 
 
+class PointHead(nn.Module):
+    """A head without a spread: one that gives a `Point`."""
+
+
 @LATENT_HEADS.register("hidden")
-class HiddenStateHead(nn.Module):
+class HiddenStateHead(PointHead):
     """l_t = h_t: the last hidden state itself (Coconut, SIM-CoT). No parameters."""
 
     def __init__(self, size: int) -> None:
@@ -104,7 +108,7 @@ class HiddenStateHead(nn.Module):
 
 
 @LATENT_HEADS.register("projector")
-class ProjectorHead(nn.Module):
+class ProjectorHead(PointHead):
     """l_t = MLP(h_t): the trunk and the mean of `LatentHead` (CODI; ATP-Latent without its VAE)."""
 
     def __init__(self, size: int) -> None:
@@ -118,7 +122,7 @@ class ProjectorHead(nn.Module):
 
 
 @LATENT_HEADS.register("filler")
-class FillerHead(nn.Module):
+class FillerHead(PointHead):
     """l_t = p, one learned vector whatever was read: a pause token."""
 
     def __init__(self, size: int) -> None:

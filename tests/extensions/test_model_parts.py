@@ -1,0 +1,80 @@
+"""A head, a decoder and a backbone of one's own: one new file each, chosen by name."""
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).parents[1]))
+import linear_decoder  # noqa: E402, F401  (importing registers)
+import two_humps  # noqa: E402, F401
+from small import PROBLEMS, tiny_planner  # noqa: E402
+from small_lms import tiny_lm  # noqa: E402
+
+from atp_lab.memory_plan import sizes_of  # noqa: E402
+from atp_lite.domains import read_expression  # noqa: E402
+from atp_lite.engine.lora import LoRASettings, add_lora, has_lora  # noqa: E402
+from atp_lite.engine.pretrained import BackboneSettings  # noqa: E402
+from atp_lite.evaluation.evaluate import EvalSettings, evaluate  # noqa: E402
+from atp_lite.model import Mixture  # noqa: E402
+from atp_lite.planner import Planner  # noqa: E402
+from atp_lite.rl import RLSettings, train_rl  # noqa: E402
+from atp_lite.sft import SFTSettings, train_sft  # noqa: E402
+
+VALIDATION = [read_expression("5+6"), read_expression("(1+2)*3")]
+SFT = SFTSettings(first_stage=3, stage_steps=(6,), batch_size=4, eval_every=6, lr=1e-2, warmup_steps=1)
+RL = RLSettings(iterations=1, questions=2, group_size=4, rewards={"coherence": 1.0, "length": 1.0}, kl_weight=0.1)
+
+
+def first_and_last_loss(folder: Path) -> tuple[float, float]:
+    from atp_lite.engine.log import read_metrics
+
+    losses = [line["loss"] for line in read_metrics(folder / "metrics.jsonl") if "loss" in line]
+    return losses[0], losses[-1]
+
+
+@pytest.mark.parametrize("changes", [{"latent_head": "two-humps", "latent_head_options": {"sigma": 0.2}},
+                                     {"latent_head": "mixture", "latent_head_options": {"components": 3}},
+                                     {"decoder": "linear"}], ids=["head", "mixture", "decoder"])  # fmt: skip
+def test_a_part_chosen_by_name_learns_is_explored_and_saved(changes, tmp_path):
+    planner = tiny_planner(**changes)
+    before = {name: value.clone() for name, value in planner.model.state_dict().items()}
+    train_sft(planner, PROBLEMS[:4], VALIDATION, replace(SFT, log_every=1), tmp_path / "sft")
+    first, last = first_and_last_loss(tmp_path / "sft")
+    assert last < first
+    planner = Planner.from_pretrained(tmp_path / "sft/last")
+    part = planner.model.decoder if "decoder" in changes else planner.model.latent_head
+    own = "decoder." if "decoder" in changes else "latent_head."
+    assert all(not torch.equal(value, before[own + name]) for name, value in part.state_dict().items())
+    train_rl(planner, PROBLEMS[:4], VALIDATION, RL, tmp_path / "rl")
+    result = evaluate(planner, VALIDATION, EvalSettings(samples=2, batch_size=1))
+    assert len(result.outcomes) == 2 and 0 <= result.summary()["coherence"].mean <= 1
+
+
+def test_the_head_says_what_it_was_told_to():
+    planner = tiny_planner(latent_head="two-humps", latent_head_options={"sigma": 0.2})
+    thought = planner.think(PROBLEMS[:2])
+    assert isinstance(thought.distribution, Mixture)
+    apart, real = planner.model.latent_head.apart(thought.hidden), thought.latent_mask
+    expected = (apart.square() + 0.04).sqrt()  # by hand, from the two humps
+    torch.testing.assert_close(thought.sigma[real], expected[real])
+
+
+def test_a_decoder_without_a_language_model_can_be_planned_and_gets_no_lora():
+    planner = tiny_planner(decoder="linear")
+    sizes = sizes_of(planner.model)
+    weights = sum(p.numel() for p in planner.model.decoder.parameters())
+    assert sizes.decoder is None and sizes.counts["decoder"] == weights
+    add_lora(planner.model, LoRASettings(rank=2))
+    assert has_lora(planner.model) and all(p.requires_grad for p in planner.model.decoder.parameters())
+
+
+def test_any_causal_language_model_can_be_the_backbone(tmp_path):
+    folder = tiny_lm("gpt2", tmp_path)
+    planner = Planner.from_backbone(folder, BackboneSettings(latents_per_step=1, max_latents=3), domain="arithmetic")
+    train_sft(planner, PROBLEMS[:4], VALIDATION, replace(SFT, log_every=1), tmp_path / "sft")
+    first, last = first_and_last_loss(tmp_path / "sft")
+    assert last < first
