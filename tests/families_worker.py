@@ -39,7 +39,7 @@ RL = RLSettings(
 
 
 def fresh(name: str, folder: Path) -> Planner:
-    planner = Planner.from_backbone(folder / name.removesuffix("-lora"), BACKBONE)
+    planner = Planner.from_backbone(folder / name.removesuffix("-lora"), BACKBONE, "word-problems")
     if name.endswith("-lora"):
         add_lora(planner.model, LoRASettings(rank=2))
     return planner

@@ -51,7 +51,7 @@ def test_other_advantages_by_hand():
     assert ADVANTAGES["leave-one-out"](rewards, 4).tolist() == pytest.approx(others, abs=1e-6)
 
 
-@pytest.mark.parametrize("name", ADVANTAGES)
+@pytest.mark.parametrize("name", ["group", "centred", "leave-one-out"])
 def test_groups_that_cannot_be_compared(name):
     assert ADVANTAGES[name](torch.tensor([0.7, 0.7, 0.7, 0.1, 0.1, 0.1]), 3).tolist() == [0.0] * 6
     assert ADVANTAGES[name](torch.tensor([0.7, 2.0]), 1).tolist() == [0.0, 0.0]

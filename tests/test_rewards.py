@@ -46,7 +46,7 @@ def test_rewards_of_a_model_in_bfloat16_are_not_rounded_to_it():
 
 
 def test_every_registered_reward_is_tested_here():
-    assert set(REWARDS) == set(BY_HAND)
+    assert {name for name, own in REWARDS.items() if own.__module__.startswith("atp_lite.")} == set(BY_HAND)
 
 
 @pytest.mark.parametrize(("coherent", "form"), [(1.0, 0.5), (0.1, 0.5), (2.0, 5.0)])
