@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,8 @@ class Sources:
     problems: ArithmeticSettings = field(default_factory=ArithmeticSettings)
     stories: StorySettings = field(default_factory=StorySettings)
     benchmark: BenchmarkSettings = field(default_factory=BenchmarkSettings)
+    options: dict[str, Any] = field(default_factory=dict)
+    """Settings of the problems by name, for a domain of yours; what is not here has its default."""
 
     @property
     def entry(self) -> Domain:
@@ -33,9 +35,15 @@ class Sources:
 
     @property
     def problem_settings(self) -> Any:
-        """The settings of the domain's problems; a domain of yours has its defaults."""
+        """The settings of the domain's problems. Raises ValueError for an option that they do not have."""
         own = (self.problems, self.stories, self.benchmark)
-        return next((s for s in own if type(s) is self.entry.settings_class), self.entry.default_settings())
+        settings = next((s for s in own if type(s) is self.entry.settings_class), self.entry.default_settings())
+        if not self.options:
+            return settings
+        try:
+            return replace(settings, **self.options)
+        except TypeError as error:
+            raise ValueError(f"options {self.options} of the domain {self.domain!r}: {error}") from error
 
     def load(self, path: Path | None, split: str) -> list[Problem]:
         """The problems of a file; without one, those of this split: see `Domain.load`."""

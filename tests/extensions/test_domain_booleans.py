@@ -10,6 +10,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from booleans import BooleanSettings  # noqa: E402  (importing it registers the domain)
 
 from atp_lite.domains import DOMAINS, data_hash, generate, read_question  # noqa: E402
+from atp_lite.domains.sources import Sources  # noqa: E402
 from atp_lite.evaluation.evaluate import evaluate  # noqa: E402
 from atp_lite.planner import ModelSettings, Planner  # noqa: E402
 from atp_lite.rl import RLSettings, train_rl  # noqa: E402
@@ -79,6 +80,14 @@ def test_a_planner_learns_it_and_is_measured(tmp_path):
     table = thought_table(again, trace)
     assert table["coherence"] == round(scores[0], 4) and table["reference"] in ("T", "F")
     assert example_problems(again, {2: 3})[0].question == "(T&F)|(T|F)"
+
+
+def test_commands_find_it_and_its_settings():
+    sources = Sources(domain="booleans", options={"max_ops": 2, "seed": 3})
+    assert sources.problem_settings == BooleanSettings(max_ops=2, seed=3)
+    assert {len(p.steps) for p in sources.load(None, "test")} == {2}
+    with pytest.raises(ValueError, match="options .* of the domain 'booleans': .*'colour'"):
+        _ = Sources(domain="booleans", options={"colour": "red"}).problem_settings
 
 
 def test_a_planner_of_no_domain_has_no_coherence_rather_than_none(tmp_path):
