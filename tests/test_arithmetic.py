@@ -185,6 +185,7 @@ def test_an_operator_outside_the_settings_is_named():
         read_expression("2×3", ArithmeticSettings(operators="+-"))
 
 
+@pytest.mark.slow
 def test_long_and_deep_expressions_are_read_in_linear_time():
     assert len(needed_steps("(1+" * 20_000 + "7" + ")" * 20_000)) == 20_000
     assert len(needed_steps("1" + "+2" * 20_000)) == 20_000
@@ -246,6 +247,7 @@ def test_chains_are_made_lazily_and_counted_in_closed_form():
     assert count_chains(wide) == math.factorial(79) // (math.prod(range(3, 80, 2)))
 
 
+@pytest.mark.slow
 def test_too_many_shared_orders_are_refused():
     for parts, message in (
         (22, "of 109 steps with shared results are too many"),
@@ -354,6 +356,7 @@ def test_a_decorated_twin_falls_into_the_same_split(text, rng):
     assert split_of(twin) == split_of(text) == split_of(text.replace("(", "( "))
 
 
+@pytest.mark.slow
 def test_splits_are_disjoint_also_as_decorated_twins():
     hidden = ArithmeticSettings(hidden_length=True)
     cores = {split: set() for split in SPLITS}
@@ -423,6 +426,7 @@ def test_streams_are_independent():
 # --- labels -----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("hidden", [False, True])
 def test_random_labels_are_uniform_over_the_equivalent_chains(hidden):
     settings = ArithmeticSettings(min_ops=5, max_ops=5, hidden_length=hidden)
@@ -456,6 +460,7 @@ def check_chain(problem):
     assert result == problem.answer
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("hidden", [False, True])
 def test_label_noise_swaps_the_last_plus_and_minus(hidden):
     counts = {2: 300, 3: 800, 4: 1200}

@@ -24,6 +24,7 @@ def saved_figures(source: Source) -> list[dict]:
     return [output.data[PLOTLY] for output in outputs if PLOTLY in output.get("data", {})]
 
 
+@pytest.mark.slow
 def test_a_page_each_and_an_index(book):
     pages, _ = book
     assert sorted(pages) == sorted(["index.html", *(source.page for source in sources() if source.path.name in CHOSEN)])

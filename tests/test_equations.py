@@ -237,6 +237,7 @@ def test_same_number():
     assert not same_number("seven", "seven") and not same_number("7", float("nan"))
 
 
+@pytest.mark.slow
 def test_long_and_deep_text_is_no_trouble():
     assert evaluate("(" * 50_000 + "7" + ")" * 50_000) == 7
     assert evaluate("(1+" * 50_000 + "7" + ")" * 50_000) == 50_007
@@ -246,6 +247,7 @@ def test_long_and_deep_text_is_no_trouble():
         evaluate("(" * 100_000 + "7")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pattern", ["+1,234*(2-1)/7.5", "+((1))", "-10%", "*1,111,111/1,111,111"])
 def test_time_is_linear_in_the_length(pattern):
     def seconds(repeats):

@@ -50,6 +50,7 @@ def test_pages_carry_the_tables_of_the_rows(page):
     )
 
 
+@pytest.mark.slow
 def test_rows_are_measured_on_one_test_set_of_at_least_2000_problems(test_problems):
     rows = read_rows(ROOT / "data/evidence/toy.jsonl")
     assert len(rows) >= 4
@@ -62,6 +63,7 @@ def test_rows_are_measured_on_one_test_set_of_at_least_2000_problems(test_proble
         assert hits / len(test_problems) == pytest.approx(row["evaluation"]["metrics"]["accuracy"]["mean"], abs=1e-6)
 
 
+@pytest.mark.slow
 def test_story_rows_are_measured_on_one_test_set():
     test = generate(REGIMES["stories"], "test")
     for row in read_rows(ROOT / "data/evidence/stories.jsonl"):
@@ -70,6 +72,7 @@ def test_story_rows_are_measured_on_one_test_set():
         assert hits / len(test) == pytest.approx(row["evaluation"]["metrics"]["accuracy"]["mean"], abs=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_bundled_checkpoint_still_does_what_its_card_says(name):
     folder = CHECKPOINTS / name

@@ -197,6 +197,7 @@ def test_a_slider_moves_the_latent_along_its_axis_and_undo_takes_it_back(debugge
     assert "nothing to undo" in debugger.message.value
 
 
+@pytest.mark.slow
 def test_swap_interpolation_noise_draws_and_reset(debugger, planner, problems):
     other = problems[5]
     debugger.other.value = other.question
@@ -448,6 +449,7 @@ def test_the_coherence_page_shows_the_trajectories_that_were_drawn(planner, prob
         export_coherence(tmp_path / "no.html", planner, [])
 
 
+@pytest.mark.slow
 def test_the_trajectories_page_shows_what_the_explorer_shows(planner, problems, tmp_path):
     planners = {"SFT": Planner.from_pretrained(CHECKPOINTS / "atp-sft"), "RL": planner}
     data, store = parts_of(export_trajectories(tmp_path / "page.html", planners, problems).read_text())
@@ -461,6 +463,7 @@ def test_the_trajectories_page_shows_what_the_explorer_shows(planner, problems, 
         assert store[part]["data"][0]["x"] == list(shown.data[0].x)
 
 
+@pytest.mark.slow
 def test_the_race_and_the_microscope_as_pages(planner, problems, run, tmp_path):
     data, store = parts_of(export_race(tmp_path / "race.html", {"RL": planner}, problems[:3]).read_text())
     assert len(data["states"]) == 3 and FORTY_NINE in data["labels"][0][0] and "49 (right)" in store[0]["html"]
@@ -472,6 +475,7 @@ def test_the_race_and_the_microscope_as_pages(planner, problems, run, tmp_path):
         export_race(tmp_path / "no.html", {}, problems[:1])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("explorer", ["coherence", "trajectories", "space", "microscope", "race"])
 def test_every_explorer_of_a_bundled_checkpoint_can_be_exported(explorer, problems, tmp_path):
     page = export_bundled(tmp_path / "page.html", explorer, CHECKPOINTS / "atp-rl", problems, 2)
@@ -489,6 +493,7 @@ def test_an_unknown_explorer_is_named_with_the_known_ones(problems, tmp_path):
 NAMES = ("debugger", "coherence", "trajectories", "space", "RL microscope", "race")
 
 
+@pytest.mark.slow
 def test_tabs_are_made_when_they_are_opened():
     page = explore()
     kinds = [type(child).__name__ for child in page.tabs.children]
@@ -544,6 +549,7 @@ def test_a_run_of_ones_own_is_looked_at(run):
     assert page.tabs.children[4].found["stops"] == [0, 2, 4]
 
 
+@pytest.mark.slow
 def test_a_checkpoint_that_cannot_be_explored_gets_a_message_and_no_traceback(tmp_path):
     assert "is not a planner" in explore(tmp_path / "nothing").value
     assert "no kept checkpoints" in explore(run=tmp_path).value

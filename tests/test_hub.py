@@ -13,6 +13,7 @@ from hub_server import serve
 from atp_lite.planner import Planner
 
 
+@pytest.mark.slow
 def test_what_is_pushed_is_what_comes_back(tmp_path):
     server = serve(tmp_path / "hub")
     Thread(target=server.serve_forever, daemon=True).start()

@@ -105,6 +105,7 @@ def test_notebook_is_a_lesson(path):
 SOLVED = [(path, number) for path in NOTEBOOKS for number in solutions(path)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("path", "number"), SOLVED, ids=[number for _, number in SOLVED])
 def test_folded_solution_is_right(path, number):
     printed = io.StringIO()

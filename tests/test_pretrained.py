@@ -139,6 +139,7 @@ def trained_a_little(planner: Planner) -> None:
     model.eval()
 
 
+@pytest.mark.slow
 def test_merged_lora_answers_as_lora_did(planner, tmp_path):
     model = planner.model
     untouched = planner.reason(PROBLEMS)

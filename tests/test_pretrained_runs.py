@@ -59,6 +59,7 @@ def same_weights(one, two) -> bool:
     return first.keys() == second.keys() and all(torch.equal(first[key], second[key]) for key in first)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("changes", [{}, {"bucket": 1, "accumulate": 2, "checkpoint_mlps": True}])
 def test_sft_with_lora_goes_on_where_it_was_cut_off(folder, tmp_path, changes):
     settings = replace(SFT, **changes)
@@ -73,6 +74,7 @@ def test_sft_with_lora_goes_on_where_it_was_cut_off(folder, tmp_path, changes):
     assert whole.keys() == cut.keys() and all(torch.equal(whole[key], cut[key]) for key in whole)
 
 
+@pytest.mark.slow
 def test_the_state_of_a_lora_run_holds_what_learns_only(folder, tmp_path):
     planner = fresh(folder)
     frozen = {name for name, p in planner.model.named_parameters() if not p.requires_grad}
@@ -100,6 +102,7 @@ def test_rl_with_lora_moves_the_matrices_and_goes_on(folder, tmp_path):
     assert same_weights(tmp_path / "whole", tmp_path / "cut")
 
 
+@pytest.mark.slow
 def test_from_the_command_line(folder, tmp_path, capsys):
     write_jsonl(tmp_path / "train.jsonl", TRAIN)
     write_jsonl(tmp_path / "validation.jsonl", VALIDATION)
@@ -168,6 +171,7 @@ def test_recomputed_layers_give_the_same_gradients_and_keep_less(family, tmp_pat
         checkpoint_mlps(torch.nn.Linear(2, 2))
 
 
+@pytest.mark.slow
 def test_a_run_in_parts_and_recomputed_ends_near_the_plain_one(folder, tmp_path):
     settings = replace(SFT, sample=False)
     train_sft(fresh(folder), TRAIN, VALIDATION, settings, tmp_path / "plain")

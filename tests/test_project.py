@@ -305,6 +305,7 @@ def test_every_target_is_phony_and_explained():
 # --- what GitHub and others read ---
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("schema", "files"),
     [

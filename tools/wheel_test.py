@@ -117,7 +117,7 @@ def main() -> int:
         expect("parameters in the backbone", said("plan", "configs/llama-1b-lora-24gb.yaml"))
         port = free_port()
         page = answers([program, "explore", "--no-browser", "--port", str(port)], port, elsewhere)
-        expect("</html>", page)
+        expect("application/vnd.jupyter.widget-view+json", page)  # the cell ran
         print(f"atp-lite explore: a page of {len(page) / 1e3:.0f} kB", flush=True)
         if left := [path.name for path in elsewhere.iterdir() if path.name != "server.log"]:
             raise RuntimeError(f"left behind: {left}")
