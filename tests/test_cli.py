@@ -250,7 +250,7 @@ def test_solve_answers_with_a_rival_whose_thoughts_nobody_can_read(tmp_path, cap
     assert main(["solve", "(3+4)*2", "--checkpoint", str(tmp_path)]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "(3+4)*2"
-    assert lines[1] == "  3 latents; there is no decoder, so nobody can read them"
+    assert lines[1] == "  3 latents; no decoder, so they cannot be read"
     assert lines[2].startswith("Answer: ") and "answer token" in lines[2]
 
 

@@ -11,6 +11,7 @@ A planner's configuration holds the name (`config.domain`), so whatever looks at
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -23,6 +24,9 @@ from atp_lite.domains.overlap import normalise_question, overlap
 from atp_lite.domains.problem import Problem
 from atp_lite.registry import Registry
 
+OPERATORS = {"+": "+ (add)", "-": "− (subtract)", "*": "× (multiply)", "/": "÷ (divide)"}
+OPERATORS |= {"×": OPERATORS["*"], "÷": OPERATORS["/"]}
+"""Operator -> how a legend calls it."""
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -144,6 +148,10 @@ class Domain:
         """What a step says; None where it is none."""
         raise self._lacks("read_step")
 
+    def step_kind(self, text: str) -> str:
+        """The category of a step, for legends."""
+        return "step" if measured(self.read_step, text) is not None else "no step"
+
     def read_answer(self, text: str) -> Any:
         """The value of an answer, comparable with a step's `rhs`; None where it is none."""
         raise self._lacks("read_answer")
@@ -214,6 +222,14 @@ class EquationDomain(Domain):
 
     def read_step(self, text: str) -> ReadStep | None:
         return read_equation(text)
+
+    def step_kind(self, text: str) -> str:
+        """The one operator of an equation, `several`, or `no equation`."""
+        equation = read_equation(text)
+        if equation is None:
+            return "no equation"
+        found = set(re.findall(r"(?<=[\d.%)])\s*([-+*/×÷])", equation.lhs))
+        return OPERATORS[found.pop()] if len(found) == 1 else "several"
 
     def read_answer(self, text: str) -> Fraction | None:
         return read_answer(text)

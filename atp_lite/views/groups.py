@@ -1,4 +1,4 @@
-"""The G trajectories of one question as small multiples: which of them are coherent, and what that earns them."""
+"""The G trajectories of one question as small multiples: coherence graph, reward and advantage of each."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from collections.abc import Mapping, Sequence
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from atp_lite.views.palette import BLUE, GREY, INK, finish, plain
-from atp_lite.views.thoughts import KINDS, arc
+from atp_lite.views.palette import BLUE, GREY, INK, cell, finish, plain
+from atp_lite.views.thoughts import NODE_KINDS, arc
 
 COLUMNS = 4
 
 
 def group_figure(group: Mapping, chosen: int = 0) -> go.Figure:
-    """One small graph a trajectory, with its reward and its advantage; the chosen one has a frame.
+    """A small graph for each trajectory, with its reward and advantage; the chosen one is framed.
 
     Args:
         group: what `measure_group` returns.
@@ -31,14 +31,14 @@ def group_figure(group: Mapping, chosen: int = 0) -> go.Figure:
     fig = make_subplots(n_lines, COLUMNS, subplot_titles=titles, vertical_spacing=gap, horizontal_spacing=0.03)
     fig.update_annotations(font={"size": 12})
     for i, row in enumerate(rows):
-        place = {"row": i // COLUMNS + 1, "col": i % COLUMNS + 1}
+        place = cell(i, COLUMNS)
         _small_graph(fig, row["graph"], place)
         if i == chosen:
             frame = {"line": {"color": BLUE, "width": 3}, "fillcolor": "rgba(0,0,0,0)"}
             fig.add_shape(type="rect", xref="x domain", yref="y domain", x0=0, x1=1, y0=0, y1=1, **frame, **place)
     _legend(fig, rows)
     fig.update_xaxes(visible=False).update_yaxes(visible=False)
-    flat = "" if group["used"] else " Here all rewards are equal: every advantage is 0, and the group teaches nothing."
+    flat = "" if group["used"] else " Here all rewards are equal, so every advantage is 0 and nothing is learned."
     made = finish(
         fig,
         f"{len(rows)} trajectories of {plain(group['question'])}",
@@ -51,7 +51,7 @@ def group_figure(group: Mapping, chosen: int = 0) -> go.Figure:
 
 
 def _small_graph(fig: go.Figure, graph: Mapping, place: Mapping) -> None:
-    """One trace of arcs, one of nodes: always as many, so that a picture can be changed in place."""
+    """One trace of arcs, one of nodes: always two, so that a figure can be updated in place."""
     reach, x, y = 0.4, [], []
     for edge in graph["edges"]:
         along, up = arc(edge["source"], edge["target"])
@@ -60,7 +60,7 @@ def _small_graph(fig: go.Figure, graph: Mapping, place: Mapping) -> None:
     line = {"color": GREY, "width": 1.5}
     fig.add_scatter(x=x, y=y, mode="lines", line=line, showlegend=False, hoverinfo="skip", **place)
     nodes = graph["nodes"]
-    kinds = [next(kind for kind in KINDS if kind[3](node)) for node in nodes]
+    kinds = [next(kind for kind in NODE_KINDS if kind[3](node)) for node in nodes]
     fig.add_scatter(
         x=[node["id"] for node in nodes],
         y=[0] * len(nodes),
@@ -74,14 +74,13 @@ def _small_graph(fig: go.Figure, graph: Mapping, place: Mapping) -> None:
         hovertemplate="%{text}: %{customdata}<extra></extra>",
         **place,
     )
-    axis = {"range": [-0.8, len(nodes) - 0.2]}
-    fig.update_xaxes(**axis, **place).update_yaxes(range=[-0.6, reach + 0.5], **place)
+    fig.update_xaxes(range=[-0.8, len(nodes) - 0.2], **place).update_yaxes(range=[-0.6, reach + 0.5], **place)
 
 
 def _legend(fig: go.Figure, rows: Sequence[Mapping]) -> None:
-    """What the symbols mean: a trace without points a kind, shown where the kind occurs."""
+    """The legend: an empty trace for each kind of node, shown where the kind occurs."""
     nodes = [node for row in rows for node in row["graph"]["nodes"]]
-    for label, symbol, colour, test in KINDS:
+    for label, symbol, colour, test in NODE_KINDS:
         marker = {"symbol": symbol, "color": colour, "size": 11}
         here = any(test(node) for node in nodes)
         fig.add_scatter(x=[None], y=[None], mode="markers", marker=marker, name=label, showlegend=here, row=1, col=1)

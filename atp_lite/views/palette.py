@@ -1,14 +1,14 @@
-"""One look for every picture: colours that colour-blind readers can tell apart, a layout that fits a page.
+"""The style of every figure: colours that colour-blind readers can tell apart, a layout that fits a page.
 
-The colours are those of Okabe and Ito (2008), without black and yellow, which vanish on a dark or a light
-page. Backgrounds are transparent and text is a middle grey, so a figure can be read on either. Whatever a
-colour says, a shape, a dash, a position or a word says too.
+The colours are those of Okabe and Ito (2008), without black and yellow, which vanish on a dark or a light page.
+Backgrounds are transparent and text is mid grey, so a figure can be read on either. Colour is never the only cue.
 """
 
 from __future__ import annotations
 
 import html
 import textwrap
+from collections.abc import Sequence
 
 import plotly.graph_objects as go
 
@@ -21,7 +21,7 @@ SYMBOLS = ("circle", "square", "diamond", "triangle-up", "x", "star", "cross")
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot", "solid")
 """For lines, in the order of COLOURS."""
 SCALE = [[0.0, BLUE], [0.5, "#9a9a9a"], [1.0, ORANGE]]
-"""For numbers: from dark blue to light orange, which everyone can order and neither page swallows."""
+"""Continuous scale: from dark blue to light orange, visible on dark and light pages."""
 INK, GRID = GREY, "rgba(128,128,128,0.25)"
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Liberation Sans', sans-serif"
 CAPTION = "caption"
@@ -29,13 +29,8 @@ CAPTION = "caption"
 LINE = 104
 """Characters of a caption's line: what fits into a figure 800 pixels wide."""
 
-_AXIS = {
-    "gridcolor": GRID,
-    "zerolinecolor": GRID,
-    "linecolor": GRID,
-    "automargin": True,
-    "title": {"standoff": 8},
-}
+_LINES = {"gridcolor": GRID, "zerolinecolor": GRID}
+_AXIS = _LINES | {"linecolor": GRID, "automargin": True, "title": {"standoff": 8}}
 
 TEMPLATE = go.layout.Template(
     layout={
@@ -49,21 +44,18 @@ TEMPLATE = go.layout.Template(
         "yaxis": _AXIS,
         "modebar": {"bgcolor": "rgba(0,0,0,0)", "color": GREY, "activecolor": BLUE},
         "hoverlabel": {"font": {"family": FONT, "size": 13}, "align": "left"},
-        "scene": {
-            f"{axis}axis": {"gridcolor": GRID, "zerolinecolor": GRID, "showbackground": False, "color": INK}
-            for axis in "xyz"
-        },
+        "scene": {f"{axis}axis": _LINES | {"showbackground": False, "color": INK} for axis in "xyz"},
     }
 )
 
 
 def plain(text: object) -> str:
-    """Text from data as plotly should show it: as written, with nothing in it taken for markup."""
+    """Text from data, escaped so that plotly does not take it for markup."""
     return html.escape(str(text), quote=False)
 
 
 def faint(colour: str, alpha: float = 0.25) -> str:
-    """A `#rrggbb` colour, let through: `rgba(...)`."""
+    """A `#rrggbb` colour made transparent: `rgba(...)`."""
     red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
     return f"rgba({red},{green},{blue},{alpha})"
 
@@ -73,10 +65,22 @@ def percent(share: float | None) -> float | None:
     return None if share is None else round(100 * share, 2)
 
 
-def finish(fig: go.Figure, title: str, caption: str, height: int = 420, bottom: int = 62) -> go.Figure:
-    """Give a figure its title, its caption below, its height and its margins. Its width follows the page.
+def cell(i: int, columns: int) -> dict[str, int]:
+    """Row and column of the i-th subplot, from 0, row by row."""
+    return {"row": i // columns + 1, "col": i % columns + 1}
 
-    The caption is wrapped and drawn as the annotation named `caption`; `layout.meta` has it in one piece.
+
+def principal_axes(fig: go.Figure, explained: Sequence[float]) -> None:
+    """Title the first two axes as principal axes, with their shares of the variance."""
+    for k, axis in enumerate("xy"):
+        text = f"axis {k + 1} ({100 * explained[k]:.0f} % of variance)"
+        fig.update_layout({f"{axis}axis": {"title": {"text": text}}})
+
+
+def finish(fig: go.Figure, title: str, caption: str, height: int = 420, bottom: int = 62) -> go.Figure:
+    """Add title, caption, height and margins. The width follows the page.
+
+    The caption is wrapped and drawn as the annotation named `caption`; `layout.meta` holds the unwrapped text.
     """
     lines = textwrap.wrap(caption, LINE)
     fig.update_layout(
@@ -105,7 +109,7 @@ def finish(fig: go.Figure, title: str, caption: str, height: int = 420, bottom: 
 
 
 def without_caption(fig: go.Figure) -> go.Figure:
-    """A copy without title and caption, for a page that writes them itself (and wraps them)."""
+    """A copy without title and caption, for a page that writes them as text of its own."""
     lines = sum(note.text.count("<br>") + 1 for note in fig.layout.annotations if note.name == CAPTION)
     copy = go.Figure(fig)
     copy.layout.annotations = [note for note in fig.layout.annotations if note.name != CAPTION]

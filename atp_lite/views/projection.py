@@ -1,15 +1,17 @@
-"""Latents as points: principal axes of a reference set, frozen, with controls that say how much they show."""
+"""Latents as points: principal axes fitted on a reference set, with controls that say how much they show."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from numbers import Rational
 
 import numpy as np
 from sklearn.decomposition import PCA
 from sklearn.manifold import TSNE
 from torch import Tensor
 
+from atp_lite.domains import measured
 from atp_lite.model import Trace
 from atp_lite.planner import Planner
 from atp_lite.views.measure import latent_texts, problem_record, rounded
@@ -17,12 +19,12 @@ from atp_lite.views.measure import latent_texts, problem_record, rounded
 
 @dataclass(frozen=True, eq=False)
 class Projection:
-    """Principal axes of a reference set of latents, frozen: later latents go into the same picture."""
+    """Principal axes of a reference set of latents, onto which other latents can be projected too."""
 
     mean: np.ndarray
     """(d,) of the reference latents."""
     axes: np.ndarray
-    """(k, d) orthonormal; the largest entry of each is positive, so that no picture is mirrored by chance."""
+    """(k, d) orthonormal; the largest entry of each is positive, which fixes the sign."""
     stddev: tuple[float, ...]
     """(k,) standard deviation of the reference set along each axis, in latent units."""
     explained: tuple[float, ...]
@@ -50,11 +52,11 @@ class Projection:
 
 
 def fit_projection(traces: Trace | Sequence[Trace], dims: int = 3, seed: int = 0) -> Projection:
-    """Principal component analysis of all latents in `traces`: every row, every latent that was thought.
+    """Principal component analysis of all latents in `traces`.
 
-    Two controls say how much of a picture is there because PCA looks for it: random orthogonal directions
-    (each holds 1 / d of the variance on average), and PCA of the same numbers with each dimension shuffled on
-    its own, which keeps their variances and destroys every relation between them (Horn 1965, parallel analysis).
+    Two controls say how much of the explained variance is an artefact of PCA: random orthogonal directions (1 / d of
+    the variance each, on average), and PCA after shuffling each dimension on its own, which keeps the variances and
+    destroys all correlations (Horn 1965, parallel analysis).
 
     Args:
         traces: the reference set.
@@ -64,9 +66,7 @@ def fit_projection(traces: Trace | Sequence[Trace], dims: int = 3, seed: int = 0
     Raises:
         ValueError: not more than `dims` latents, or latents that are all the same.
     """
-    traces = [traces] if isinstance(traces, Trace) else list(traces)
-    parts = [_array(trace.latents[trace.latent_mask]) for trace in traces]
-    points = np.concatenate(parts) if parts else np.zeros((0, 0))  # (N, d)
+    points = np.concatenate(_latents(traces) or [np.zeros((0, 0))])  # (N, d)
     if len(points) <= dims or points.shape[1] < dims:
         raise ValueError(
             f"{len(points)} latents of width {points.shape[1]} do not fill {dims} axes: give traces of more "
@@ -93,27 +93,20 @@ def fit_projection(traces: Trace | Sequence[Trace], dims: int = 3, seed: int = 0
 
 
 def random_projection(like: Projection, traces: Sequence[Trace], seed: int = 0) -> Projection:
-    """The control for a picture: as many random orthogonal directions, through the same reference set's mean.
-
-    Its `explained` is what these directions hold of the variance of `traces`, the reference set.
-    """
-    points = np.concatenate([_array(trace.latents[trace.latent_mask]) for trace in traces])
+    """As many random orthogonal directions as `like` has axes, as a control; `traces` are its reference set."""
+    points = np.concatenate(_latents(traces))
     axes = np.linalg.qr(np.random.default_rng(seed).normal(size=like.axes.T.shape))[0].T  # (k, d)
     variance = ((points - like.mean) @ axes.T).var(0)
     total = float((points - like.mean).var(0).sum())
-    return replace(
-        like,
-        axes=axes,
-        stddev=tuple(map(rounded, np.sqrt(variance))),
-        explained=tuple(map(rounded, variance / total)),
-    )
+    stddev, explained = (tuple(map(rounded, values)) for values in (np.sqrt(variance), variance / total))
+    return replace(like, axes=axes, stddev=stddev, explained=explained)
 
 
 def neighbour_embedding(traces: Sequence[Trace], seed: int = 0) -> list[np.ndarray]:
     """t-SNE of all latents of all traces together (van der Maaten & Hinton 2008), by scikit-learn.
 
-    Near points were near; distances between groups, their sizes and the axes mean nothing. Later latents cannot be
-    added, so everything that is to be compared has to be here.
+    Only neighbourhoods mean anything: distances between groups, their sizes and the axes do not. Latents cannot be
+    added later, so pass everything that is to be compared.
 
     Returns:
         (B, T, 2) coordinates for each trace; NaN where no latent was thought.
@@ -121,7 +114,7 @@ def neighbour_embedding(traces: Sequence[Trace], seed: int = 0) -> list[np.ndarr
     Raises:
         ValueError: fewer than ten latents.
     """
-    parts = [_array(trace.latents[trace.latent_mask]) for trace in traces]
+    parts = _latents(traces)
     points = np.concatenate(parts)
     if len(points) < 10:
         raise ValueError(f"{len(points)} latents are too few for a map of neighbours: give traces of more problems")
@@ -138,56 +131,60 @@ def neighbour_embedding(traces: Sequence[Trace], seed: int = 0) -> list[np.ndarr
 def trajectories(
     planner: Planner, trace: Trace, projection: Projection, coordinates: np.ndarray | None = None
 ) -> dict:
-    """Every latent of every row as a point, with what it says.
+    """Every latent of every row as a point, with its decoded text.
 
     Args:
-        coordinates: (B, T, 2) of `neighbour_embedding`, in the place of those of the projection.
+        coordinates: (B, T, 2) of `neighbour_embedding`, instead of those of the projection.
 
     Returns:
-        `explained`, `random`, `shuffled` and `n_reference` of the projection, and `rows`, each with id,
-        question, answer, reference, correct, and `latents`: number, step, x (k coordinates), text, probability (of
-        that text), stop (probability of stopping after it), sigma (mean over dimensions), covariance (covariance of its
-        posterior on the first two axes: xx, xy, yy; None with `coordinates`).
+        `explained`, `random`, `shuffled` and `n_reference` of the projection, and `rows`: what `problem_record` returns
+        and `latents`, each with number, step, x (k coordinates), text, kind (of step, such as its operator), result
+        (where that is a number), probability (of the text), stop (probability of stopping after it), sigma (mean over
+        dimensions), covariance (of its distribution on the first two axes: xx, xy, yy; None with `coordinates`).
 
     Raises:
         ValueError: no decoder, a trace that was not answered and decoded, or latents of another width.
     """
     texts = latent_texts(planner, trace)
     points, c = projection(trace.latents), planner.model.config.latents_per_step
-    stops, sigmas = trace.stop_probs.tolist(), trace.sigma.mean(-1).tolist()
-    chances = trace.step_log_probs.sum(-1).exp().tolist()
     flat = projection.axes[:2]  # (2, d)
     covariance = np.einsum("btd,id,jd->btij", _array(trace.sigma) ** 2, flat, flat)  # (B, T, 2, 2)
+    upper = np.triu_indices(len(flat))
     if coordinates is not None:
         points = coordinates
-    rows = []
-    for row, count in enumerate(trace.n_latents.tolist()):
-        latents = [
-            {
-                "number": t + 1,
-                "step": t // c + 1,
-                "x": points[row, t].round(3).tolist(),
-                "text": texts[row][t // c] if t // c < len(texts[row]) else "",
-                "probability": round(chances[row][t // c], 4) if t // c < len(texts[row]) else None,
-                "stop": round(stops[row][t], 4),
-                "sigma": round(sigmas[row][t], 4),
-                "covariance": None if coordinates is not None else _upper_triangle(covariance[row, t]),
-            }
-            for t in range(count)
-        ]
-        rows.append(problem_record(trace, row) | {"latents": latents})
+
+    def step(row: int, i: int) -> dict:
+        if i >= len(texts[row]):
+            return {"text": "", "kind": trace.domain.step_kind(""), "result": None, "probability": None}
+        text, read = texts[row][i], measured(trace.domain.read_step, texts[row][i])
+        result = None if read is None or not isinstance(read.rhs, Rational) else round(float(read.rhs), 4)
+        probability = round(float(trace.step_log_probs[row, i].sum().exp()), 4)
+        return {"text": text, "kind": trace.domain.step_kind(text), "result": result, "probability": probability}
+
+    def latent(row: int, t: int) -> dict:
+        place = {"number": t + 1, "step": t // c + 1, "x": points[row, t].round(3).tolist()}
+        own = None if coordinates is not None else [rounded(value) for value in covariance[row, t][upper]]
+        stop, sigma = round(float(trace.stop_probs[row, t]), 4), round(float(trace.sigma[row, t].mean()), 4)
+        return place | step(row, t // c) | {"stop": stop, "sigma": sigma, "covariance": own}
+
+    counts = trace.n_latents.tolist()
     return {
         "explained": list(projection.explained),
         "random": list(projection.random),
         "shuffled": list(projection.shuffled),
         "n_reference": projection.n,
-        "rows": rows,
+        "rows": [
+            problem_record(trace, row) | {"latents": [latent(row, t) for t in range(count)]}
+            for row, count in enumerate(counts)
+        ],
     }
 
 
-def _upper_triangle(matrix: np.ndarray) -> list[float]:
-    """xx, xy, yy of a symmetric matrix; one axis only has xx."""
-    return [rounded(value) for value in matrix[np.triu_indices(len(matrix))]]
+def _latents(traces: Trace | Sequence[Trace]) -> list[np.ndarray]:
+    """All latents (N_i, d) of each trace."""
+    return [
+        _array(trace.latents[trace.latent_mask]) for trace in ([traces] if isinstance(traces, Trace) else traces)
+    ]
 
 
 def _array(values: Tensor | np.ndarray) -> np.ndarray:

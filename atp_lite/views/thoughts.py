@@ -1,4 +1,4 @@
-"""What the planner thought about one problem -> plotly figures: which result is used where, and how sure it was."""
+"""One problem, as plotly figures: which result is used where, and how confident the planner was."""
 
 from __future__ import annotations
 
@@ -16,35 +16,19 @@ def coherence_figure(graph: Mapping) -> go.Figure:
     Args:
         graph: what `coherence_graph` returns.
     """
-    nodes, edges = graph["nodes"], graph["edges"]
+    nodes, height = graph["nodes"], 0.3
     fig = go.Figure()
-    reach = 0.3
-    arrows: dict[str, list] = {name: [] for name in ("x", "y", "size", "text")}  # in one trace, with gaps between them
-    for edge in edges:
+    xs, ys, sizes, texts = [], [], [], []  # all arrows in one trace, with gaps between them
+    for edge in graph["edges"]:
         x, y = arc(edge["source"], edge["target"])
-        reach = max(reach, *y)
-        arrows["x"] += [*x, None]
-        arrows["y"] += [*y, None]
-        arrows["size"] += [0] * (len(x) - 1) + [13, 0]
-        arrows["text"] += [f"{plain(edge['value'])} is used here"] * len(x) + [""]
-    fig.add_scatter(
-        x=arrows["x"],
-        y=arrows["y"],
-        mode="lines+markers",
-        line={"color": GREY, "width": 2},
-        marker={
-            "symbol": "arrow",
-            "size": arrows["size"],
-            "angleref": "previous",
-            "color": GREY,
-            "standoff": arrows["size"],
-            "line": {"width": 0},
-        },
-        showlegend=False,
-        hoverinfo="text",
-        hovertext=arrows["text"],
-    )
-    for label, symbol, colour, test in KINDS:  # always all of them, so that a picture can be changed in place
+        height = max(height, *y)
+        xs, ys, sizes = [*xs, *x, None], [*ys, *y, None], [*sizes, *[0] * (len(x) - 1), 13, 0]
+        texts += [f"{plain(edge['value'])} is used here"] * len(x) + [""]
+    arrow = {"symbol": "arrow", "size": sizes, "angleref": "previous", "standoff": sizes}
+    arrow |= {"color": GREY, "line": {"width": 0}}
+    look = {"mode": "lines+markers", "line": {"color": GREY, "width": 2}, "marker": arrow, "showlegend": False}
+    fig.add_scatter(x=xs, y=ys, hoverinfo="text", hovertext=texts, **look)
+    for label, symbol, colour, test in NODE_KINDS:  # always all of them, so that a figure can be updated in place
         group = [node for node in nodes if test(node)]
         fig.add_scatter(
             x=[node["id"] for node in group],
@@ -57,31 +41,29 @@ def coherence_figure(graph: Mapping) -> go.Figure:
             hovertext=[_note(node).replace("<br>", ", ") for node in group],
         )
     for node in nodes:
-        fig.add_annotation(
-            x=node["id"], y=0, yshift=-20, yanchor="top", text=_note(node), showarrow=False, font={"size": 13}
-        )
-    ticks = [f"step {node['id'] + 1}" for node in nodes[:-1]] + ["answer"]
+        place = {"x": node["id"], "y": 0, "yshift": -20, "yanchor": "top"}
+        fig.add_annotation(text=_note(node), showarrow=False, font={"size": 13}, **place)
     fig.update_xaxes(
         tickvals=[node["id"] for node in nodes],
-        ticktext=ticks,
+        ticktext=[f"step {node['id'] + 1}" for node in nodes[:-1]] + ["answer"],
         range=[-0.6, len(nodes) - 0.4],
         showgrid=False,
         zeroline=False,
         title_text="order in which the steps were thought",
     )
-    fig.update_yaxes(visible=False, range=[-0.75 * reach - 0.3, 1.15 * reach + 0.1])
+    fig.update_yaxes(visible=False, range=[-0.75 * height - 0.3, 1.15 * height + 0.1])
     return finish(
         fig,
         "Which result is used where",
         "An arrow leads from a step to where its result is used. A step is coherent if at least one arrow "
         f"leaves it: {percent(graph['score']):.0f} % of these steps are, and {percent(graph['right']):.0f} % are "
         f"{graph['ruler']}. Uses are found by value: where two steps have the same result, both count as used.",
-        height=300 if reach < 0.5 else 360,
+        height=300 if height < 0.5 else 360,
     )
 
 
 def thought_figure(table: Mapping) -> go.Figure:
-    """One problem, step by step: how sure the decoder is of each step, whether to stop, and how wide the noise.
+    """One problem, step by step: probability of the decoded text, probability of stopping, sigma.
 
     Args:
         table: what `thought_table` returns.
@@ -92,39 +74,19 @@ def thought_figure(table: Mapping) -> go.Figure:
     steps = [step for step in table["steps"] if step["kind"] == "latent"]
     if not steps:
         raise ValueError("this problem was answered without a latent step: there is nothing to draw")
-    names = [f"step {step['number']}<br>{plain(step['text'])}" for step in steps]
+    x = [f"step {step['number']}<br>{plain(step['text'])}" for step in steps]
+    top, bottom = {"row": 1, "col": 1}, {"row": 2, "col": 1}
     fig = make_subplots(2, 1, shared_xaxes=True, vertical_spacing=0.1, row_heights=[0.6, 0.4])
-    fig.add_bar(
-        x=names,
-        y=[percent(step["probability"]) for step in steps],
-        name="decoder's probability of the text",
-        marker={"color": BLUE},
-        width=0.4,
-        row=1,
-        col=1,
-    )
-    fig.add_scatter(
-        x=names,
-        y=[percent(step["stop"]) for step in steps],
-        name="probability of stopping after it",
-        mode="lines+markers",
-        line={"color": VERMILLION, "dash": "dash"},
-        marker={"symbol": "square", "size": 10},
-        row=1,
-        col=1,
-    )
-    fig.add_bar(
-        x=names,
-        y=[step["sigma"] for step in steps],
-        name="sigma",
-        marker={"color": ORANGE},
-        width=0.4,
-        row=2,
-        col=1,
-    )
-    fig.update_yaxes(title_text="probability (%)", range=[0, 104], row=1, col=1)
-    fig.update_yaxes(title_text="sigma<br>(latent units)", rangemode="tozero", row=2, col=1)
-    fig.update_xaxes(title_text="latent step and what the decoder reads in it", row=2, col=1)
+    look = {"name": "decoder's probability of the text", "marker": {"color": BLUE}, "width": 0.4}
+    fig.add_bar(x=x, y=[percent(step["probability"]) for step in steps], **look, **top)
+    look = {"mode": "lines+markers", "line": {"color": VERMILLION, "dash": "dash"}}
+    look |= {"name": "probability of stopping after it", "marker": {"symbol": "square", "size": 10}}
+    fig.add_scatter(x=x, y=[percent(step["stop"]) for step in steps], **look, **top)
+    look = {"name": "sigma", "marker": {"color": ORANGE}, "width": 0.4}
+    fig.add_bar(x=x, y=[step["sigma"] for step in steps], **look, **bottom)
+    fig.update_yaxes(title_text="probability (%)", range=[0, 104], **top)
+    fig.update_yaxes(title_text="sigma<br>(latent units)", rangemode="tozero", **bottom)
+    fig.update_xaxes(title_text="latent step and its decoded text", **bottom)
     return finish(
         fig,
         f"{plain(table['question'])} → {plain(table['answer'])}",
@@ -137,15 +99,10 @@ def thought_figure(table: Mapping) -> go.Figure:
 
 # ------------------------------------------------------------------ parts of figures
 
-KINDS = (
+NODE_KINDS = (
     # label, symbol, colour, which nodes
     ("right and used", "circle", BLUE, lambda n: n["kind"] == "step" and n["right"] and n["coherent"]),
-    (
-        "right, never used",
-        "diamond",
-        ORANGE,
-        lambda n: n["right"] and n["kind"] == "step" and not n["coherent"],
-    ),
+    ("right, never used", "diamond", ORANGE, lambda n: n["kind"] == "step" and n["right"] and not n["coherent"]),
     ("wrong arithmetic", "x", VERMILLION, lambda n: n["is_equation"] and not n["right"]),
     ("no equation", "square", GREY, lambda n: n["kind"] == "step" and not n["is_equation"]),
     ("answer", "star", GREEN, lambda n: n["kind"] == "answer" and n["right"] is not False),
@@ -154,7 +111,7 @@ KINDS = (
 
 
 def _note(node: Mapping) -> str:
-    """What is written below a node."""
+    """The text below a node."""
     text = plain(node["text"]) or "(nothing)"
     if node["kind"] == "answer":
         return f"<b>{text}</b>" + (f"<br>it is {plain(node['value'])}" if node["right"] is False else "")
@@ -166,7 +123,7 @@ def _note(node: Mapping) -> str:
 
 
 def arc(start: int, end: int, points: int = 17) -> tuple[list[float], list[float]]:
-    """A half ellipse from one node to another, higher the further it goes; a straight line to the next."""
+    """A parabola from one node to another, higher the further it goes; a straight line to the next node."""
     height = 0.0 if end - start == 1 else 0.35 * (end - start)
     shares = [i / (points - 1) for i in range(points)]
     return (
