@@ -12,7 +12,7 @@ import pytest
 
 from atp_lite.domains import ArithmeticSettings, generate, read_expression
 from atp_lite.recipes import CHECKPOINTS
-from atp_lite.views.export.bundled import export_bundled
+from atp_lite.views.export import export_bundled
 
 pytestmark = pytest.mark.browser
 required = os.environ.get("ATP_LITE_BROWSER") == "required"

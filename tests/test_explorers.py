@@ -44,6 +44,7 @@ from atp_lite.views.explorers import (
 )
 from atp_lite.views.export import (
     Control,
+    export_bundled,
     export_coherence,
     export_debugger,
     export_grid,
@@ -52,7 +53,6 @@ from atp_lite.views.export import (
     export_space,
     export_trajectories,
 )
-from atp_lite.views.export.bundled import export_bundled
 from atp_lite.views.microscope import journey, kept_checkpoints, read_journey, verdicts, write_journey
 from atp_lite.views.palette import finish, plain
 from atp_lite.views.race import race
@@ -429,7 +429,7 @@ def test_the_debuggers_page_tells_what_the_debugger_tells(planner, problems, tmp
 def test_the_space_page_offers_pairs_that_need_as_many_steps(planner, problems, tmp_path):
     data, store = parts_of(export_space(tmp_path / "page.html", {"RL": planner}, problems).read_text())
     assert data["sizes"][0] == 1 and all(" → " in label for label in data["labels"][1])
-    assert store[0]["title"].startswith("Between two thoughts")
+    assert store[0]["title"].startswith("Interpolation between two latents")
     with pytest.raises(ValueError, match="no two neighbours"):
         export_space(tmp_path / "page.html", {"RL": planner}, problems[:1])
 

@@ -416,7 +416,7 @@ def data(planner):
         ("step", ["step 1", "step 2", "step 3"]),
         ("operator", ["+ (add)", "− (subtract)", "× (multiply)", "no equation"]),
         ("correct", ["right answer", "wrong answer"]),
-        ("result", ["latent", "no equation"]),
+        ("result", ["latent", "no number"]),
         ("stop", ["latent"]),
     ],
 )
@@ -473,7 +473,7 @@ def test_thought_figure(planner):
     fig = views.thought_figure(views.thought_table(planner, made(planner, [GOOD])))
     check(fig)
     assert titles(fig) == [
-        "latent step and what the decoder reads in it",
+        "latent step and its decoded text",
         "probability (%)",
         "sigma (latent units)",
     ]

@@ -142,7 +142,7 @@ class ExportExplorer:
 
     def run(self) -> int:
         from atp_lite.views.bundled_examples import example_problems
-        from atp_lite.views.export.bundled import export_bundled
+        from atp_lite.views.export import export_bundled
 
         made = example_problems(Planner.from_pretrained(self.checkpoint))[: self.problems + 1]
         page = export_bundled(self.out, self.explorer, self.checkpoint, made, self.shown, self.beside, self.rl_run)

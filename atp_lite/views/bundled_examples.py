@@ -1,19 +1,19 @@
-"""What the project brings to stand beside a checkpoint that is looked at: problems, rivals, its start, a run."""
+"""Bundled examples for exploring a checkpoint: problems, rivals, the checkpoint it was trained from, an RL run."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from atp_lite.domains import Problem
 from atp_lite.planner import Planner
 from atp_lite.recipes import CHECKPOINTS, JOURNEY
-
-__all__ = ["JOURNEY", "bundled_rivals", "bundled_start", "example_problems"]
+from atp_lite.views.microscope import journey, read_journey
 
 RIVALS = ("cot", "coconut", "sim-cot")
-"""Bundled checkpoints that race against a planner."""
+"""Bundled checkpoints that planners are compared with."""
 
 
 def example_problems(planner: Planner, counts: Mapping[int, int] | None = None) -> list[Problem]:
@@ -45,3 +45,23 @@ def bundled_start(checkpoint: Path) -> Path | None:
     start = CHECKPOINTS / checkpoint.name.replace("-rl", "-sft")
     bundled = checkpoint.resolve().parent == CHECKPOINTS.resolve() and start.name != checkpoint.name
     return start if bundled and start.is_dir() else None
+
+
+def load_compared(
+    explorer: str, planner: Planner, name: str, rivals: Mapping[str, Path], start: Path | None
+) -> dict[str, Planner]:
+    """The planners that an explorer compares, by name: `planner`, and its start (trajectories) or rivals (others).
+
+    The space explorer takes one rival only, SIM-CoT: points beside distributions.
+    """
+    if explorer == "trajectories":
+        rivals = {start.name: start} if start else {}
+    elif explorer == "space":
+        rivals = {rival: folder for rival, folder in rivals.items() if rival == "sim-cot"}
+    loaded = {rival: Planner.from_pretrained(folder) for rival, folder in rivals.items()}
+    return {name: planner} | loaded if explorer == "space" else loaded | {name: planner}
+
+
+def load_journey(run: str | os.PathLike[str] | None, problems: Sequence[Problem], axes_from: Sequence[Problem]) -> dict:
+    """`journey` of an RL run; without one, that of the bundled run."""
+    return read_journey(JOURNEY) if run is None else journey(run, problems, axes_from)

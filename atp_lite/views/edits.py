@@ -6,6 +6,7 @@ places; `compare_thoughts` compares the original run with the edited one.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -16,7 +17,7 @@ from atp_lite.domains import Problem
 from atp_lite.model import Decoded, Distribution
 from atp_lite.planner import Planner
 from atp_lite.rl import group_advantages, total_reward, used_groups
-from atp_lite.views.measure import coherence_graph, rounded, thought_table
+from atp_lite.views.measure import rounded, thought_table, trace_graph
 from atp_lite.views.projection import Projection
 
 PAPER_REWARD = {"correct": 1.0, "correct-coherence": 1.0, "format": 0.5}
@@ -25,36 +26,36 @@ PAPER_REWARD = {"correct": 1.0, "correct-coherence": 1.0, "format": 0.5}
 
 @dataclass(frozen=True)
 class LatentEdit:
-    """Where the latent of one step goes. The parts add up, in this order."""
+    """A change of one latent. The parts are applied in this order."""
 
     swap: Tensor | None = None
-    """(d,) taken in the place of the original latent; None keeps that."""
+    """(d,) replaces the latent."""
     toward: Tensor | None = None
-    """(d,) the latent it is moved towards."""
+    """(d,) the latent to interpolate towards."""
     fraction: float = 0.0
     """How far: 0 stays, 1 arrives."""
     along: tuple[float, ...] = ()
-    """Steps along the first principal axes, in standard deviations of the reference set along each."""
+    """Shifts along the first principal axes, in standard deviations of the reference set along each."""
     noise: Tensor | None = None
-    """(d,) added as it is."""
+    """(d,) added."""
 
     def __call__(self, latent: Tensor, projection: Projection | None = None) -> Tensor:
-        """latent (d,) -> the moved one (d,).
+        """latent (d,) -> the edited one (d,).
 
         Raises:
-            ValueError: steps along axes without a projection, or more of them than it has axes.
+            ValueError: shifts along axes without a projection, or more of them than it has axes.
         """
-        moved = latent if self.swap is None else self.swap
+        edited = latent if self.swap is None else self.swap
         if self.toward is not None:
-            moved = torch.lerp(moved, self.toward, self.fraction)
+            edited = torch.lerp(edited, self.toward, self.fraction)
         if any(self.along):
             if projection is None or len(self.along) > len(projection.axes):
                 count = 0 if projection is None else len(projection.axes)
                 raise ValueError(f"{len(self.along)} steps along {count} axes: fit a projection with as many")
-            axes = torch.as_tensor(projection.axes[: len(self.along)], dtype=moved.dtype)  # (k, d)
-            stddev = torch.as_tensor(projection.stddev[: len(self.along)], dtype=moved.dtype)
-            moved = moved + (torch.tensor(self.along, dtype=moved.dtype) * stddev) @ axes
-        return moved if self.noise is None else moved + self.noise
+            axes = torch.as_tensor(projection.axes[: len(self.along)], dtype=edited.dtype)  # (k, d)
+            stddev = torch.as_tensor(projection.stddev[: len(self.along)], dtype=edited.dtype)
+            edited = edited + (torch.tensor(self.along, dtype=edited.dtype) * stddev) @ axes
+        return edited if self.noise is None else edited + self.noise
 
 
 def noise_of_norm(size: int, norm: float, generator: torch.Generator) -> Tensor:
@@ -66,30 +67,28 @@ def noise_of_norm(size: int, norm: float, generator: torch.Generator) -> Tensor:
 
 
 def sample_latent(trace: Decoded, row: int, t: int, source: str, generator: torch.Generator) -> Tensor:
-    """A fresh latent for place t (from 1) of a row: from its `posterior` N(mu, sigma^2) or the `prior` N(0, I).
+    """(d,) a new sample of latent t (from 1) of a row: from the head's distribution (`posterior`) or N(0, I) (`prior`).
 
     Raises ValueError for another source.
     """
-    eps = torch.randn(trace.mu.shape[-1], generator=generator)
     if source == "prior":
-        return eps
+        return torch.randn(trace.latents.shape[-1], generator=generator)
     if source == "posterior":
-        return trace.mu[row, t - 1] + trace.sigma[row, t - 1] * eps
+        return trace.distribution[row : row + 1, t - 1].draw(generator)[0]
     raise ValueError(f"source {source!r}: choose posterior or prior")
 
 
 @torch.no_grad()
 def rethink(planner: Planner, problem: Problem, edits: Mapping[int, Tensor] | None = None) -> Decoded:
-    """Think about one problem with edits: latent t (from 1) is replaced by `edits[t]`, all after it follow anew.
+    """Run the planner on one problem with latent t (from 1) replaced by `edits[t]`; later latents are recomputed.
 
-    Raises ValueError for an edit at a place that no latent can have.
+    Raises ValueError for an edit beyond the planner's limit of latents.
     """
-    edits = dict(edits or {})
     limit = planner.model.config.max_latents
-    wrong = [t for t in edits if not 1 <= t <= limit]
+    wrong = [t for t in edits or {} if not 1 <= t <= limit]
     if wrong:
         raise ValueError(f"there is no latent {wrong[0]}: this planner thinks 1 to {limit}")
-    return planner.finish(planner.think([problem], edits=edits or None))
+    return planner.finish(planner.think([problem], edits=dict(edits) if edits else None))
 
 
 @torch.no_grad()
@@ -99,31 +98,29 @@ def answer_probabilities(planner: Planner, trace: Decoded, row: int = 0, top: in
     For toy arithmetic a number is one token, so this is the distribution over answers.
     """
     logits = planner.model.replay(trace).answer_logits[row, 0]
-    chances = torch.softmax(logits.float(), -1)
-    best = chances.topk(min(top, len(chances)))
-    texts = planner.collate.text(best.indices[:, None])
-    pairs = zip(texts, best.values.tolist(), strict=True)
-    return [{"text": text, "probability": rounded(chance)} for text, chance in pairs]
+    probabilities = torch.softmax(logits.float(), -1)
+    best = probabilities.topk(min(top, len(probabilities)))
+    pairs = zip(planner.collate.text(best.indices[:, None]), best.values.tolist(), strict=True)
+    return [{"text": text, "probability": rounded(probability)} for text, probability in pairs]
 
 
 def reward_terms(trace: Decoded, row: int = 0, weights: Mapping[str, float] = PAPER_REWARD) -> dict:
     """The reward of one row, term by term: `terms` with name, weight, value, product; and their `total`."""
-    total, parts = total_reward(trace, trace.problems, weights)
-    return _terms(weights, parts, total, row)
+    total, values = total_reward(trace, trace.problems, weights)
+    return _reward_record(weights, values, total, row)
 
 
-def _terms(weights: Mapping[str, float], parts: Mapping[str, Tensor], total: Tensor, row: int) -> dict:
-    values = {name: parts[name][row].item() for name in weights}
-    terms = [
-        {"name": name, "weight": weights[name], "value": rounded(value), "product": rounded(weights[name] * value)}
-        for name, value in values.items()
-    ]
+def _reward_record(weights: Mapping[str, float], values: Mapping[str, Tensor], total: Tensor, row: int) -> dict:
+    terms = []
+    for name, weight in weights.items():
+        value = values[name][row].item()
+        terms.append({"name": name, "weight": weight, "value": rounded(value), "product": rounded(weight * value)})
     return {"terms": terms, "total": rounded(total[row].item())}
 
 
 @dataclass(frozen=True)
 class ThoughtSummary:
-    """One thought about a problem, measured once for everything that shows it."""
+    """The measurements of one run on one problem, for everything that shows it."""
 
     table: dict
     """`thought_table`."""
@@ -138,18 +135,12 @@ class ThoughtSummary:
 
 
 def measure_thought(planner: Planner, trace: Decoded, projection: Projection | None = None) -> ThoughtSummary:
-    """Everything that is shown of the one problem in `trace`."""
-    problem = trace.problems[0]
+    """The measurements of the one problem in `trace`."""
     path = []
     if projection is not None:
         path = projection(trace.latents[0][trace.latent_mask[0]]).round(3).tolist()
-    return ThoughtSummary(
-        table=thought_table(planner, trace),
-        graph=coherence_graph(trace.steps[0], trace.answers[0], problem.answer or None, trace.domain, problem.question),
-        answer_probabilities=answer_probabilities(planner, trace),
-        reward=reward_terms(trace),
-        path=path,
-    )
+    table, probabilities = thought_table(planner, trace), answer_probabilities(planner, trace)
+    return ThoughtSummary(table, trace_graph(trace), probabilities, reward_terms(trace), path)
 
 
 def compare_thoughts(before: ThoughtSummary, after: ThoughtSummary) -> dict:
@@ -159,33 +150,33 @@ def compare_thoughts(before: ThoughtSummary, after: ThoughtSummary) -> dict:
         `steps`: number, before, after (texts, None where one side has no such step) and changed, for every step that
         either side has; `answer`: before, after, changed; `reward`: before, after, difference; `summary`, a sentence.
     """
-    old, new = before.table["steps"], after.table["steps"]
-    steps = []
-    for i in range(max(len(old), len(new))):
-        texts = [side[i]["text"] if i < len(side) else None for side in (old, new)]
-        steps.append({"number": i + 1, "before": texts[0], "after": texts[1], "changed": texts[0] != texts[1]})
-    answers = before.table["answer"], after.table["answer"]
+    texts = ([step["text"] for step in side.table["steps"]] for side in (before, after))
+    steps = [
+        {"number": i + 1, "before": old, "after": new, "changed": old != new}
+        for i, (old, new) in enumerate(itertools.zip_longest(*texts))
+    ]
+    old, new = before.table["answer"], after.table["answer"]
     rewards = before.reward["total"], after.reward["total"]
     changed = [str(step["number"]) for step in steps if step["changed"]]
-    noun = "steps" if len(changed) > 1 else "step"
-    if not changed and answers[0] == answers[1]:
+    if not changed and old == new:
         summary = "Nothing that can be read has changed."
     else:
-        what = f"{noun.capitalize()} {', '.join(changed)} changed" if changed else "The steps read as before"
-        fate = f"the answer went from {answers[0] or 'nothing'} to {answers[1] or 'nothing'}"
-        summary = f"{what}; {fate if answers[0] != answers[1] else f'the answer stayed {answers[0]}'}."
+        noun = "Steps" if len(changed) > 1 else "Step"
+        what = f"{noun} {', '.join(changed)} changed" if changed else "The steps read as before"
+        fate = f"went from {old or 'nothing'} to {new or 'nothing'}" if old != new else f"stayed {old}"
+        summary = f"{what}; the answer {fate}."
     return {
         "steps": steps,
-        "answer": {"before": answers[0], "after": answers[1], "changed": answers[0] != answers[1]},
+        "answer": {"before": old, "after": new, "changed": old != new},
         "reward": {"before": rewards[0], "after": rewards[1], "difference": rounded(rewards[1] - rewards[0])},
         "summary": summary,
     }
 
 
 def rewrite(trace: Decoded, row: int, steps: Sequence[str], answer: str) -> Decoded:
-    """One row of a trace with other words in it: what rewards would say if the decoder had read these steps.
+    """One row of a trace with other decoded steps and another answer; its latents stay.
 
-    steps: texts; empty ones are left out. The latents stay as they were.
+    steps: texts; empty ones are left out.
     """
     single = trace.questions(torch.tensor([row // trace.group_size]))
     keep, part = row % trace.group_size, {}
@@ -200,7 +191,7 @@ def rewrite(trace: Decoded, row: int, steps: Sequence[str], answer: str) -> Deco
 def sample_group(
     planner: Planner, problem: Problem, group_size: int, sigma: float | None, generator: torch.Generator
 ) -> Decoded:
-    """G sampled trajectories of one problem, latents and answers drawn, as GRPO draws them.
+    """G sampled trajectories of one problem, latents and answers sampled as in GRPO.
 
     sigma: of the latents; None takes the head's own. Raises ValueError for fewer than two trajectories.
     """
@@ -211,26 +202,24 @@ def sample_group(
 
 
 def measure_group(trace: Decoded, weights: Mapping[str, float] = PAPER_REWARD) -> dict:
-    """The trajectories of one question, compared as GRPO compares them.
+    """The trajectories of one question with their rewards and advantages.
 
     Returns:
         `question`, `reference`, `used` (whether their rewards differ), and `rows`, each with `graph`
         (`coherence_graph`), `reward` (`reward_terms`), `advantage` (reward minus the group's mean, over its standard
         deviation; 0 where they do not differ), answer and correct.
     """
-    total, parts = total_reward(trace, trace.problems, weights)
+    total, values = total_reward(trace, trace.problems, weights)
     advantages, used = group_advantages(total, trace.group_size), used_groups(total, trace.group_size)
-    problem = trace.problems[0]
     rows = [
         {
-            "graph": coherence_graph(
-                trace.steps[i], trace.answers[i], problem.answer or None, trace.domain, problem.question
-            ),
-            "reward": _terms(weights, parts, total, i),
+            "graph": trace_graph(trace, i),
+            "reward": _reward_record(weights, values, total, i),
             "advantage": rounded(advantages[i].item()),
             "answer": trace.answers[i],
-            "correct": bool(parts["correct"][i]) if "correct" in parts else None,
+            "correct": bool(values["correct"][i]) if "correct" in values else None,
         }
         for i in range(len(trace))
     ]
+    problem = trace.problems[0]
     return {"question": problem.question, "reference": problem.answer, "used": bool(used[0]), "rows": rows}

@@ -1,4 +1,4 @@
-"""Latents of one or two planners on the same axes: every view of them that the trajectory explorer offers."""
+"""Latents of one or two planners on the same axes: all views of the trajectory explorer."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ VIEWS = {
     "random directions (control)": ("random", 2),
     "map of neighbours (t-SNE)": ("t-SNE", 2),
 }
-"""What can be looked at: kind of coordinates, and how many axes."""
+"""View -> kind of coordinates, and how many axes."""
 COLOURINGS = {
     "step": "step",
     "operator": "operator",
@@ -25,13 +25,13 @@ COLOURINGS = {
     "right or wrong": "correct",
     "stop probability": "stop",
 }
-"""What a colour can say."""
+"""Label -> colouring of `trajectory_figure`."""
 LOW = 0.5
-"""Share of the variance below which a picture comes with a warning."""
+"""Share of the variance below which a view gets a warning."""
 
 
 class LatentPaths:
-    """Thoughts about some problems, placed on axes that are fitted once, on the first planner.
+    """Latents of some problems, projected onto axes that are fitted once, on the first planner.
 
     Args:
         planners: one or two planners by name, with decoders and latents of one width.
@@ -51,18 +51,19 @@ class LatentPaths:
         self.axes["random"] = random_projection(self.axes["principal"], [first])
         per_step = next(iter(self.planners.values())).model.config.latents_per_step
         self.longest = max(1, int(first.n_latents.max()) // per_step)
-        """Steps of the longest thought."""
+        """Most steps of a problem."""
         self._data: dict[tuple[str, str], dict] = {}
 
     def data(self, name: str, view: str) -> dict:
-        """What is drawn of one planner in a view of `VIEWS`: see `trajectories`."""
+        """The points of one planner in a view of `VIEWS`: see `trajectories`."""
         kind, _ = VIEWS[view]
         if (name, kind) not in self._data:
             if kind == "t-SNE":
                 maps = neighbour_embedding(list(self.traces.values()))
                 for (other, trace), coordinates in zip(self.traces.items(), maps, strict=True):
-                    found = trajectories(self.planners[other], trace, self.axes["principal"], coordinates)
-                    self._data[other, kind] = found
+                    self._data[other, kind] = trajectories(
+                        self.planners[other], trace, self.axes["principal"], coordinates
+                    )
             else:
                 self._data[name, kind] = trajectories(self.planners[name], self.traces[name], self.axes[kind])
         return self._data[name, kind]
@@ -70,7 +71,7 @@ class LatentPaths:
     def figure(
         self, name: str, view: str, colour: str, paths: Sequence[int], upto: int, ellipses: bool = False
     ) -> go.Figure:
-        """One planner's picture; the same ranges for both planners. See `trajectory_figure`."""
+        """`trajectory_figure` of one planner; the ranges are the same for both."""
         kind, dims = VIEWS[view]
         figure = trajectory_figure(self.data(name, view), colour, dims, list(paths), upto, ellipses, kind)
         if dims == 2:
@@ -80,14 +81,14 @@ class LatentPaths:
         return figure.update_layout(meta=meta | {"title": f"{name}: {meta['title'][0].lower()}{meta['title'][1:]}"})
 
     def warning(self, view: str) -> str:
-        """What has to be said about a view that holds little of the variance; "" where there is nothing to say."""
+        """A warning about a view that holds little of the variance; "" for the others."""
         kind, dims = VIEWS[view]
         share = sum(self.axes["principal"].explained[:dims])
         if kind != "principal" or share >= LOW:
             return ""
         return (
             f"These {dims} axes hold only {100 * share:.0f} % of the variance: most of what distinguishes the "
-            "latents is not in this picture."
+            "latents is not in this figure."
         )
 
     def _range(self, axis: int, view: str) -> list[float]:

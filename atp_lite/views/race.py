@@ -1,4 +1,4 @@
-"""One problem, several planners: what each answers, what it thought or wrote, and what that took."""
+"""One problem, several planners: the answer of each, its steps, and what that cost."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from collections.abc import Mapping
 from atp_lite.domains import Problem
 from atp_lite.planner import Planner
 from atp_lite.views.measure import problem_record, rounded
-from atp_lite.views.tables import html_table
+from atp_lite.views.tables import html_table, right_or_wrong
 
+KEYS = ("answer", "correct", "reference")
 COLUMNS = ("method", "answer", "thought or written", "latents", "tokens written", "milliseconds")
 
 
@@ -18,8 +19,8 @@ def race(planners: Mapping[str, Planner], problem: Problem, repeats: int = 5) ->
     """Every planner on one problem, in turns.
 
     Returns:
-        For each: name, answer, correct, steps (decoded or written; None where nobody can read them), n_latents,
-        n_answer_tokens, milliseconds (median of `repeats`, without decoding: the decoder only reads along).
+        For each: name, answer, correct, reference, steps (decoded or written; None without a decoder), n_latents,
+        n_answer_tokens, milliseconds (median of `repeats`, without decoding).
 
     Raises:
         ValueError: no planner.
@@ -37,17 +38,11 @@ def race(planners: Mapping[str, Planner], problem: Problem, repeats: int = 5) ->
     rows = []
     for name, planner in planners.items():
         trace = planner.reason([problem])
-        silent = planner.model.decoder is None and planner.model.config.max_latents > 0
-        rows.append(
-            {"name": name}
-            | {key: problem_record(trace, 0)[key] for key in ("answer", "correct", "reference")}
-            | {
-                "steps": None if silent else list(trace.steps[0]),
-                "n_latents": int(trace.n_latents[0]),
-                "n_answer_tokens": int(trace.n_answer_tokens[0]),
-                "milliseconds": rounded(1e3 * statistics.median(times[name]), 3),
-            }
-        )
+        record, unreadable = problem_record(trace), planner.model.decoder is None and planner.model.config.max_latents
+        numbers = {"n_latents": int(trace.n_latents[0]), "n_answer_tokens": int(trace.n_answer_tokens[0])}
+        numbers |= {"milliseconds": rounded(1e3 * statistics.median(times[name]), 3)}
+        steps = None if unreadable else list(trace.steps[0])
+        rows.append({"name": name} | {key: record[key] for key in KEYS} | {"steps": steps} | numbers)
     return rows
 
 
@@ -55,16 +50,8 @@ def race_html(rows: list[dict]) -> str:
     """The race as a table; text is escaped."""
     cells = []
     for row in rows:
-        steps = "no decoder: nobody can read them" if row["steps"] is None else "; ".join(row["steps"]) or "(nothing)"
-        verdict = "right" if row["correct"] else f"wrong, it is {row['reference']}"
-        cells.append(
-            [
-                row["name"],
-                f"{row['answer'] or '(nothing)'} ({verdict})",
-                steps,
-                str(row["n_latents"]),
-                str(row["n_answer_tokens"]),
-                f"{row['milliseconds']:.1f}",
-            ]
-        )
+        steps = "no decoder: cannot be read" if row["steps"] is None else "; ".join(row["steps"]) or "(nothing)"
+        answer = f"{row['answer'] or '(nothing)'} ({right_or_wrong(row['correct'], row['reference'])})"
+        numbers = str(row["n_latents"]), str(row["n_answer_tokens"]), f"{row['milliseconds']:.1f}"
+        cells.append([row["name"], answer, steps, *numbers])
     return html_table(COLUMNS, cells)

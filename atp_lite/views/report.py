@@ -9,9 +9,8 @@ from pathlib import Path
 import plotly.graph_objects as go
 import plotly.io as pio
 
-from atp_lite.views import page
 from atp_lite.views.figures import accuracy_figure, loss_figure, rl_figure
-from atp_lite.views.measure import coherence_graph
+from atp_lite.views.page import asset, write_page
 from atp_lite.views.palette import without_caption
 from atp_lite.views.points import trajectory_figure
 from atp_lite.views.tables import accuracy_html, html_table, thought_html
@@ -47,45 +46,41 @@ def write_report(
         The path of the file.
     """
     sections = [("What happened", html_table(["", ""], [[name, str(text)] for name, text in facts.items()]))]
+
+    def add(heading: str, prose: str, body: str) -> None:
+        sections.append((heading, asset(f"report/{prose}.html") + body))
+
     if evaluations:
-        body = page.ACCURACY + accuracy_html(evaluations, bundled)
-        sections.append(("How many answers are right", body + _figure(accuracy_figure(evaluations), "accuracy")))
+        table = accuracy_html(evaluations, bundled)
+        add("How many answers are right", "accuracy", table + _figure(accuracy_figure(evaluations), "accuracy"))
     runs = [list(run) for run in (cot_metrics, sft_metrics)]
     if any(runs):
-        losses = _figure(loss_figure(*runs), "losses")
-        sections.append(("From words to latents", page.SFT + losses))
+        add("From words to latents", "sft", _figure(loss_figure(*runs), "losses"))
     if practice := list(rl_metrics):
-        sections.append(("Practice with rewards", page.RL + _figure(rl_figure(practice), "rl")))
+        add("Practice with rewards", "rl", _figure(rl_figure(practice), "rl"))
     if examples:
-        shown = "".join(_example(table, i) for i, table in enumerate(examples))
-        sections.append(("Thought by thought", page.EXAMPLE + shown))
+        add("Thought by thought", "example", "".join(_example(table, i) for i, table in enumerate(examples)))
     if trajectories is not None and any(row["latents"] for row in trajectories["rows"]):
-        points = "".join(
-            _figure(trajectory_figure(trajectories, colour), f"latents-{colour}") for colour in ("operator", "step")
-        )
-        sections.append(("The latents as points", page.LATENTS + points))
-    sections.append(("What this page does not show", page.LIMITS))
+        figures = {colour: trajectory_figure(trajectories, colour) for colour in ("operator", "step")}
+        points = "".join(_figure(figure, f"latents-{colour}") for colour, figure in figures.items())
+        add("The latents as points", "latents", points)
+    add("What this page does not show", "limits", "")
 
     links = " · ".join(f"<a href='#part-{i}'>{name}</a>" for i, (name, _) in enumerate(sections, 1))
     parts = [
         f"<section id='part-{i}'><h2>{i}. {name}</h2>{body}</section>" for i, (name, body) in enumerate(sections, 1)
     ]
-    return page.write_page(path, title, f"{page.LEAD}<nav>{links}</nav>{''.join(parts)}")
+    return write_page(path, title, f"{asset('report/lead.html')}<nav>{links}</nav>{''.join(parts)}")
 
 
 def _figure(fig: go.Figure, name: str) -> str:
     """A figure with its title above and its caption below as text of the page, which wraps."""
     meta = fig.layout.meta
-    drawn = pio.to_html(
-        without_caption(fig),
-        full_html=False,
-        include_plotlyjs=False,
-        div_id=f"figure-{name}",
-        config={"displayModeBar": False, "responsive": True},
-    )
+    how = {"full_html": False, "include_plotlyjs": False, "config": {"displayModeBar": False, "responsive": True}}
+    drawn = pio.to_html(without_caption(fig), div_id=f"figure-{name}", **how)
     return f"<figure><h3>{meta['title']}</h3>{drawn}<figcaption>{meta['caption']}</figcaption></figure>"
 
 
 def _example(table: Mapping, i: int) -> str:
-    graph = coherence_graph([step["text"] for step in table["steps"]], table["answer"], table["reference"])
-    return thought_html(table) + _figure(coherence_figure(graph), f"example-{i}")
+    graph = table["graph"]
+    return thought_html(table) + (_figure(coherence_figure(graph), f"example-{i}") if graph else "")

@@ -1,5 +1,4 @@
-"""How good the space of latents is: what stands between two thoughts, how much noise a thought bears, which dimensions
-carry anything. Numbers first, then figures."""
+"""Quality of the latent space: interpolation, accuracy under noise, KL of each dimension. Numbers, then figures."""
 
 from __future__ import annotations
 
@@ -24,7 +23,7 @@ ACTIVE = 0.01
 
 @torch.no_grad()
 def decode_latents(planner: Planner, latents: Tensor) -> list[dict]:
-    """What the decoder reads in each step's latents (N, c, d): text, probability, valid (right arithmetic).
+    """Decode the latents (N, c, d) of N steps: text, probability, valid (whether it is a right step of the domain).
 
     Raises ValueError for a planner without a decoder.
     """
@@ -33,19 +32,18 @@ def decode_latents(planner: Planner, latents: Tensor) -> list[dict]:
         raise ValueError("this planner has no decoder, so its latents cannot be read as text")
     mask = torch.ones(len(latents), 1, device=latents.device)
     tokens, log_probs = model.decoder.decode(latents, mask, config.max_step_tokens, config.eos_id, config.pad_id)
-    texts, chances = planner.collate.text(tokens[:, 0]), log_probs[:, 0].sum(-1).exp().tolist()
     found = []
-    for text, chance in zip(texts, chances, strict=True):
+    for text, log_prob in zip(planner.collate.text(tokens[:, 0]), log_probs[:, 0].sum(-1), strict=True):
         step = measured(planner.domain.read_step, text)
-        valid = step is not None and step.is_right
-        found.append({"text": text, "probability": rounded(chance), "valid": valid})
+        probability, valid = rounded(log_prob.exp().item()), step is not None and step.is_right
+        found.append({"text": text, "probability": probability, "valid": valid})
     return found
 
 
 def interpolate(
     planner: Planner, trace: Trace, rows: tuple[int, int], step: int, fractions: Sequence[float] = FRACTIONS
 ) -> dict:
-    """The way from a step of one problem to the same step of another, read at points between.
+    """Interpolate linearly between a step of one problem and the same step of another, and decode every point.
 
     Args:
         trace: of at least two problems. rows: which two. step: from 1; both must have it.
@@ -70,7 +68,7 @@ def interpolate(
 
 
 def kl_by_dimension(trace: Trace) -> dict:
-    """Where the posterior differs from the prior: KL( N(mu_i, sigma_i^2) || N(0, 1) ) of each dimension i, in nats.
+    """KL( N(mu_i, sigma_i^2) || N(0, 1) ) of each dimension i, in nats, by mean and spread of the distributions.
 
     Means over all latents of the trace, largest first; `active` counts the dimensions whose mean varies between them.
 
@@ -80,7 +78,7 @@ def kl_by_dimension(trace: Trace) -> dict:
     thought = trace.distribution[trace.latent_mask]
     mu, sigma = thought.mean, thought.stddev  # (N, d)
     if not len(mu) or not thought.has_spread:
-        raise ValueError("these latents are points (or there are none): they have no distance from the prior")
+        raise ValueError("these latents are points (or there are none): they have no KL to the prior")
     kl = kl_divergence(mu[..., None], 2 * sigma.log()[..., None]).mean(0)  # (d,)
     active = int((mu.var(0) > ACTIVE).sum())
     return {
@@ -94,7 +92,7 @@ def kl_by_dimension(trace: Trace) -> dict:
 def noise_accuracy(
     planners: Mapping[str, Planner], problems: Sequence[Problem], levels: Sequence[float] = NOISE, seed: int = 0
 ) -> dict:
-    """Accuracy when every latent is moved by Gaussian noise, for several planners.
+    """Accuracy with Gaussian noise added to every latent, for several planners.
 
     The size of the noise is relative to the root mean square of each planner's own latents.
 
@@ -120,7 +118,7 @@ def noise_accuracy(
 
 
 def interpolation_figure(found: Mapping) -> go.Figure:
-    """The decoder's reading of every stop, and how sure it is."""
+    """Decoded text and probability of every point of an interpolation."""
     points = found["points"]
     fig = go.Figure()
     for valid, colour, symbol in ((True, BLUE, "circle"), (False, GREY, "x")):
@@ -134,53 +132,45 @@ def interpolation_figure(found: Mapping) -> go.Figure:
                 textposition="top center",
                 marker={"color": colour, "symbol": symbol, "size": 11},
                 name="valid arithmetic" if valid else "not valid",
-                hovertemplate="%{x:.0f} % of the way: <b>%{text}</b>, read with %{y:.0f} %<extra></extra>",
+                hovertemplate="%{x:.0f} % of the way: <b>%{text}</b>, probability %{y:.0f} %<extra></extra>",
             )
-    fig.update_xaxes(title_text="way from one thought to the other (%)", range=[-8, 108])
+    fig.update_xaxes(title_text="way from one latent to the other (%)", range=[-8, 108])
     fig.update_yaxes(title_text="probability of the text (%)", range=[0, 118], tickvals=[0, 25, 50, 75, 100])
     return finish(
         fig,
-        f"Between two thoughts: step {found['step']}",
-        "Texts are what the decoder reads at each stop of a straight line between two latents. In a smooth space they "
-        "are valid arithmetic all the way, and change in few places.",
+        f"Interpolation between two latents: step {found['step']}",
+        "Decoded texts of the points on a straight line between two latents. In a smooth space they are valid all the "
+        "way, and change in few places.",
         height=360,
     )
 
 
 def kl_figure(found: Mapping) -> go.Figure:
     """KL of every dimension, largest first."""
-    fig = go.Figure(
-        go.Bar(
-            x=list(range(1, len(found["kl"]) + 1)),
-            y=found["kl"],
-            marker={"color": BLUE},
-            hovertemplate="dimension %{x}: %{y} nats<extra></extra>",
-        )
-    )
+    look = {"marker": {"color": BLUE}, "hovertemplate": "dimension %{x}: %{y} nats<extra></extra>"}
+    fig = go.Figure(go.Bar(x=list(range(1, len(found["kl"]) + 1)), y=found["kl"], **look))
     fig.update_xaxes(title_text="dimensions, largest first")
     fig.update_yaxes(title_text="KL to the prior (nats)", rangemode="tozero")
     return finish(
         fig,
-        "What each dimension carries",
-        f"{found['active']} of {found['dimensions']} dimensions are active (their mean varies between thoughts); "
-        f"together they are {found['total']:.0f} nats from the prior. A dimension near 0 is noise and says nothing.",
+        "KL of each dimension",
+        f"{found['active']} of {found['dimensions']} dimensions are active (their mean varies between latents); "
+        f"the KL to the prior is {found['total']:.0f} nats in all. A dimension near 0 carries no information.",
         height=320,
     )
 
 
 def noise_figure(found: Mapping) -> go.Figure:
-    """Accuracy against noise, a line a planner."""
+    """Accuracy against noise, a line for each planner."""
     fig = go.Figure()
     for i, (name, curve) in enumerate(found["curves"].items()):
-        mean = [percent(value) for value in curve["mean"]]
+        mean, low, high = (curve[key] for key in ("mean", "low", "high"))
+        above = [percent(hi - m) for hi, m in zip(high, mean, strict=True)]
+        below = [percent(m - lo) for m, lo in zip(mean, low, strict=True)]
         fig.add_scatter(
             x=found["levels"],
-            y=mean,
-            error_y={
-                "array": [percent(high - value) for high, value in zip(curve["high"], curve["mean"], strict=True)],
-                "arrayminus": [percent(value - low) for value, low in zip(curve["mean"], curve["low"], strict=True)],
-                "thickness": 1,
-            },
+            y=[percent(value) for value in mean],
+            error_y={"array": above, "arrayminus": below, "thickness": 1},
             name=name,
             mode="lines+markers",
             line={"color": COLOURS[i % len(COLOURS)], "dash": DASHES[i % len(DASHES)]},
@@ -190,8 +180,8 @@ def noise_figure(found: Mapping) -> go.Figure:
     fig.update_yaxes(title_text="accuracy (%)", range=[0, 103])
     return finish(
         fig,
-        "How much noise a thought bears",
-        f"Every latent is moved by Gaussian noise before it is fed back; {found['n']} problems, bars are 95 % "
-        "intervals over problems. A line that stays up: neighbours mean the same, or nobody uses the thought.",
+        "Accuracy under noise in the latents",
+        f"Gaussian noise is added to every latent before it is fed back; {found['n']} problems, bars are 95 % "
+        "intervals over problems. A flat line: neighbours mean the same, or the latents are not used.",
         height=360,
     )

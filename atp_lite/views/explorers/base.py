@@ -1,4 +1,4 @@
-"""What all explorers share: figures that change in place, messages in the place of tracebacks, typed problems."""
+"""What all explorers share: figures updated in place, messages instead of tracebacks, typed problems."""
 
 from __future__ import annotations
 
@@ -17,31 +17,31 @@ from atp_lite.views.explorers.figure import Figure
 from atp_lite.views.palette import without_caption
 
 SLOW = 0.3
-"""Seconds after which an update is announced."""
+"""Seconds after which the duration of an update is shown."""
 LONG = 60
 """Characters of a question that need a wider field."""
 
 
 class Panel(widgets.VBox):
-    """A figure that can be changed in place, its title above and its caption below as text that wraps.
+    """A figure (`figure`, a FigureWidget) updated in place, with its title above and its caption below as text.
 
-    It takes the width that the page gives it. `figure` is a `FigureWidget`.
+    It takes the full width of the page.
     """
 
     def __init__(self, figure: go.Figure) -> None:
         self.figure = Figure(without_caption(figure))
         self.figure.layout.autosize = True
-        self.figure.observe(self._placed, "_view_count")
+        self.figure.observe(self._on_view, "_view_count")
         self.title, self.caption = widgets.HTML(), widgets.HTML()
-        self._say(figure)
+        self._set_text(figure)
         super().__init__([self.title, self.figure, self.caption], layout=widgets.Layout(width="100%", min_width="0"))
 
     def show(self, figure: go.Figure) -> None:
-        """Take over the content of another figure: traces are changed, not replaced, where they fit.
+        """Take over the content of another figure; traces are updated in place if their types match.
 
-        The view does not jump, and one message goes to the browser however much has changed.
+        So the view does not jump, and the browser gets one message.
         """
-        self._say(figure)
+        self._set_text(figure)
         figure, shown = without_caption(figure), self.figure
         same = [trace.type for trace in shown.data] == [trace.type for trace in figure.data]
         with shown.batch_update():
@@ -55,13 +55,10 @@ class Panel(widgets.VBox):
             shown.add_traces(list(figure.data))
 
     FIT_AFTER = (0.3, 1.5)
-    """Seconds after a browser has shown it."""
+    """Seconds after the figure appeared in a browser."""
 
-    def _placed(self, change) -> None:
-        """A browser shows the figure, in whatever width it finds; it is fitted when the page has given it a place.
-
-        Nothing is sent before: Voila takes no messages to a widget that it still makes, and then never any again.
-        """
+    def _on_view(self, change) -> None:
+        """Fit the figure once it is laid out: Voila drops all messages to a widget that gets one too early."""
         try:
             loop = asyncio.get_running_loop()
         except RuntimeError:  # no kernel: nothing is shown
@@ -71,47 +68,51 @@ class Panel(widgets.VBox):
                 loop.call_later(delay, self.fit)
 
     def fit(self) -> None:
-        """Ask the browser to measure the width anew."""
+        """Make the browser measure the width again."""
         self.figure.layout.autosize = False
         self.figure.layout.autosize = True
 
-    def _say(self, figure: go.Figure) -> None:
+    def _set_text(self, figure: go.Figure) -> None:
         self.title.value = f"<b>{html.escape(html.unescape(figure.layout.meta['title']))}</b>"
         text = html.escape(html.unescape(figure.layout.meta["caption"]))
         self.caption.value = f"<div style='opacity:.75;line-height:1.35;font-size:.92em'>{text}</div>"
 
 
 class Explorer(widgets.VBox):
-    """What is shown and clicked."""
+    """A title, a caption, and controls with what they show."""
+
+    TITLE = CAPTION = ""
+    """Plain text."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.message, self.busy = Message(), widgets.Label()
+
+    def arrange(self, *parts: widgets.Widget) -> None:
+        """Show the parts below title and caption."""
+        caption = f"<div style='opacity:.75;max-width:60em;line-height:1.4'>{html.escape(self.CAPTION)}</div>"
+        title = widgets.HTML(f"<h3 style='margin:.3em 0'>{html.escape(self.TITLE)}</h3>{caption}")
+        self.children = [title, *parts]
 
 
-def heading(text: str, caption: str = "") -> widgets.HTML:
-    """A title with a line that says what to look at. Both are taken as plain text."""
-    note = f"<div style='opacity:.75;max-width:60em;line-height:1.4'>{html.escape(caption)}</div>" if caption else ""
-    return widgets.HTML(f"<h3 style='margin:.3em 0'>{html.escape(text)}</h3>{note}")
+def observe(callback: Callable, *controls: widgets.Widget) -> None:
+    """Call back whenever the value of a control changes."""
+    for control in controls:
+        control.observe(callback, "value")
 
 
 class Message(widgets.HTML):
-    """A line that says what happened, in words that a screen reader reads out. Text is escaped."""
+    """A status line, announced by screen readers. Text is escaped."""
 
     def say(self, text: str = "", kind: str = "note") -> None:
         """kind: note, or error. No text hides the line."""
-        colour = {"note": "#0072b2", "error": "#d55e00"}[kind]
-        mark = {"note": "", "error": "⚠ "}[kind]
-        self.value = (
-            f"<div role='status' style='border-left:4px solid {colour};padding:.2em .7em;line-height:1.4'>"
-            f"{mark}{html.escape(text)}</div>"
-            if text
-            else ""
-        )
+        colour, mark = {"note": ("#0072b2", ""), "error": ("#d55e00", "⚠ ")}[kind]
+        style = f"border-left:4px solid {colour};padding:.2em .7em;line-height:1.4"
+        self.value = f"<div role='status' style='{style}'>{mark}{html.escape(text)}</div>" if text else ""
 
 
 def guarded(method: Callable) -> Callable:
-    """A callback of an explorer: whatever the input was, the person sees a sentence, never a traceback.
-
-    The explorer has a `message` (`Message`) and a `busy` label. Mistakes in the input (ValueError, IndexError) are told
-    as they are; the label shows that something is going on.
-    """
+    """A callback of an `Explorer` that shows errors of the input as a message, never as a traceback."""
 
     @functools.wraps(method)
     def call(self, *arguments, **named):
@@ -130,11 +131,10 @@ def guarded(method: Callable) -> Callable:
 
 
 def parse_problem(planner: Planner, text: str) -> Problem:
-    """A problem that somebody typed, checked against what this planner can read.
+    """A typed problem, read by the planner's domain.
 
     Raises:
-        ValueError: it is empty, nothing that the planner's domain can read, or has a word or number that is no token;
-            the message says what to do.
+        ValueError: it is empty, cannot be read, or has a word or number that is no token; the message says what to do.
     """
     if not text.strip():
         raise ValueError(f"Type a problem first, such as {planner.domain.example or 'one of the list'}.")
@@ -145,8 +145,14 @@ def parse_problem(planner: Planner, text: str) -> Problem:
     return problem
 
 
+def require_problems(problems: Sequence[Problem], who: str) -> None:
+    """Raise ValueError where there is no problem to choose from."""
+    if not problems:
+        raise ValueError(f"the {who} needs problems to choose from: give some, such as a few test problems")
+
+
 def picker(problems: Sequence[Problem], description: str = "problem") -> widgets.Combobox:
-    """A field to type a problem in, or to take one from a list; wider where problems are stories."""
+    """A field to type a problem in or to pick one from a list; wider for long problems."""
     width = 420 if max((len(problem.question) for problem in problems), default=0) < LONG else 900
     return widgets.Combobox(
         value=problems[0].question if problems else "",
@@ -160,7 +166,7 @@ def picker(problems: Sequence[Problem], description: str = "problem") -> widgets
 
 
 def row(*children: widgets.Widget) -> widgets.Box:
-    """Widgets side by side, in lines as the width allows."""
+    """Widgets side by side, wrapped as the width allows."""
     return widgets.Box(list(children), layout=widgets.Layout(flex_flow="row wrap", align_items="center", width="100%"))
 
 

@@ -1,4 +1,4 @@
-"""All explorers of one checkpoint, in tabs; one that cannot be made says why."""
+"""All explorers of one checkpoint in tabs; one that cannot be made shows why."""
 
 from __future__ import annotations
 
@@ -12,27 +12,32 @@ import ipywidgets as widgets
 from atp_lite.domains import Problem
 from atp_lite.planner import Planner
 from atp_lite.recipes import CHECKPOINTS
-from atp_lite.views.bundled_examples import JOURNEY, bundled_rivals, bundled_start, example_problems
-from atp_lite.views.explorers.base import Explorer, Message
+from atp_lite.views.bundled_examples import (
+    bundled_rivals,
+    bundled_start,
+    example_problems,
+    load_compared,
+    load_journey,
+)
+from atp_lite.views.explorers.base import Message
 from atp_lite.views.explorers.coherence import CoherenceExplorer
 from atp_lite.views.explorers.debugger import LatentDebugger
 from atp_lite.views.explorers.microscope import RLMicroscope
 from atp_lite.views.explorers.race import Race
 from atp_lite.views.explorers.space import SpaceExplorer
 from atp_lite.views.explorers.trajectory import TrajectoryExplorer
-from atp_lite.views.microscope import journey, read_journey
 
 SHOWN = {2: 20, 3: 30, 4: 30}
 """Number of steps -> how many problems can be chosen from."""
 
 
-class Dashboard(Explorer):
-    """All six explorers around one planner, a tab each, made when it is first opened.
+class Dashboard(widgets.VBox):
+    """All six explorers of one planner, a tab each, made when it is first opened.
 
     Args:
-        planner: what is explored. problems: to choose from. name: what the planner is called in legends.
-        rivals: folders of checkpoints by name, for the race and the space (points beside clouds).
-        beside: folder of a checkpoint whose trajectories stand beside the planner's, such as what it was trained from.
+        planner: what is explored. problems: to choose from. name: of the planner in legends.
+        rivals: folders of checkpoints by name, for the race and the space explorer.
+        beside: folder of a checkpoint to compare trajectories with, such as what the planner was trained from.
         journey: of an RL run, for the microscope; None shows how to make one.
     """
 
@@ -45,12 +50,8 @@ class Dashboard(Explorer):
         beside: Path | None = None,
         journey: Mapping | None = None,
     ) -> None:
-        def others(*names: str) -> dict[str, Planner]:
-            return {n: Planner.from_pretrained(folder) for n, folder in rivals.items() if n in names or not names}
-
-        def trajectories() -> widgets.Widget:
-            start = {beside.name: Planner.from_pretrained(beside)} if beside else {}
-            return TrajectoryExplorer(start | {name: planner}, problems)
+        def compared(explorer: str) -> dict[str, Planner]:
+            return load_compared(explorer, planner, name, rivals, beside)
 
         def microscope() -> widgets.Widget:
             if journey is None:
@@ -63,10 +64,10 @@ class Dashboard(Explorer):
         self.makers: dict[str, Callable[[], widgets.Widget]] = {
             "debugger": lambda: LatentDebugger(planner, problems),
             "coherence": lambda: CoherenceExplorer(planner, problems),
-            "trajectories": trajectories,
-            "space": lambda: SpaceExplorer({name: planner} | others("sim-cot"), problems),
+            "trajectories": lambda: TrajectoryExplorer(compared("trajectories"), problems),
+            "space": lambda: SpaceExplorer(compared("space"), problems),
             "RL microscope": microscope,
-            "race": lambda: Race(others() | {name: planner}, problems),
+            "race": lambda: Race(compared("race"), problems),
         }
         self.tabs = widgets.Tab([widgets.Label("one moment …") for _ in self.makers], titles=list(self.makers))
         self._open()
@@ -76,7 +77,7 @@ class Dashboard(Explorer):
     def _open(self, _=None) -> None:
         index, children = self.tabs.selected_index or 0, list(self.tabs.children)
         if isinstance(children[index], widgets.Label):
-            children[index] = _or_why_not(list(self.makers.values())[index])
+            children[index] = _or_message(list(self.makers.values())[index])
             self.tabs.children = children
 
 
@@ -85,25 +86,24 @@ def explore(
     beside: str | os.PathLike[str] | None = None,
     run: str | os.PathLike[str] | None = None,
 ) -> widgets.Widget:
-    """All explorers of a checkpoint, to be shown in a notebook or a page; a message where there is no checkpoint.
+    """All explorers of a checkpoint, for a notebook or a page; a message where there is no checkpoint.
 
     Args:
-        checkpoint: its folder. beside: a checkpoint to compare trajectories with; a bundled RL checkpoint has the one
-            it was trained from. run: folder of an RL run with kept checkpoints; None shows a bundled one.
+        checkpoint: its folder. beside: a checkpoint to compare trajectories with; by default what a bundled RL
+            checkpoint was trained from. run: folder of an RL run with kept checkpoints; None shows a bundled one.
     """
     folder = Path(checkpoint)
 
     def make() -> widgets.Widget:
         planner = Planner.from_pretrained(folder)
         problems = example_problems(planner, SHOWN)
-        start = Path(beside) if beside else bundled_start(folder)
-        found = read_journey(JOURNEY) if run is None else journey(run, problems[21:24], problems)
+        start, found = Path(beside) if beside else bundled_start(folder), load_journey(run, problems[21:24], problems)
         return Dashboard(planner, problems, folder.name, bundled_rivals(folder, planner), start, found)
 
-    return _or_why_not(make)
+    return _or_message(make)
 
 
-def _or_why_not(make: Callable[[], widgets.Widget]) -> widgets.Widget:
+def _or_message(make: Callable[[], widgets.Widget]) -> widgets.Widget:
     try:
         return make()
     except (ValueError, OSError) as error:

@@ -1,9 +1,10 @@
-"""Latent thought debugger: move one thought, and see what follows from it."""
+"""Latent thought debugger: edit one latent, and see what changes after it."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import NamedTuple
 
 import ipywidgets as widgets
 import plotly.graph_objects as go
@@ -20,24 +21,13 @@ from atp_lite.views.edits import (
     rethink,
     sample_latent,
 )
-from atp_lite.views.explorers.base import (
-    Explorer,
-    Message,
-    Panel,
-    guarded,
-    heading,
-    parse_problem,
-    picker,
-    row,
-    two_columns,
-)
+from atp_lite.views.explorers import base
 from atp_lite.views.projection import fit_projection
 
 AXES = 3
 
 
-@dataclass(frozen=True)
-class _State:
+class State(NamedTuple):
     """What undo goes back to."""
 
     question: str
@@ -45,127 +35,130 @@ class _State:
     edit: LatentEdit
 
 
-class LatentDebugger(Explorer):
-    """Pick a problem and a step, move the step's latent, and see everything after it thought anew.
+class LatentDebugger(base.Explorer):
+    """Pick a problem and a step, edit the step's latent, and see all later latents recomputed.
 
     Args:
         planner: with a decoder.
         problems: to choose from, to fit the axes on (more than three latents in all), and to swap latents with.
-        seed: of noise and draws.
+        seed: of noise and samples.
 
     Raises:
         ValueError: no problem, or a planner without a decoder or without latents.
     """
 
+    TITLE = "Latent thought debugger"
+    CAPTION = "Pick a step and edit its latent. Later latents are recomputed; what differs from the original is marked."
+
     def __init__(self, planner: Planner, problems: Sequence[Problem], seed: int = 0) -> None:
-        if not problems:
-            raise ValueError("the debugger needs problems to choose from: give some, such as a few test problems")
+        super().__init__()
+        base.require_problems(problems, "debugger")
         self.planner, self.problems = planner, list(problems)
-        reference = planner.reason(self.problems)
-        self.projection = fit_projection(reference, AXES)
+        self.projection = fit_projection(planner.reason(self.problems), AXES)
         self.generator = torch.Generator().manual_seed(seed)
-        self.history: list[_State] = []
-        self.message, self.busy = Message(), widgets.Label()
-        self.problem = picker(self.problems)
+        self.history: list[State] = []
+        button, slider = widgets.Button, widgets.FloatSlider
+        self.problem = base.picker(self.problems)
         self.step = widgets.ToggleButtons(description="step", style={"button_width": "auto"})
-        self.along = [
-            widgets.FloatSlider(
-                description=f"axis {k + 1}", min=-4, max=4, step=0.1, readout_format="+.1f", continuous_update=True
-            )
-            for k in range(AXES)
-        ]
+        look = {"min": -4, "max": 4, "step": 0.1, "readout_format": "+.1f"}
+        self.along = [slider(description=f"axis {k + 1}", **look) for k in range(AXES)]
         self.norm = widgets.BoundedFloatText(description="noise norm", value=4.0, min=0, max=100, step=0.5)
-        self.add_noise = widgets.Button(description="add noise")
-        self.other = picker(self.problems[1:] or self.problems, "other")
-        self.fraction = widgets.FloatSlider(description="towards it", min=0, max=1, step=0.05, readout_format=".0%")
-        self.swap = widgets.Button(description="swap it in", tooltip="take the other problem's latent of this step")
-        self.posterior = widgets.Button(description="redraw: posterior", tooltip="a fresh draw from N(mu, sigma²)")
-        self.prior = widgets.Button(description="redraw: prior", tooltip="a draw from N(0, I): no thought at all")
-        self.undo = widgets.Button(description="undo", icon="undo")
-        self.reset = widgets.Button(description="reset", icon="refresh")
-        self.summary = Message()
+        self.add_noise = button(description="add noise")
+        self.other = base.picker(self.problems[1:] or self.problems, "other")
+        self.fraction = slider(description="towards it", min=0, max=1, step=0.05, readout_format=".0%")
+        self.swap = button(description="swap it in", tooltip="take the other problem's latent of this step")
+        self.posterior = button(description="resample: posterior", tooltip="a new sample of the head's distribution")
+        self.prior = button(description="resample: prior", tooltip="a sample of N(0, I), which knows nothing")
+        self.undo, self.reset = button(description="undo", icon="undo"), button(description="reset", icon="refresh")
+        self.summary = base.Message()
         self.steps, self.reward = widgets.HTML(), widgets.HTML()
         self.edit, self._quiet, self._last, self.current_step = LatentEdit(), False, None, 1
         self._start(self.problems[0])
-        self.path, self.answers = Panel(self._path()), Panel(self._answers())
-        self.graphs = [Panel(self._graph(i)) for i in (0, 1)]
+        self.path, self.answers = base.Panel(self._path()), base.Panel(self._answers())
+        self.graphs = [base.Panel(self._graph(i)) for i in (0, 1)]
         self._drawn = [self.before.graph, self.after.graph]
-        for drawn in self.path.figure.data[:2]:  # where nothing has moved, the edited path covers the original
-            drawn.on_click(self._clicked)
+        for points in self.path.figure.data[:2]:  # without an edit, the edited path covers the original
+            points.on_click(self._clicked)
         self._wire()
-        super().__init__(self._layout())
+        self.arrange(
+            base.row(self.problem, self.undo, self.reset, self.busy),
+            self.message,
+            self.step,
+            base.row(*self.along),
+            base.row(self.norm, self.add_noise, self.posterior, self.prior),
+            base.row(self.other, self.fraction, self.swap),
+            self.summary,
+            base.two_columns(self.steps, self.reward),
+            base.two_columns(self.path, self.answers),
+            base.two_columns(*self.graphs),
+        )
         self._show()
 
-    # ------------------------------------------------------------ thinking
+    # ------------------------------------------------------------ running the planner
 
     def _start(self, problem: Problem) -> None:
-        """Think about a problem without an edit."""
+        """Run the planner on a problem without an edit."""
         trace = rethink(self.planner, problem)
         count = int(trace.n_latents[0])
         if count == 0:
-            raise ValueError("this planner thinks no latents (it reasons in words): there is nothing to move")
-        self.trace = trace
-        self.before = measure_thought(self.planner, trace, self.projection)
-        self.current, self.edit = problem, LatentEdit()
-        self.after = self.before
+            raise ValueError("this planner has no latents (it reasons in words): there is nothing to edit")
+        self.trace, self.current, self.edit = trace, problem, LatentEdit()
+        self.before = self.after = measure_thought(self.planner, trace, self.projection)
         c = self.planner.model.config.latents_per_step
         texts = [trace.steps[0][t // c] if t // c < len(trace.steps[0]) else "" for t in range(count)]
         choices = [(f"{t} · {text or '(empty)'}", t) for t, text in enumerate(texts, start=1)]
         self._set(self.step, options=choices, value=1)
         self.current_step = 1
-        self._still()
+        self._reset_sliders()
 
-    def _think(self) -> None:
-        """Think again with the present move."""
+    def _run(self) -> None:
+        """Run the planner again with the present edit."""
         t = self.step.value
-        moved = self.edit(self.trace.latents[0, t - 1], self.projection)
-        edits = {} if self.edit == LatentEdit() else {t: moved}
+        edited = self.edit(self.trace.latents[0, t - 1], self.projection)
+        edits = {} if self.edit == LatentEdit() else {t: edited}
         self.after = measure_thought(self.planner, rethink(self.planner, self.current, edits), self.projection)
         self._show()
 
     def _latent_of_other(self) -> torch.Tensor:
-        other = rethink(self.planner, parse_problem(self.planner, self.other.value))
+        other = rethink(self.planner, base.parse_problem(self.planner, self.other.value))
         t, count = self.step.value, int(other.n_latents[0])
         if t > count:
-            raise ValueError(f"{self.other.value} is thought in {count} latents, so it has none for step {t}")
+            raise ValueError(f"{self.other.value} has {count} latents, so it has none for step {t}")
         return other.latents[0, t - 1]
 
     # ------------------------------------------------------------ callbacks
 
     def _wire(self) -> None:
-        self.problem.observe(self._typed, "value")
-        self.step.observe(self._stepped, "value")
-        for slider in (*self.along, self.fraction):
-            slider.observe(self._slid, "value")
-        self.other.observe(self._slid, "value")
+        base.observe(self._typed, self.problem)
+        base.observe(self._stepped, self.step)
+        base.observe(self._slid, *self.along, self.fraction, self.other)
+        self.undo.on_click(self._undo)
         for button, action in (
             (self.add_noise, self._noise),
-            (self.swap, self._swap),
-            (self.posterior, lambda: self._redraw("posterior")),
-            (self.prior, lambda: self._redraw("prior")),
+            (self.swap, lambda: replace(self.edit, swap=self._latent_of_other())),
+            (self.posterior, lambda: self._resample("posterior")),
+            (self.prior, lambda: self._resample("prior")),
+            (self.reset, LatentEdit),
         ):
             button.on_click(lambda _, action=action: self._act(action))
-        self.undo.on_click(self._undo)
-        self.reset.on_click(lambda _: self._act(lambda: LatentEdit()))
 
-    @guarded
+    @base.guarded
     def _typed(self, _) -> None:
         if not self._quiet:
-            problem = parse_problem(self.planner, self.problem.value)
+            problem = base.parse_problem(self.planner, self.problem.value)
             self._remember()
             self._start(problem)
             self._show()
 
-    @guarded
+    @base.guarded
     def _stepped(self, _) -> None:
         if not self._quiet and self.step.value is not None:
             self._remember()
-            self.current_step = self.step.value
-            self.edit = LatentEdit()
-            self._still()
-            self._think()
+            self.current_step, self.edit = self.step.value, LatentEdit()
+            self._reset_sliders()
+            self._run()
 
-    @guarded
+    @base.guarded
     def _slid(self, change) -> None:
         if self._quiet or (change.owner is self.other and not self.fraction.value):
             return
@@ -173,45 +166,40 @@ class LatentDebugger(Explorer):
         self._remember(change.owner)
         along = tuple(slider.value for slider in self.along)
         self.edit = replace(self.edit, along=along, toward=toward, fraction=self.fraction.value)
-        self._think()
+        self._run()
 
-    @guarded
+    @base.guarded
     def _act(self, action) -> None:
-        """A button: the move that `action` gives takes the place of the present one."""
+        """A button: the edit that `action` gives replaces the present one."""
         edit = action()
         self._remember()
         self.edit = edit
         if edit == LatentEdit():
-            self._still()
-        self._think()
+            self._reset_sliders()
+        self._run()
 
     def _noise(self) -> LatentEdit:
         noise = noise_of_norm(self.trace.latents.shape[-1], self.norm.value, self.generator)
         return replace(self.edit, noise=noise if self.edit.noise is None else self.edit.noise + noise)
 
-    def _swap(self) -> LatentEdit:
-        return replace(self.edit, swap=self._latent_of_other())
+    def _resample(self, source: str) -> LatentEdit:
+        sample = sample_latent(self.trace, 0, self.step.value, source, self.generator)
+        return replace(self.edit, swap=sample, noise=None)
 
-    def _redraw(self, source: str) -> LatentEdit:
-        return replace(self.edit, swap=self._sample(source), noise=None)
-
-    def _sample(self, source: str) -> torch.Tensor:
-        return sample_latent(self.trace, 0, self.step.value, source, self.generator)
-
-    @guarded
+    @base.guarded
     def _undo(self, _) -> None:
         if not self.history:
             raise ValueError("there is nothing to undo")
-        state = self.history.pop()
-        if state.question != self.current.question:
-            self._start(parse_problem(self.planner, state.question))
-            self._set(self.problem, value=state.question)
-        self._set(self.step, value=state.step)
-        self.current_step, self.edit, self._last = state.step, state.edit, None
+        question, step, edit = self.history.pop()
+        if question != self.current.question:
+            self._start(base.parse_problem(self.planner, question))
+            self._set(self.problem, value=question)
+        self._set(self.step, value=step)
+        self.current_step, self.edit, self._last = step, edit, None
         for k, slider in enumerate(self.along):
-            self._set(slider, value=state.edit.along[k] if state.edit.along else 0.0)
-        self._set(self.fraction, value=state.edit.fraction)
-        self._think()
+            self._set(slider, value=edit.along[k] if edit.along else 0.0)
+        self._set(self.fraction, value=edit.fraction)
+        self._run()
 
     def _clicked(self, trace, points, _) -> None:
         steps = [step for _, step in self.step.options]
@@ -221,17 +209,17 @@ class LatentDebugger(Explorer):
     # ------------------------------------------------------------ showing
 
     def _remember(self, slider: widgets.Widget | None = None) -> None:
-        """Keep the present state for undo; a slider that is moved on and on counts once."""
+        """Save the present state for undo; all moves of one slider in a row count once."""
         if slider is None or slider is not self._last:
-            self.history.append(_State(self.current.question, self.current_step, self.edit))
+            self.history.append(State(self.current.question, self.current_step, self.edit))
         self._last = slider
 
-    def _still(self) -> None:
-        """Controls in their places of rest, without thinking anew."""
+    def _reset_sliders(self) -> None:
         for slider in (*self.along, self.fraction):
             self._set(slider, value=0.0)
 
     def _set(self, widget: widgets.Widget, **values) -> None:
+        """Set values without running the callbacks."""
         self._quiet, before = True, self._quiet
         for name, value in values.items():
             setattr(widget, name, value)
@@ -257,23 +245,3 @@ class LatentDebugger(Explorer):
             if side.graph != self._drawn[i]:
                 self.graphs[i].show(self._graph(i))
                 self._drawn[i] = side.graph
-
-    def _layout(self) -> list[widgets.Widget]:
-        title = heading(
-            "Latent thought debugger",
-            "Pick a step and move its latent. Everything after it is thought anew: the original stands beside what "
-            "your edit made of it, and what changed is marked.",
-        )
-        return [
-            title,
-            row(self.problem, self.undo, self.reset, self.busy),
-            self.message,
-            self.step,
-            row(*self.along),
-            row(self.norm, self.add_noise, self.posterior, self.prior),
-            row(self.other, self.fraction, self.swap),
-            self.summary,
-            two_columns(self.steps, self.reward),
-            two_columns(self.path, self.answers),
-            two_columns(*self.graphs),
-        ]

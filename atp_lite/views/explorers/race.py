@@ -8,11 +8,11 @@ import ipywidgets as widgets
 
 from atp_lite.domains import Problem
 from atp_lite.planner import Planner
-from atp_lite.views.explorers.base import Explorer, Message, guarded, heading, parse_problem, picker, row
+from atp_lite.views.explorers import base
 from atp_lite.views.race import race, race_html
 
 
-class Race(Explorer):
+class Race(base.Explorer):
     """Type a problem; every planner answers it, with its steps, its tokens and its time.
 
     Args:
@@ -23,23 +23,21 @@ class Race(Explorer):
         ValueError: no planner or no problem.
     """
 
+    TITLE = "Race"
+    CAPTION = "Milliseconds are the median of five tries on this computer; one question says nothing about accuracy."
+
     def __init__(self, planners: Mapping[str, Planner], problems: Sequence[Problem]) -> None:
-        if not problems:
-            raise ValueError("the race needs problems to choose from: give some, such as a few test problems")
+        super().__init__()
+        base.require_problems(problems, "race")
         self.planners = dict(planners)
-        self.message, self.busy = Message(), widgets.Label()
-        self.problem = picker(problems)
+        self.problem = base.picker(problems)
         self.again = widgets.Button(description="run again", icon="refresh")
         self.table = widgets.HTML(race_html(race(self.planners, problems[0])))
-        self.problem.observe(self._run, "value")
+        base.observe(self._run, self.problem)
         self.again.on_click(self._run)
-        title = heading(
-            "Race",
-            "Milliseconds are the median of five tries on this computer; one question says nothing about accuracy.",
-        )
-        super().__init__([title, row(self.problem, self.again, self.busy), self.message, self.table])
+        self.arrange(base.row(self.problem, self.again, self.busy), self.message, self.table)
 
-    @guarded
+    @base.guarded
     def _run(self, _) -> None:
-        problem = parse_problem(next(iter(self.planners.values())), self.problem.value)
+        problem = base.parse_problem(next(iter(self.planners.values())), self.problem.value)
         self.table.value = race_html(race(self.planners, problem))

@@ -1,4 +1,4 @@
-"""Space quality: what stands between two thoughts, how much noise a thought bears, which dimensions carry anything."""
+"""Space quality: interpolation between latents, accuracy under noise, KL of each dimension."""
 
 from __future__ import annotations
 
@@ -9,17 +9,7 @@ import ipywidgets as widgets
 
 from atp_lite.domains import Problem
 from atp_lite.planner import Planner
-from atp_lite.views.explorers.base import (
-    Explorer,
-    Message,
-    Panel,
-    guarded,
-    heading,
-    parse_problem,
-    picker,
-    row,
-    two_columns,
-)
+from atp_lite.views.explorers import base
 from atp_lite.views.space import (
     interpolate,
     interpolation_figure,
@@ -30,65 +20,57 @@ from atp_lite.views.space import (
 )
 
 
-class SpaceExplorer(Explorer):
-    """Is the space of latents smooth? Interpolation strips, noise and dimensions, for one planner or several.
+class SpaceExplorer(base.Explorer):
+    """Is the latent space smooth? Interpolation, noise and dimensions, for one planner or several.
 
     Args:
-        planners: by name, each with latents; those with a decoder can be read between two thoughts.
+        planners: by name, each with latents; interpolation needs a decoder.
         problems: to interpolate between (two at least), and to measure accuracy under noise on.
 
     Raises:
-        ValueError: fewer than two problems, or no planner whose thoughts can be read.
+        ValueError: fewer than two problems, or no planner with a decoder.
     """
 
+    TITLE = "Space quality"
+    CAPTION = (
+        "A space is smooth where neighbours mean the same: texts between two latents stay valid, and noise does little "
+        "harm. Compare planners before you call one smooth."
+    )
+
     def __init__(self, planners: Mapping[str, Planner], problems: Sequence[Problem]) -> None:
+        super().__init__()
         readable = [name for name, planner in planners.items() if planner.model.decoder is not None]
         if len(problems) < 2 or not readable:
             raise ValueError(
                 f"{len(problems)} problems and {len(readable)} planners with a decoder: give two and one at least"
             )
         self.planners = dict(planners)
-        self.message, self.busy = Message(), widgets.Label()
         self.planner = widgets.Dropdown(description="planner", options=readable)
-        self.ends = [picker(problems, "from"), picker(problems[1:], "to")]
+        self.ends = [base.picker(problems, "from"), base.picker(problems[1:], "to")]
         self.step = widgets.BoundedIntText(description="step", value=1, min=1, max=20)
-        self.interpolation = Panel(interpolation_figure(self._interpolate()))
-        self.noise = Panel(noise_figure(noise_accuracy(planners, problems)))
+        self.interpolation = base.Panel(interpolation_figure(self._interpolate()))
+        self.noise = base.Panel(noise_figure(noise_accuracy(planners, problems)))
         self.kl = widgets.VBox()
-        for control in (self.planner, *self.ends, self.step):
-            control.observe(self._changed, "value")
+        base.observe(self._changed, self.planner, *self.ends, self.step)
         self.reference = {name: planner.reason(problems, decode=False) for name, planner in planners.items()}
-        self._dimensions()
-        super().__init__(self._layout())
+        self._show_kl()
+        controls = base.row(self.planner, *self.ends, self.step, self.busy)
+        self.arrange(controls, self.message, self.interpolation, base.two_columns(self.noise, self.kl))
 
     def _interpolate(self) -> dict:
         planner = self.planners[self.planner.value]
-        ends = [parse_problem(planner, end.value) for end in self.ends]
+        ends = [base.parse_problem(planner, end.value) for end in self.ends]
         return interpolate(planner, planner.reason(ends), (0, 1), self.step.value)
 
-    @guarded
+    @base.guarded
     def _changed(self, change) -> None:
         self.interpolation.show(interpolation_figure(self._interpolate()))
         if change.owner is self.planner:
-            self._dimensions()
+            self._show_kl()
 
-    def _dimensions(self) -> None:
+    def _show_kl(self) -> None:
         try:
-            shown = Panel(kl_figure(kl_by_dimension(self.reference[self.planner.value])))
-        except ValueError as error:  # points have no posterior: that is an answer, not a mistake
+            shown = base.Panel(kl_figure(kl_by_dimension(self.reference[self.planner.value])))
+        except ValueError as error:  # points have no KL: that is a result, not an error of the input
             shown = widgets.HTML(f"<p>{html.escape(str(error))}</p>")
         self.kl.children = [shown]
-
-    def _layout(self) -> list[widgets.Widget]:
-        title = heading(
-            "Space quality",
-            "A space is smooth where neighbours mean the same: texts between two thoughts stay valid, and noise does "
-            "little harm. Compare planners before you call one smooth.",
-        )
-        return [
-            title,
-            row(self.planner, *self.ends, self.step, self.busy),
-            self.message,
-            self.interpolation,
-            two_columns(self.noise, self.kl),
-        ]

@@ -1,7 +1,8 @@
-"""An explorer frozen into ONE HTML file: every state precomputed, no kernel, no network, plotly.js inside once."""
+"""An explorer as ONE HTML file: every state precomputed, no kernel, no network, plotly.js inside once."""
 
 from atp_lite.views.export.grid import Control, Part, export_grid
 from atp_lite.views.export.pages import (
+    export_bundled,
     export_coherence,
     export_debugger,
     export_microscope,
@@ -13,6 +14,7 @@ from atp_lite.views.export.pages import (
 __all__ = [
     "Control",
     "Part",
+    "export_bundled",
     "export_coherence",
     "export_debugger",
     "export_grid",

@@ -1,4 +1,4 @@
-"""The explorers as pages: what can be set there, and what each state shows."""
+"""The explorers as pages: the controls of each, and what every state shows."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import torch
 
 from atp_lite.domains import Problem
 from atp_lite.planner import Planner
+from atp_lite.views.bundled_examples import bundled_rivals, bundled_start, load_compared, load_journey
 from atp_lite.views.changes import answer_figure, graph_figure, path_figure, reward_html, steps_html
 from atp_lite.views.edits import LatentEdit, compare_thoughts, measure_group, measure_thought, rethink, sample_group
 from atp_lite.views.export.grid import Control, Part, export_grid
@@ -29,40 +30,73 @@ from atp_lite.views.space import (
 )
 from atp_lite.views.thoughts import coherence_figure
 
+PathLike = str | os.PathLike[str]
+AMOUNTS = (-4, -3, -2, -1, 0, 1, 2, 3, 4)
+"""Shifts along an axis on the debugger's page, in standard deviations."""
 
-def export_debugger(
-    path: str | os.PathLike[str], planner: Planner, problems: Sequence[Problem], shown: int = 4
+
+def export_bundled(
+    out: Path,
+    explorer: str,
+    checkpoint: Path,
+    problems: Sequence[Problem],
+    shown: int = 4,
+    beside: Path | None = None,
+    run: Path | None = None,
 ) -> Path:
-    """The latent thought debugger as a page: problem, step, and how far its latent is moved along an axis.
+    """Write the page of one explorer of a checkpoint, with the bundled examples to compare it with.
 
     Args:
-        planner: with a decoder. problems: the axes are fitted on all of them; the first `shown` can be looked at.
+        explorer: debugger, coherence, trajectories, space, microscope or race.
+        problems: axes are fitted on all; the first `shown` can be selected.
+        beside, run: as in `explore`.
 
     Raises:
-        ValueError: no problem, or a planner whose thoughts cannot be read.
+        ValueError: there is no such explorer, or the checkpoint has nothing to show in it.
     """
-    _some(problems)
-    projection = fit_projection(planner.reason(problems), 2)
-    chosen = list(problems[:shown])
+    first = problems[:shown]
+    if explorer == "microscope":
+        return export_microscope(out, load_journey(run, first, problems))
+    planner = Planner.from_pretrained(checkpoint)
+    if explorer == "debugger":
+        return export_debugger(out, planner, problems, shown)
+    if explorer == "coherence":
+        return export_coherence(out, planner, first)
+    pages = {"trajectories": export_trajectories, "space": export_space, "race": export_race}
+    if explorer not in pages:
+        raise ValueError(f"explorer {explorer!r}: choose debugger, coherence, trajectories, space, microscope or race")
+    rivals, start = bundled_rivals(checkpoint, planner), beside or bundled_start(checkpoint)
+    compared = load_compared(explorer, planner, checkpoint.name, rivals, start)
+    return pages[explorer](out, compared, first if explorer == "race" else problems)
+
+
+def export_debugger(path: PathLike, planner: Planner, problems: Sequence[Problem], shown: int = 4) -> Path:
+    """The latent thought debugger as a page: problem, step, and the shift of its latent along an axis.
+
+    Args:
+        planner: with a decoder. problems: axes are fitted on all of them; the first `shown` can be selected.
+
+    Raises:
+        ValueError: no problem, or a planner without a decoder.
+    """
+    _require(problems)
+    projection, chosen = fit_projection(planner.reason(problems), 2), list(problems[:shown])
     traces = [rethink(planner, problem) for problem in chosen]
     before = [measure_thought(planner, trace, projection) for trace in traces]
     longest = max(int(trace.n_latents[0]) for trace in traces)
-    amounts = [-4, -3, -2, -1, 0, 1, 2, 3, 4]
-    still = amounts.index(0)
 
     def render(which: int, step: int, axis: int, amount: int) -> list[Part]:
         trace, old = traces[which], before[which]
         count = int(trace.n_latents[0])
-        t = min(step + 1, count)
-        note = "" if step < count else f"This problem is thought in {count} steps; step {count} is shown. "
-        new = old
-        if amount != still:
-            along = tuple(float(amounts[amount]) if k == axis else 0.0 for k in range(2))
-            moved = LatentEdit(along=along)(trace.latents[0, t - 1], projection)
-            new = measure_thought(planner, rethink(planner, chosen[which], {t: moved}), projection)
+        t, new = min(step + 1, count), old
+        note = "" if step < count else f"This problem has {count} steps; step {count} is shown. "
+        if AMOUNTS[amount]:
+            along = tuple(float(AMOUNTS[amount]) if k == axis else 0.0 for k in range(2))
+            edited = LatentEdit(along=along)(trace.latents[0, t - 1], projection)
+            new = measure_thought(planner, rethink(planner, chosen[which], {t: edited}), projection)
         difference = compare_thoughts(old, new)
         return [
-            f"<p role='status'><b>{html.escape(note + difference['summary'])}</b></p>",
+            _status(note + difference["summary"]),
             steps_html(difference),
             reward_html(old.reward, new.reward),
             path_figure(old, new, t, projection),
@@ -71,23 +105,24 @@ def export_debugger(
             graph_figure(new, "edited"),
         ]
 
+    labels = [f"{amount:+d}" if amount else "0" for amount in AMOUNTS]
     return export_grid(
         path,
         "Latent thought debugger",
         "A small planner answers arithmetic questions by thinking in vectors. Pick a question and a step, then move "
-        "that step's vector along one of the two main directions of all thoughts. Everything after it is thought anew.",
+        "that step's vector along one of the two principal axes of all latents. Later latents are recomputed.",
         [
             Control("question", [problem.question for problem in chosen]),
             Control("step", [str(t + 1) for t in range(longest)]),
             Control("direction", ["axis 1", "axis 2"]),
-            Control("moved by, in standard deviations", [f"{a:+d}" if a else "0" for a in amounts], "slider", still),
+            Control("moved by, in standard deviations", labels, "slider", AMOUNTS.index(0)),
         ],
         render,
     )
 
 
 def export_coherence(
-    path: str | os.PathLike[str],
+    path: PathLike,
     planner: Planner,
     problems: Sequence[Problem],
     group_size: int = 8,
@@ -99,15 +134,14 @@ def export_coherence(
     Raises:
         ValueError: no problem, or a planner without a decoder.
     """
-    _some(problems)
+    _require(problems)
     generator = torch.Generator().manual_seed(seed)
     groups = [measure_group(sample_group(planner, p, group_size, sigma, generator)) for p in problems]
 
     def render(which: int, i: int) -> list[Part]:
         row = groups[which]["rows"][i]
-        shown = f"trajectory {i + 1} answers {row['answer'] or '(nothing)'}"
         return [
-            f"<p role='status'><b>{html.escape(shown)}</b></p>",
+            _status(f"trajectory {i + 1} answers {row['answer'] or '(nothing)'}"),
             group_figure(groups[which], i),
             coherence_figure(row["graph"]),
             reward_html(row["reward"], row["reward"]),
@@ -126,41 +160,38 @@ def export_coherence(
     )
 
 
-def export_trajectories(
-    path: str | os.PathLike[str], planners: Mapping[str, Planner], problems: Sequence[Problem]
-) -> Path:
+def export_trajectories(path: PathLike, planners: Mapping[str, Planner], problems: Sequence[Problem]) -> Path:
     """The trajectory explorer as a page: view, colour, and up to which step.
 
     Raises:
         ValueError: no planner or more than two, or too few latents to fit axes on.
     """
-    seen = LatentPaths(planners, problems)
-    views, colours = list(VIEWS), list(COLOURINGS)
+    paths = LatentPaths(planners, problems)
+    views, colours = list(VIEWS), list(COLOURINGS.values())
 
     def render(view: int, colour: int, upto: int) -> list[Part]:
-        warning = seen.warning(views[view]) or ""
-        figures = [seen.figure(n, views[view], COLOURINGS[colours[colour]], [0, 1], upto + 1, False) for n in planners]
-        return [f"<p role='status'>{html.escape(warning)}</p>", *figures]
+        figures = [paths.figure(name, views[view], colours[colour], [0, 1], upto + 1) for name in planners]
+        return [f"<p role='status'>{html.escape(paths.warning(views[view]))}</p>", *figures]
 
     return export_grid(
         path,
         "Trajectory explorer",
-        "Each point is a latent, each line the thoughts about one problem. Compare with the random directions before "
+        "Each point is a latent, each line joins the latents of one problem. Compare with the random directions before "
         "you believe a pattern.",
         [
             Control("view", views),
-            Control("colour", colours),
-            Control("up to step", [str(t + 1) for t in range(seen.longest)], "slider", seen.longest - 1),
+            Control("colour", list(COLOURINGS)),
+            Control("up to step", [str(t + 1) for t in range(paths.longest)], "slider", paths.longest - 1),
         ],
         render,
     )
 
 
-def export_space(path: str | os.PathLike[str], planners: Mapping[str, Planner], problems: Sequence[Problem]) -> Path:
-    """The space quality view as a page: planner, and between the first thoughts of which two problems.
+def export_space(path: PathLike, planners: Mapping[str, Planner], problems: Sequence[Problem]) -> Path:
+    """The space quality view as a page: planner, and the two problems between whose first latents is interpolated.
 
     Raises:
-        ValueError: fewer than two problems that need the same number of steps.
+        ValueError: no two neighbours among the problems need the same number of steps.
     """
     planners = {name: planner for name, planner in planners.items() if planner.model.decoder is not None}
     traces = {name: planner.reason(problems) for name, planner in planners.items()}
@@ -174,18 +205,17 @@ def export_space(path: str | os.PathLike[str], planners: Mapping[str, Planner], 
         raise ValueError("no two neighbours among the problems need as many steps: give some that do")
     names = list(planners)
     noise = noise_figure(noise_accuracy(planners, problems))
-
-    clouds = [kl_figure(kl_by_dimension(trace)) for trace in traces.values() if trace.distribution.has_spread]
+    kl = [kl_figure(kl_by_dimension(trace)) for trace in traces.values() if trace.distribution.has_spread][:1]
 
     def render(name: int, pair: int) -> list[Part]:
         found = interpolate(planners[names[name]], traces[names[name]], pairs[pair], 1)
-        return [interpolation_figure(found), noise, *clouds[:1]]
+        return [interpolation_figure(found), noise, *kl]
 
     return export_grid(
         path,
         "Space quality",
-        "A space is smooth where neighbours mean the same: the decoder reads what stands on the straight line between "
-        "the first thoughts of two problems, and noise in the latents does little harm.",
+        "A space is smooth where neighbours mean the same: the decoded points between the first latents of two "
+        "problems are valid steps, and noise in the latents does little harm.",
         [
             Control("planner", names),
             Control("problems", [f"{problems[i].question} → {problems[j].question}" for i, j in pairs]),
@@ -194,26 +224,26 @@ def export_space(path: str | os.PathLike[str], planners: Mapping[str, Planner], 
     )
 
 
-def export_microscope(path: str | os.PathLike[str], found: Mapping) -> Path:
-    """The RL microscope as a page: where in the run. found: what `journey` or `read_journey` gives."""
+def export_microscope(path: PathLike, found: Mapping) -> Path:
+    """The RL microscope as a page: the iteration. found: from `journey` or `read_journey`."""
     last = len(found["stops"]) - 1
     return export_grid(
         path,
         "RL microscope",
         "A planner that imitated partly wrong solutions practises on new questions, rewarded for right answers and "
-        "coherent steps. LatentEdit along the run.",
+        "coherent steps. Move along the run.",
         [Control("iteration", [str(stop) for stop in found["stops"]], "slider", last)],
         lambda stop: [verdicts_html(found, stop), curves_figure(found, stop), journey_figure(found, stop)],
     )
 
 
-def export_race(path: str | os.PathLike[str], planners: Mapping[str, Planner], problems: Sequence[Problem]) -> Path:
+def export_race(path: PathLike, planners: Mapping[str, Planner], problems: Sequence[Problem]) -> Path:
     """The race as a page: which problem. Times are those of the computer that wrote the page.
 
     Raises:
         ValueError: no planner, or no problem.
     """
-    _some(problems)
+    _require(problems)
     return export_grid(
         path,
         "Race",
@@ -224,6 +254,10 @@ def export_race(path: str | os.PathLike[str], planners: Mapping[str, Planner], p
     )
 
 
-def _some(problems: Sequence[Problem]) -> None:
+def _require(problems: Sequence[Problem]) -> None:
     if not problems:
         raise ValueError("the page needs problems to show: give some, such as a few test problems")
+
+
+def _status(text: str) -> str:
+    return f"<p role='status'><b>{html.escape(text)}</b></p>"
