@@ -418,6 +418,7 @@ def test_what_cannot_be_shared_evenly_is_refused(two):
         assert "questions is 5, which 2 processes cannot share evenly" in refused["questions"]
         assert "4 questions over 2 processes do not split into 4 equal mini-batches" in refused["mini-batches"]
         assert "terms ['new'] of the loss have no count" in refused["term"]
+    assert not (two / "refused").exists(), "nothing is written before"
 
 
 @pytest.mark.slow

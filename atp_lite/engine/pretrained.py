@@ -18,7 +18,7 @@ import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -38,6 +38,7 @@ from atp_lite.model.reasoner import LatentReasoner, ReasonerConfig
 from atp_lite.resources import find
 from atp_lite.tokens import END_LATENT, LATENT, START_LATENT
 
+Module = TypeVar("Module", bound=nn.Module)
 PAD = "<|latent-pad|>"
 """Added where a tokenizer has no pad token of its own."""
 NEW_TOKENS = 4
@@ -84,7 +85,7 @@ def latent_tokenizer(name_or_path: str | os.PathLike[str], gguf_file: str | None
         OSError: it cannot be loaded; the message says what to do. ValueError: it has no end token.
     """
     extra = {"gguf_file": gguf_file} if gguf_file else {}
-    tokenizer = _loaded(AutoTokenizer, name_or_path, extra)
+    tokenizer: PreTrainedTokenizerBase = _loaded(AutoTokenizer, name_or_path, extra)
     if tokenizer.eos_token_id is None:
         raise ValueError(f"the tokenizer of {name_or_path} has no end token: set tokenizer.eos_token and save it")
     known = tokenizer.get_vocab()
@@ -112,12 +113,12 @@ def from_backbone(
     tokenizer = latent_tokenizer(name_or_path, settings.gguf_file) if tokenizer is None else tokenizer
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(settings.seed)
-        lm = load_lm(name_or_path, settings)
+        lm: Any = load_lm(name_or_path, settings)
         _check_logits(lm, name_or_path)
         if len(tokenizer) > lm.get_input_embeddings().num_embeddings:  # some models keep spare rows
             lm.resize_token_embeddings(len(tokenizer), mean_resizing=True)
         scale = embedding_size(lm) if settings.latent_scale is None else settings.latent_scale
-        start, end = tokenizer.convert_tokens_to_ids([START_LATENT, END_LATENT])
+        start, end = (tokenizer.convert_tokens_to_ids(token) for token in (START_LATENT, END_LATENT))
         ids = {"start_id": start, "end_id": end, "eos_id": tokenizer.eos_token_id, "pad_id": tokenizer.pad_token_id}
         config = _reasoner_config(lm, settings, scale, ids)
         with torch.device("meta"):  # a frame without numbers
@@ -129,10 +130,11 @@ def from_backbone(
         model.stop_head = weights_in(_fresh(StopHead(size), config.initializer_range), dtype)
         if config.decoder is not None:
             decoder = DECODERS[config.decoder_type](config.decoder, size, config.latents_per_step, scale)
-            if settings.decoder != "small":
+            if settings.decoder != "small" and decoder.lm is not None:
                 _copy_into(decoder.lm, lm)
             model.decoder = weights_in(decoder, dtype)
-    return model.eval()
+    model.train(False)
+    return model
 
 
 def empty_reasoner(lm_config: PreTrainedConfig, settings: BackboneSettings) -> LatentReasoner:
@@ -146,7 +148,8 @@ def empty_reasoner(lm_config: PreTrainedConfig, settings: BackboneSettings) -> L
     with torch.device("meta"):
         lm = AutoModelForCausalLM.from_config(lm_config, dtype=dtype)
         scale = 1.0 if settings.latent_scale is None else settings.latent_scale
-        return LatentReasoner(_reasoner_config(lm, settings, scale, {})).to(dtype)
+        model: LatentReasoner = LatentReasoner(_reasoner_config(lm, settings, scale, {})).to(dtype)
+    return model
 
 
 def load_config(name_or_path: str | os.PathLike[str], gguf_file: str | None = None) -> PreTrainedConfig:
@@ -157,7 +160,8 @@ def load_config(name_or_path: str | os.PathLike[str], gguf_file: str | None = No
     """
     file = find(name_or_path)
     if not file.is_file():
-        return _loaded(AutoConfig, name_or_path, {"gguf_file": gguf_file} if gguf_file else {})
+        config: PreTrainedConfig = _loaded(AutoConfig, name_or_path, {"gguf_file": gguf_file} if gguf_file else {})
+        return config
     try:
         values = json.loads(file.read_text())
         return AutoConfig.for_model(**values)
@@ -174,30 +178,34 @@ def load_lm(name_or_path: str | os.PathLike[str], settings: BackboneSettings) ->
     Raises OSError, as `from_backbone`.
     """
     dtype = getattr(torch, settings.dtype)
+    lm: PreTrainedModel
     if settings.random_weights:
-        return AutoModelForCausalLM.from_config(_loaded(AutoConfig, name_or_path, {}), dtype=dtype)
-    extra: dict = {"dtype": dtype}
+        lm = AutoModelForCausalLM.from_config(_loaded(AutoConfig, name_or_path, {}), dtype=dtype)
+        return lm
+    extra: dict[str, Any] = {"dtype": dtype}
     if settings.gguf_file:
         from transformers import GgufConfig
 
         extra |= {"gguf_file": settings.gguf_file, "quantization_config": GgufConfig(dequantize=True)}
-    return _loaded(AutoModelForCausalLM, name_or_path, extra)
+    lm = _loaded(AutoModelForCausalLM, name_or_path, extra)
+    return lm
 
 
 def embedding_size(lm: PreTrainedModel) -> float:
     """Root mean square of the token embeddings, as the LM reads them (some scale them on the way)."""
-    embed = lm.get_input_embeddings()
+    embed: Any = lm.get_input_embeddings()
     with torch.no_grad():
         rows = torch.linspace(0, embed.num_embeddings - 1, min(4096, embed.num_embeddings)).long()
         return float(embed(rows.to(embed.weight.device)).float().square().mean().sqrt())
 
 
-def _loaded(kind, name_or_path: str | os.PathLike[str], extra: dict):
+def _loaded(kind: Any, name_or_path: str | os.PathLike[str], extra: dict[str, Any]) -> Any:
     """`kind.from_pretrained`, with one line of advice in the place of a page of causes."""
     try:
         return kind.from_pretrained(name_or_path, **extra)
     except (OSError, ValueError) as error:
-        causes, cause = [], error
+        causes: list[str] = []
+        cause: BaseException | None = error
         while cause is not None:
             causes.append(f"{type(cause).__name__} {cause}")
             cause = cause.__cause__ or cause.__context__
@@ -216,7 +224,7 @@ def _loaded(kind, name_or_path: str | os.PathLike[str], extra: dict):
 
 
 @torch.no_grad()
-def _check_logits(lm: PreTrainedModel, name: str | os.PathLike[str]) -> None:
+def _check_logits(lm: Any, name: str | os.PathLike[str]) -> None:
     ids = torch.arange(1, 6)[None] % lm.get_input_embeddings().num_embeddings
     ids = ids.to(lm.device)
     was_training, _ = lm.training, lm.eval()
@@ -230,9 +238,7 @@ def _check_logits(lm: PreTrainedModel, name: str | os.PathLike[str]) -> None:
         )
 
 
-def _reasoner_config(
-    lm: PreTrainedModel, settings: BackboneSettings, scale: float, ids: dict[str, int]
-) -> ReasonerConfig:
+def _reasoner_config(lm: Any, settings: BackboneSettings, scale: float, ids: dict[str, Any]) -> ReasonerConfig:
     """The config of the reasoner around `lm`; ids: of the special tokens."""
     return ReasonerConfig(
         backbone=_plain(lm.config),
@@ -242,21 +248,20 @@ def _reasoner_config(
         max_latents=settings.max_latents,
         max_step_tokens=settings.max_step_tokens,
         max_answer_tokens=settings.max_answer_tokens,
-        initializer_range=getattr(lm.config, "initializer_range", 0.02),
         dtype=settings.dtype,
-        **ids,
+        **ids | {"initializer_range": getattr(lm.config, "initializer_range", 0.02)},
     )
 
 
-def _plain(config: PreTrainedConfig) -> dict:
+def _plain(config: PreTrainedConfig) -> dict[str, Any]:
     """A config as a dictionary from which the same model is made, and nothing about where it came from."""
-    values = config.to_dict()
+    values: dict[str, Any] = config.to_dict()
     for name in ("quantization_config", "transformers_version", "_name_or_path", "architectures"):
         values.pop(name, None)
     return values | {"model_type": config.model_type}
 
 
-def _decoder_config(lm: PreTrainedModel, settings: BackboneSettings) -> dict | None:
+def _decoder_config(lm: Any, settings: BackboneSettings) -> dict[str, Any] | None:
     if settings.decoder == "none":
         return None
     if settings.decoder == "copy":
@@ -294,14 +299,14 @@ def _copy_into(small: PreTrainedModel, large: PreTrainedModel) -> None:
     small.load_state_dict({name: state[name] for name in small.state_dict()})
 
 
-def weights_in(module: nn.Module, dtype: torch.dtype) -> nn.Module:
+def weights_in(module: Module, dtype: torch.dtype) -> Module:
     """Its weights in this type, in place. Buffers, such as the frequencies of positions, stay exact, as in any LM."""
     for parameter in module.parameters():
         parameter.data = parameter.data.to(dtype)
     return module
 
 
-def _fresh(head: nn.Module, spread: float) -> nn.Module:
+def _fresh(head: Module, spread: float) -> Module:
     """Linear layers drawn from N(0, spread^2), biases 0: as transformers begins new layers."""
     for layer in head.modules():
         if isinstance(layer, nn.Linear):

@@ -122,15 +122,14 @@ class TrainingRun:
             self.average = AveragedModel(nn.Identity(), multi_avg_fn=get_ema_multi_avg_fn(ema))
             self.average.module = duplicate(self.model)  # AveragedModel itself would copy frozen weights too
         self.evaluated: Any = planner if self.average is None else planner.with_model(self.average.module)
-        for model in (self.reference, None if self.average is None else self.average.module, self.model):
+        models: list[Any] = [self.reference, self.evaluated.model if self.average else None, self.model]
+        for model in models:
             if model is not None:
                 shard(model, self.accelerator)
 
         trained = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
         self.optimizer = self.accelerator.prepare_optimizer(
-            torch.optim.AdamW(
-                trained, settings.lr, settings.betas, weight_decay=settings.weight_decay, fused=True
-            )
+            torch.optim.AdamW(trained, settings.lr, settings.betas, weight_decay=settings.weight_decay, fused=True)
         )
         self.generator = torch.Generator(self.model.device).manual_seed(settings.seed)
         self._loss: Tensor | None = None  # of the micro-batches since the last step

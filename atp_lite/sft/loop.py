@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator, Sequence
 from functools import partial
 
+from accelerate import Accelerator
 from torch import Tensor
 
 from atp_lite.domains import Problem
@@ -52,12 +53,12 @@ def train_sft(
         model.config.max_latents = 0  # a model that reasons in words thinks no latents
     if settings.checkpoint_mlps:
         checkpoint_mlps(model)
+    places = rank_shard(Accelerator(), range(settings.batch_size), "batch_size")
     plan = BatchPlan(planner.collate.encode(train), settings.batch_size, settings.seed, settings.bucket)
 
     with TrainingRun(folder, settings, planner, curriculum.total_steps, resume, name="sft") as run:
         if is_sharded(model) and curriculum.last_stage > 0 and not all(problem.steps for problem in train):
             raise ValueError("sharded layers must run equally often, so every problem needs a step: leave out the rest")
-        places = rank_shard(run.accelerator, range(settings.batch_size), "batch_size")
         data = StepData(plan, curriculum, planner.collate, places, settings.accumulate, settings.workers > 0)
         batches = load(data, run.done, settings.workers)
         stage = curriculum.stage(max(0, run.done - 1))  # that of the last step taken: a reset may be due
