@@ -226,6 +226,7 @@ def test_a_click_on_a_point_chooses_its_step(debugger):
     assert debugger.step.value == 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("text", "message"),
     [

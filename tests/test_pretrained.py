@@ -93,6 +93,7 @@ def test_a_window_that_holes_would_narrow_is_refused(family, planner):
         planner.reason(PROBLEMS)
 
 
+@pytest.mark.slow
 def test_what_is_saved_is_what_is_loaded(planner, tmp_path):
     planner.save_pretrained(tmp_path)
     assert not list(tmp_path.glob("*.bin")), "safetensors only"
@@ -259,6 +260,7 @@ def test_positions_stay_exact_where_weights_are_bfloat16(decoder, lm_folder, tmp
         assert value.dtype == torch.float32 and torch.equal(value, saved[name]), name
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", METHODS)
 def test_every_method_starts_from_bfloat16_weights(name, lm_folder):
     base = Planner.from_backbone(lm_folder("llama"), replace(SETTINGS, dtype="bfloat16"))

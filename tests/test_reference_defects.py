@@ -91,6 +91,7 @@ def test_a_group_without_spread_gives_zero_and_not_nan(rewards, size):
     assert loss.item() == 0.0 and (values.grad == 0).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("objective", ["grpo", "answer-ce"])
 def test_gradients_of_rl_are_added_up_before_every_step(tmp_path, monkeypatch, objective):
     """What the sum comes to in two processes is tested in test_distributed.py; here, that no step goes without it."""

@@ -94,6 +94,7 @@ def uninterrupted(tmp_path_factory):
 # --- the loop ---
 
 
+@pytest.mark.slow
 def test_every_iteration_is_logged_and_something_is_learned(uninterrupted):
     lines = read_metrics(uninterrupted / "metrics.jsonl")
     assert [line["step"] for line in lines] == [0, 1, 2, 2, 3, 4, 4, 5, 6, 6]
@@ -106,6 +107,7 @@ def test_every_iteration_is_logged_and_something_is_learned(uninterrupted):
         assert torch.equal(state[f"model/{key}"], value) == frozen, key
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_weights(uninterrupted, tmp_path):
     torch.manual_seed(123)
     random.seed(123)
@@ -113,6 +115,7 @@ def test_the_same_seed_gives_the_same_weights(uninterrupted, tmp_path):
     assert_same_run(uninterrupted, tmp_path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_a_resumed_run_equals_an_uninterrupted_one(uninterrupted, tmp_path, monkeypatch, when):
     rollout, calls = Learner.rollout, []
@@ -182,6 +185,7 @@ def test_a_planner_without_a_decoder_can_still_learn(tmp_path):
 # --- one iteration ---
 
 
+@pytest.mark.slow
 def test_with_sigma_0_only_answers_are_drawn_and_learn(tmp_path, monkeypatch):
     """The way to give a method whose latents are points the same second stage."""
     settings = replace(SETTINGS, sigma=0.0, learn_latents=False, learn_stop=False, kl_weight=0.1)
@@ -318,6 +322,7 @@ def test_a_rollout_in_chunks_is_the_rollout(tmp_path, monkeypatch):
         replace(quiet, rollout_batch=3)
 
 
+@pytest.mark.slow
 def test_a_chunked_run_goes_on_where_it_was_cut_off(tmp_path, monkeypatch):
     settings = replace(SETTINGS, iterations=3, rollout_batch=8, accumulate=2, eval_every=3)
     trained(tmp_path / "whole", settings)
@@ -338,6 +343,7 @@ def test_a_chunked_run_goes_on_where_it_was_cut_off(tmp_path, monkeypatch):
     assert_same_run(tmp_path / "whole", tmp_path / "cut")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("objective", ["grpo", "answer-ce", "rejection"])
 @pytest.mark.parametrize("epochs", [1, 2])
 def test_parts_of_an_update_add_up_to_it(tmp_path, objective, epochs, monkeypatch):
@@ -482,6 +488,7 @@ def test_answer_cross_entropy_is_that_of_the_true_answer_after_own_latents():
     assert grad.abs().max() > 0  # through the latents
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("objective", ["rejection", "answer-ce"])
 def test_controls_run_and_repeat(tmp_path, objective):
     settings = replace(SETTINGS, objective=objective, iterations=2)
@@ -555,6 +562,7 @@ def test_the_kl_to_the_start_is_a_penalty(tmp_path):
     assert improve_policy(learner, samples, measure_kl=False)["kl"] < first["kl"]
 
 
+@pytest.mark.slow
 def test_questions_are_drawn_anew_in_every_iteration(tmp_path, monkeypatch):
     rollout, asked = Learner.rollout, []
     monkeypatch.setattr(

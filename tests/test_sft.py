@@ -361,6 +361,7 @@ def uninterrupted(tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow
 def test_training_learns_and_returns_the_best(uninterrupted):
     lines = read_metrics(uninterrupted / "metrics.jsonl")
     assert [line["step"] for line in lines] == [4, 8, 12, 12]
@@ -377,6 +378,7 @@ def test_the_same_seed_gives_the_same_weights(uninterrupted, tmp_path):
     assert_same_run(uninterrupted, tmp_path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_a_resumed_run_equals_an_uninterrupted_one(uninterrupted, tmp_path, when):
     with pytest.raises(KeyboardInterrupt):
@@ -387,6 +389,7 @@ def test_a_resumed_run_equals_an_uninterrupted_one(uninterrupted, tmp_path, when
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
+@pytest.mark.slow
 def test_a_run_goes_on_with_less_memory_but_not_with_another_recipe(tmp_path):
     """Without noise, so that what is left of a difference is rounding."""
     recipe = replace(SETTINGS, sample=False)
@@ -419,6 +422,7 @@ def test_moments_are_forgotten_at_a_new_stage_if_asked(tmp_path):
     assert {int(value) for key, value in state.items() if key.endswith("/step")} == {7}
 
 
+@pytest.mark.slow
 def test_a_reset_that_was_due_when_the_run_was_cut_is_made_on_resume(tmp_path):
     settings = replace(SETTINGS, reset_optimizer=True)
     trained(tmp_path / "whole", settings)

@@ -63,6 +63,7 @@ def test_what_a_latent_loop_cannot_do_is_refused(repo_root, monkeypatch):
         sharding.fsdp_plugin()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", FAMILIES)
 def test_every_layer_of_every_family_is_sharded_by_itself(family, tmp_path):
     """Four of the backbone and two of the decoder, LoRA or not, and nothing of a layer is left to the rest."""

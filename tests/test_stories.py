@@ -266,6 +266,7 @@ def test_labels_show_every_order_or_that_of_the_text():
     assert abs(other - expected) < 4 * expected**0.5 and other > 40
 
 
+@pytest.mark.slow
 def test_splits_share_no_story_even_under_other_names():
     made = {split: generate(WIDE, split, {1: 20, 2: 100, 4: 100}) for split in SPLITS}
     assert overlap(made) == {}

@@ -128,6 +128,7 @@ def test_greedy_is_what_evaluate_finds(planner, sets):
     assert found.summary()["accuracy"] == expected.summary()["accuracy"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [1, 4, 500])
 def test_the_batch_size_changes_nothing(planner, sets, whole, tmp_path, size):
     evaluate_benchmarks(planner, sets, replace(SETTINGS, batch_size=size), tmp_path)
@@ -159,6 +160,7 @@ def test_noise_differs_by_seed_set_problem_and_sample(planner, sets, monkeypatch
     assert torch.equal(drawn[0], drawn[3])
 
 
+@pytest.mark.slow
 def test_where_slices_are_asked_for_a_whole_model_evaluates_on_the_device(planner, sets, monkeypatch):
     moved = []
     monkeypatch.setattr("atp_lite.engine.distributed.sharding_requested", lambda: True)
@@ -201,6 +203,7 @@ def test_only_samples(planner, sets, tmp_path):
 # --- cut off ---
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("call", [1, 2, 6, 9, 13])
 def test_a_run_goes_on_where_it_was_cut_off(planner, sets, whole, tmp_path, monkeypatch, call):
     """A batch of two problems takes three calls here: one greedy, two for its samples (three to a problem)."""
@@ -233,6 +236,7 @@ def test_a_folder_takes_more_sets_of_the_same_run(planner, sets, whole, tmp_path
     assert more.rows == 3 * 4 and kept(tmp_path) == kept(whole)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("change", "words"),
     [
