@@ -20,7 +20,7 @@ export TOKENIZERS_PARALLELISM := false
 export HF_HUB_DISABLE_TELEMETRY := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help lab tour quick test test-unit test-notebooks test-browser wheel-test screenshots notebooks exercises book lint types checkpoints lock clean
+.PHONY: help lab tour quick test test-unit test-notebooks test-browser wheel-test screenshots notebooks exercises book lint checkpoints lock clean
 
 help:  ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-16s %s\n", $$1, $$2}'
@@ -76,11 +76,9 @@ exercises: $(STAMP)  ## the notebooks without their solutions: exercises/
 book: $(STAMP)  ## the course as pages to read offline: build/book/index.html
 	$(BIN)/python -m tools.book
 
-lint: $(STAMP)  ## ruff on package, tests and notebooks; the order of the imports
+lint: $(STAMP)  ## style (ruff), the order of the imports (import-linter), types (mypy, strict)
 	$(BIN)/ruff check .
 	$(BIN)/lint-imports --no-logo
-
-types: $(STAMP)  ## mypy, strict, on what is listed in pyproject.toml
 	$(BIN)/mypy
 
 checkpoints: $(STAMP)  ## train the bundled checkpoints anew

@@ -81,7 +81,7 @@ class LatentReasoner(PreTrainedModel):
         self.decoder: Decoder | None = None
         if config.decoder is not None:
             self.decoder = DECODERS[config.decoder_type](config.decoder, size, c, config.latent_scale)
-        self.post_init()  # type: ignore[no-untyped-call]
+        self.post_init()
 
     think = loop.think
     sft_losses = losses.sft_losses
