@@ -9,7 +9,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from atp_lite.domains import DOMAINS, Problem, data_hash, label_errors
-from atp_lite.evaluation.evaluate import EvalSettings, Evaluation, evaluate
+from atp_lite.evaluation import EvalSettings, Evaluation, evaluate
 from atp_lite.planner import Planner
 from atp_lite.recipes import PARENTS, REGIMES, SETTINGS, fresh_planner, regime_data, train
 from atp_lite.views.microscope import journey, write_journey

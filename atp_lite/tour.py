@@ -12,7 +12,7 @@ import torch
 
 from atp_lite.domains import generate, read_expression
 from atp_lite.engine.log import read_metrics
-from atp_lite.evaluation.evaluate import EvalSettings, Evaluation, evaluate
+from atp_lite.evaluation import EvalSettings, Evaluation, evaluate
 from atp_lite.planner import ModelSettings, Planner
 from atp_lite.recipes import CHECKPOINTS, REGIMES, TOUR_COT, TOUR_LATENT, TOUR_RL
 from atp_lite.rl import train_rl

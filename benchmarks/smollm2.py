@@ -24,8 +24,7 @@ from atp_lab.compare.rows import code_version
 from atp_lite.domains import BenchmarkSettings, Problem, load_benchmark
 from atp_lite.engine.log import read_metrics
 from atp_lite.engine.pretrained import BackboneSettings
-from atp_lite.evaluation import ProblemSet, evaluate_benchmarks
-from atp_lite.evaluation.evaluate import EvalSettings
+from atp_lite.evaluation import EvalSettings, ProblemSet, evaluate_benchmarks
 from atp_lite.planner import Planner
 from atp_lite.views.palette import COLOURS, TEMPLATE
 from benchmarks.evidence import fill

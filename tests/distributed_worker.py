@@ -11,7 +11,7 @@ import random
 import signal
 import sys
 from contextlib import contextmanager, redirect_stdout, suppress
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from unittest.mock import patch
 
@@ -30,8 +30,7 @@ from atp_lite.cli.main import main as cli
 from atp_lite.domains import Problem, read_expression, write_jsonl
 from atp_lite.engine.distributed import scale_to_global_mean, seed_rank_noise
 from atp_lite.engine.state import full_tensor
-from atp_lite.evaluation import evaluate_benchmarks
-from atp_lite.evaluation.evaluate import EvalSettings, evaluate
+from atp_lite.evaluation import EvalSettings, evaluate, evaluate_benchmarks
 from atp_lite.methods import METHODS
 from atp_lite.model import LatentReasoner
 from atp_lite.rl import RLSettings, train_rl
@@ -150,7 +149,7 @@ def families(folder: Path, rank: int) -> None:
 def evaluated(folder: Path, rank: int) -> None:
     result = evaluate(lively_planner(), QUESTIONS, EvalSettings(samples=2))
     (folder / f"eval-{rank}.json").write_text(
-        json.dumps({"outcomes": [asdict(o) for o in result.outcomes], "sigma": result.sigma, "sampled": result.sampled})
+        json.dumps({"records": [record.to_json() for record in result.records], "sigma": result.sigma})
     )
 
 

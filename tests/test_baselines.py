@@ -7,7 +7,7 @@ import torch
 from small import PROBLEMS, hidden_after, tiny_planner
 from torch.distributions import Normal
 
-from atp_lite.evaluation.evaluate import EvalSettings, evaluate, outcomes
+from atp_lite.evaluation import EvalSettings, evaluate, outcomes
 from atp_lite.methods import METHODS
 from atp_lite.methods.codi import losses as codi_losses
 from atp_lite.methods.colar import compressed_embeddings

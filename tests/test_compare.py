@@ -12,7 +12,7 @@ from atp_lab.compare.run import find_start, folder_of, grid_data, held, next_job
 from atp_lab.compare.tables import OverSeeds, metric, over_seeds
 from atp_lite.cli.config import read_config
 from atp_lite.domains import read_expression
-from atp_lite.evaluation.evaluate import evaluate
+from atp_lite.evaluation import evaluate
 from atp_lite.planner import ModelSettings, Planner
 from atp_lite.recipes import CHECKPOINTS, LATENT, PARENTS, SETTINGS
 

@@ -3,6 +3,8 @@
 import itertools
 import json
 import math
+import random
+from dataclasses import replace
 from functools import partial
 from types import SimpleNamespace
 
@@ -13,8 +15,12 @@ from hypothesis import strategies as st
 from scipy.stats import binomtest
 from small import PROBLEMS, lively_planner, tiny_planner, told_trace
 
-from atp_lite.domains import DOMAINS, Problem, same_answer, same_number
-from atp_lite.evaluation.evaluate import EvalSettings, evaluate, mean_interval, outcomes, pass_at_k, wilson
+from atp_lite.domains import DOMAINS, Problem, generate, same_answer, same_number
+from atp_lite.evaluation import EvalSettings, evaluate, mean_interval, outcomes, pass_at_k, wilson
+from atp_lite.model import RowNoise
+from atp_lite.model.decisions import best
+from atp_lite.planner import Planner
+from atp_lite.recipes import CHECKPOINTS, REGIMES
 
 
 @pytest.mark.parametrize(
@@ -140,14 +146,13 @@ def test_evaluate_adds_up_what_reason_finds(planner):
 def test_pass_at_k_of_a_planner_counts_its_own_samples(planner):
     problems = labelled(planner)
     result = evaluate(planner, problems, EvalSettings(samples=4, sigma=0.02, seed=3))
-    generator = torch.Generator().manual_seed(3)
-    order = sorted(problems, key=lambda p: (len(p.question), len(p.steps)))
     right = [0] * 7
-    for _ in range(4):
-        drawn = planner.reason(order, sample=True, sigma=0.02, decode=False, generator=generator)
-        for i, problem in enumerate(order):
-            right[i] += same_number(drawn.answers[i], problem.answer)
-    assert result.sampled == [(4, r) for r in right] and 0 < sum(right) < 28
+    for i, problem in enumerate(problems):
+        for sample in range(4):
+            noise = RowNoise([random.Random(f"3/{i}/{sample}").getrandbits(63)])
+            drawn = planner.reason([problem], sample=True, sigma=0.02, decode=False, generator=noise)
+            right[i] += same_number(drawn.answers[0], problem.answer)
+    assert [r.sampled_right for r in result.records] == right and 0 < sum(right) < 28
     metrics = result.summary()
     assert metrics["sampled_accuracy"].mean == pytest.approx(sum(right) / 28)
     assert metrics["pass@4"].mean == pytest.approx(sum(r > 0 for r in right) / 7)
@@ -163,7 +168,7 @@ def test_evaluating_leaves_the_model_as_it_was(planner):
     assert not planner.model.training
 
 
-def test_reports_say_the_numbers(planner, tmp_path):
+def test_reports_say_the_numbers(planner):
     result = evaluate(planner, labelled(planner))
     metrics = result.summary()
     table = result.to_markdown().splitlines()
@@ -175,9 +180,6 @@ def test_reports_say_the_numbers(planner, tmp_path):
     data = json.loads(json.dumps(result.to_json()))
     assert data["metrics"]["accuracy"]["mean"] == pytest.approx(accuracy.mean, abs=1e-6)
     assert set(data["by_steps"]) == {"1", "2", "3"}
-    result.write_outcomes(tmp_path / "outcomes.jsonl")
-    lines = [json.loads(line) for line in (tmp_path / "outcomes.jsonl").read_text().splitlines()]
-    assert [line["answer"] for line in lines] == [o.answer for o in result.outcomes]
 
 
 def test_without_decoding_no_step_metric_is_claimed(planner):
@@ -214,3 +216,79 @@ def test_settings_that_evaluate_nothing_or_for_ever_are_refused(changes, words):
     """A batch of no problems never ended; sampled with a sigma below 0, latents were no numbers."""
     with pytest.raises(ValueError, match=words):
         EvalSettings(**changes)
+
+
+# --- the batch size decides nothing ---
+
+
+def lines(result) -> list[dict]:
+    """All that became of every problem, but for the rounding of a mean of spreads."""
+    return [record.to_json() | {"sigma": round(record.sigma, 4)} for record in result.records]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("settings", "counts"),
+    [
+        (EvalSettings(), {2: 50, 3: 100, 4: 100}),
+        (EvalSettings(greedy=False, samples=3, temperature=1.0, diversity=True), {2: 10, 3: 20, 4: 30}),
+    ],
+    ids=["greedy", "sampled"],
+)
+def test_the_batch_size_decides_nothing_of_a_bundled_planner(settings, counts):
+    """Trained on wrong labels, so that it is often in two minds."""
+    planner = Planner.from_pretrained(CHECKPOINTS / "atp-sft-noisy")
+    problems = generate(REGIMES["noisy"], "test", counts)
+    expected = lines(evaluate(planner, problems, replace(settings, batch_size=500)))
+    for size in (64, 7, 1):
+        assert lines(evaluate(planner, problems, replace(settings, batch_size=size))) == expected
+    assert len({line.get("answer", line["sampled_right"]) for line in expected}) > 2
+
+
+class Shaky:
+    """A planner whose answers hang on the batch, where a decision is close: as rounding errors do, but always."""
+
+    def __init__(self, planner, monkeypatch, close: set[str]) -> None:
+        self.reason, self.close, self.sizes = planner.reason, close, []
+        monkeypatch.setattr(planner, "reason", self)
+
+    def __call__(self, problems, group_size=1, **named):
+        trace = self.reason(problems, group_size=group_size, **named)
+        self.sizes.append(len(trace))
+        shaky = [p.id in self.close for p in trace.problems]
+        best(torch.tensor([[1.0, 1.0 - (5e-5 if is_shaky else 1.0)] for is_shaky in shaky]))
+        trace.answers = [str(len(trace)) if is_shaky else "0" for is_shaky in shaky]
+        return trace
+
+
+def test_close_decisions_are_made_alone(planner, monkeypatch):
+    problems = [replace(p, id=str(i)) for i, p in enumerate(PROBLEMS)]
+    shaky = Shaky(planner, monkeypatch, {"2"})
+    monkeypatch.setattr(planner.model.config, "max_latents", 0)
+    found = evaluate(planner, problems)
+    assert [o.answer for o in found.outcomes] == ["1" if i == 2 else "0" for i in range(7)]
+    assert shaky.sizes[0] == 7 and shaky.sizes.count(1) <= 2 and sum(shaky.sizes) <= 7 + 7 + 4 + 2
+    shaky.sizes.clear()
+    drawn = evaluate(planner, [replace(p, answer="1") for p in problems], EvalSettings(samples=4, greedy=False))
+    assert [r.sampled_right for r in drawn.records] == [4 if i == 2 else 0 for i in range(7)]
+    assert shaky.sizes[0] == 28 and shaky.sizes.count(1) == 4, "every sample of the close problem alone"
+
+
+def test_a_stop_can_be_close(planner, monkeypatch):
+    """The limit is a stop that nobody decides, so it is never close."""
+    trace = planner.reason(PROBLEMS)
+    margin = trace.stop_logits[trace.stop_decided].abs().min().item()
+    sizes, reason = [], planner.reason
+
+    def noted(problems, **named):
+        sizes.append(len(problems))
+        return reason(problems, **named)
+
+    monkeypatch.setattr(planner, "reason", noted)
+    monkeypatch.setattr("atp_lite.model.decisions.best", lambda scores: scores.argmax(-1))
+    monkeypatch.setattr("atp_lite.model.generation.best", lambda scores: scores.argmax(-1))
+    for close, divided in ((0.99 * margin, False), (1.01 * margin, True)):
+        sizes.clear()
+        monkeypatch.setattr("atp_lite.evaluation.batches.CLOSE", close)
+        evaluate(planner, PROBLEMS)
+        assert (len(sizes) > 1) == divided

@@ -7,7 +7,7 @@ import pytest
 
 from atp_lab.compare import Claim, OverSeeds, claims_table, read_rows, verdict
 from atp_lite.domains import data_hash, generate
-from atp_lite.evaluation.evaluate import EvalSettings, evaluate
+from atp_lite.evaluation import EvalSettings, evaluate
 from atp_lite.planner import Planner
 from atp_lite.recipes import CHECKPOINTS, REGIMES
 from benchmarks import smollm2

@@ -11,7 +11,7 @@ from answers.n08_planning import leave_one_out
 
 from atp_lite.course import EXERCISES, check, grade
 from atp_lite.domains import count_chains, read_expression
-from atp_lite.evaluation.evaluate import wilson
+from atp_lite.evaluation import wilson
 
 ROOT = Path(__file__).resolve().parent.parent
 

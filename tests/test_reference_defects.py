@@ -8,7 +8,7 @@ from small import PROBLEMS, Reads, lively_planner, naive_reason, tiny_planner, t
 
 from atp_lite.domains import read_expression
 from atp_lite.domains.coherence import coherence
-from atp_lite.evaluation.evaluate import EvalSettings, evaluate
+from atp_lite.evaluation import EvalSettings, evaluate
 from atp_lite.planner import Planner
 from atp_lite.rl import (
     PolicyLogProbs,

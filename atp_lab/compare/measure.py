@@ -6,11 +6,14 @@ thoughts moved towards those of another problem.
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
 from atp_lite.domains import Problem
-from atp_lite.evaluation.evaluate import EvalSettings, Evaluation, evaluate, outcomes
+from atp_lite.evaluation import EvalSettings, Evaluation, evaluate, outcomes
+from atp_lite.evaluation.metrics import Outcome
 from atp_lite.model import Trace
 from atp_lite.planner import Planner
 
@@ -18,9 +21,11 @@ NOISE = (0.25, 0.5, 0.75, 1.0)
 """Standard deviations of the noise that thoughts are tried with, as shares of the latents' own root mean square."""
 BETWEEN = (0.25, 0.5)
 """How far thoughts are moved towards those of another problem: 0.5 is half way."""
+TOGETHER = 500
+"""Problems whose thoughts are mixed with one another's: a constant, since partners depend on it."""
 
 
-def measure(planner: Planner, test: list[Problem], longer: list[Problem], samples: int) -> dict:
+def measure(planner: Planner, test: list[Problem], longer: list[Problem], samples: int) -> dict[str, Any]:
     """Greedy and sampled metrics, one step longer, noisy and mixed thoughts, and which problems were right.
 
     test: the test set; longer: questions that need one step more; samples: trajectories per problem for pass@k.
@@ -65,19 +70,19 @@ def noise_curve(planner: Planner, test: list[Problem]) -> dict[str, float]:
 
 
 @torch.no_grad()
-def between_curve(planner: Planner, test: list[Problem], batch_size: int = 500) -> dict[str, dict[str, float]]:
+def between_curve(planner: Planner, test: list[Problem]) -> dict[str, dict[str, float]]:
     """What is left of a problem when all its thoughts are moved towards those of another one; empty without latents.
 
     l_t becomes (1 - a) l_t + a l'_t, with l' the latents of another problem that needs as many steps. By a: `accuracy`,
     the share of answers that are still the problem's own, and where there is a decoder `valid`, the share of the mixed
-    thoughts that read as valid arithmetic.
+    thoughts that read as valid arithmetic. Partners are found among `TOGETHER` neighbours in the test set.
     """
     if not planner.model.config.max_latents:
         return {}
     decode = planner.model.decoder is not None
-    found: dict[str, list] = {str(share): [] for share in BETWEEN}
-    for start in range(0, len(test), batch_size):
-        chunk = test[start : start + batch_size]
+    found: dict[str, list[Outcome]] = {str(share): [] for share in BETWEEN}
+    for start in range(0, len(test), TOGETHER):
+        chunk = test[start : start + TOGETHER]
         trace = planner.think(chunk)
         other = partners(trace)
         for share in BETWEEN:
@@ -86,10 +91,11 @@ def between_curve(planner: Planner, test: list[Problem], batch_size: int = 500) 
             moved = planner.finish(planner.think(chunk, lengths=trace.n_latents, edits=edits), decode=decode)
             found[str(share)] += outcomes(moved, planner.model.config.latents_per_step)
     curve = {}
-    for share, results in found.items():
-        curve[share] = {"accuracy": round(sum(o.correct for o in results) / len(results), 6)}
+    for name, results in found.items():
+        metrics = {"accuracy": [float(o.correct) for o in results]}
         if decode:
-            curve[share]["valid"] = round(sum(o.right_steps for o in results) / len(results), 6)
+            metrics["valid"] = [o.right_steps for o in results if o.right_steps is not None]
+        curve[name] = {metric: round(sum(v) / len(v), 6) for metric, v in metrics.items() if v}
     return curve
 
 

@@ -12,8 +12,7 @@ from accelerate import Accelerator
 from atp_lite.cli.options import Config
 from atp_lite.domains import DOMAINS
 from atp_lite.domains.sources import Sources
-from atp_lite.evaluation import ProblemSet, benchmark_sets, evaluate_benchmarks, read_set
-from atp_lite.evaluation.evaluate import EvalSettings
+from atp_lite.evaluation import EvalSettings, ProblemSet, benchmark_sets, evaluate_benchmarks, read_set
 from atp_lite.planner import Planner
 from atp_lite.recipes import CHECKPOINTS
 from atp_lite.views import thought_table, thought_text

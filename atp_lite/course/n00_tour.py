@@ -7,7 +7,7 @@ from typing import Any
 from atp_lite.course.grading import NoAnswer, exercise, number_complaint
 from atp_lite.domains import needed_steps, same_number, true_answer
 from atp_lite.domains.coherence import coherence
-from atp_lite.evaluation.evaluate import wilson
+from atp_lite.evaluation import wilson
 
 OF_SECTION_1 = "((2+6)*4)-(7+5)"
 """The question that the planner answers wrongly in section 1."""

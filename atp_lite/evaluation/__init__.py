@@ -1,21 +1,34 @@
-"""Several test sets in one run that can be interrupted: benchmarks, files, one table beside the paper's figures.
+"""Evaluation: what a planner gets right, how many tokens it needs, and whether its thoughts are reasons.
+
+    print(evaluate(planner, problems, EvalSettings(samples=8)).to_markdown())
+
+And several test sets in one run that can be interrupted, in one table beside the paper's figures:
 
     sets = benchmark_sets(["gsm8k", "svamp"], BenchmarkSettings(mirror=Path("folder")))
     print(evaluate_benchmarks(planner, sets, EvalSettings(samples=8), out="runs/eval").to_markdown())
 """
 
-from atp_lite.evaluation.paper import PAPER, PAPER_MEAN, PAPER_TOKENS
-from atp_lite.evaluation.report import Report
-from atp_lite.evaluation.run import evaluate_benchmarks
+from atp_lite.evaluation.benchmarks import evaluate_benchmarks
+from atp_lite.evaluation.engine import EvalSettings, Evaluation, evaluate
+from atp_lite.evaluation.metrics import Estimate, mean_interval, outcomes, pass_at_k, wilson
+from atp_lite.evaluation.report import PAPER, PAPER_MEAN, PAPER_TOKENS, Report
 from atp_lite.evaluation.sets import ProblemSet, benchmark_sets, read_set
 
 __all__ = [
     "PAPER",
     "PAPER_MEAN",
     "PAPER_TOKENS",
+    "Estimate",
+    "EvalSettings",
+    "Evaluation",
     "ProblemSet",
     "Report",
     "benchmark_sets",
+    "evaluate",
     "evaluate_benchmarks",
+    "mean_interval",
+    "outcomes",
+    "pass_at_k",
     "read_set",
+    "wilson",
 ]

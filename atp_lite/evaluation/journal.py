@@ -11,56 +11,22 @@ import hashlib
 import json
 import os
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from atp_lite.domains import data_hash
-from atp_lite.evaluation.evaluate import EvalSettings, Outcome
+from atp_lite.evaluation.engine import EvalSettings
+from atp_lite.evaluation.metrics import Record
 from atp_lite.evaluation.sets import ProblemSet
 from atp_lite.planner import Planner
 
 WAY_OUT = "give --restart (restart=True) to begin anew there, or another folder"
 
 
-@dataclass(frozen=True)
-class Record:
-    """What became of one problem."""
-
-    position: int
-    """Its place in the set, from 0."""
-    id: str
-    question: str
-    reference: str
-    """The answer that counts as right."""
-    outcome: Outcome | None
-    """Of the greedy pass, where there was one."""
-    sigma: float = 0.0
-    """Mean posterior standard deviation of its latents."""
-    samples: int = 0
-    sampled_right: int = 0
-    """How many of the samples were right."""
-    distinct_chains: int | None = None
-    """Different chains among the samples, where they were decoded."""
-
-    def to_json(self) -> dict[str, Any]:
-        """Flat: the fields of the outcome stand among the others."""
-        values = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "outcome"}
-        return values | (asdict(self.outcome) if self.outcome else {})
-
-    @classmethod
-    def from_json(cls, line: dict[str, Any]) -> Record:
-        """The inverse of `to_json`. Raises KeyError for a missing field."""
-        outcome = None
-        if "answer" in line:
-            values = {f.name: line[f.name] for f in fields(Outcome)}
-            outcome = Outcome(**values | {"steps": tuple(line["steps"])})
-        return cls(outcome=outcome, **{f.name: line[f.name] for f in fields(cls) if f.name != "outcome"})
-
-
-def identity(
+def run_key(
     planner: Planner, checkpoint: str, settings: EvalSettings, sets: Sequence[ProblemSet], precision: str = "no"
 ) -> dict[str, Any]:
     """What the outcomes depend on. The batch size is no part of it.
@@ -92,7 +58,7 @@ class Journal:
 
     Args:
         folder: is made if need be.
-        run: of `identity`.
+        run: of `run_key`.
         restart: drop what the folder holds.
 
     Raises:

@@ -16,6 +16,7 @@ from typing import Any, Self
 import torch
 from torch import Tensor
 
+from atp_lite.model.decisions import best
 from atp_lite.model.noise import Noise, choose, normal_like
 
 # ---------------------------------------------------------------- the formulas
@@ -220,7 +221,7 @@ class Mixture(Distribution):
     @property
     def mode(self) -> Tensor:
         """The mean of the likeliest component: the mean of all lies between the humps, where nothing is."""
-        return self._component(self.means, self.logits.argmax(-1))
+        return self._component(self.means, best(self.logits))
 
     @property
     def stddev(self) -> Tensor:
@@ -231,8 +232,7 @@ class Mixture(Distribution):
 
     def draw(self, noise: Noise = None) -> Tensor:
         """A component is drawn first; the gradient flows through its mean and spread, not through the choice."""
-        flat = self.log_weights.exp().flatten(0, -2)  # (N, K)
-        chosen = choose(flat, noise).reshape(self.logits.shape[:-1])
+        chosen = choose(self.log_weights.flatten(0, -2), noise).reshape(self.logits.shape[:-1])
         return reparameterise(self._component(self.means, chosen), self._component(self.logvars, chosen), noise)
 
     def log_prob(self, latent: Tensor) -> Tensor:

@@ -16,6 +16,7 @@ from torch import Tensor
 from transformers import DynamicCache, PreTrainedModel
 from transformers.cache_utils import DynamicLayer
 
+from atp_lite.model.decisions import best
 from atp_lite.model.noise import Noise, choose, of_rows
 
 
@@ -149,10 +150,10 @@ def write(
     for i in range(max_tokens):
         logits = to_logits(lm, hidden).float()  # (b, V)
         if temperature is None:
-            token = logits.argmax(-1)
+            token = best(logits)
         else:
             logits = logits / temperature
-            token = choose(logits.softmax(-1), of_rows(generator, rows))
+            token = choose(logits, of_rows(generator, rows))
         score = logits.gather(1, token[:, None])[:, 0] - logits.logsumexp(-1)  # (b,)
         tokens[rows[alive], i] = token[alive]
         log_probs[rows[alive], i] = score[alive].to(log_probs.dtype)

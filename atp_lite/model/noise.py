@@ -12,6 +12,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from atp_lite.model.decisions import best
+
 
 class RowNoise:
     """One stream per row of a batch. They live on the CPU, so a GPU draws the same.
@@ -32,6 +34,11 @@ class RowNoise:
     def normal(self, like: Tensor) -> Tensor:
         """(n, ...) of N(0, 1), of the type and on the device of `like` (n, ...)."""
         rows = [torch.randn(like.shape[1:], generator=stream) for stream in self.streams]
+        return torch.stack(rows).to(like) if rows else torch.empty_like(like)
+
+    def gumbel(self, like: Tensor) -> Tensor:
+        """(n, V) of the standard Gumbel distribution, as `normal`."""
+        rows = [torch.empty(like.shape[1:]).exponential_(generator=stream).log().neg() for stream in self.streams]
         return torch.stack(rows).to(like) if rows else torch.empty_like(like)
 
     def uniform(self, device: torch.device) -> Tensor:
@@ -62,13 +69,12 @@ def uniform(n: int, device: torch.device, noise: Noise = None) -> Tensor:
     return torch.rand(n, generator=noise, device=device)
 
 
-def choose(probs: Tensor, noise: Noise = None) -> Tensor:
-    """One index a row, drawn with the probabilities (n, V) -> (n,).
+def choose(logits: Tensor, noise: Noise = None) -> Tensor:
+    """One index a row, drawn from softmax(logits), (n, V) -> (n,).
 
-    A row's own stream draws one u ~ U(0, 1), and the first index whose cumulative probability is above u is taken.
+    With `RowNoise` by the Gumbel-max trick: argmax(logits + G), G = -log E, E ~ Exp(1). It is a decision between scores
+    as the greedy one is, so how close it was is known in the same units (see `decisions`).
     """
-    if not isinstance(noise, RowNoise):
-        return torch.multinomial(probs, 1, generator=noise)[:, 0]
-    cumulative = probs.cumsum(-1, dtype=torch.float64)  # (n, V)
-    level = noise.uniform(probs.device).double()[:, None] * cumulative[:, -1:]
-    return torch.searchsorted(cumulative, level, right=True)[:, 0].clamp(max=probs.shape[1] - 1)
+    if isinstance(noise, RowNoise):
+        return best(logits + noise.gumbel(logits))
+    return torch.multinomial(logits.softmax(-1), 1, generator=noise)[:, 0]

@@ -19,7 +19,7 @@ from accelerate import Accelerator
 from atp_lite.domains import Problem
 from atp_lite.engine.distributed import rank_shard
 from atp_lite.engine.run import check_disjoint
-from atp_lite.evaluation.evaluate import EvalSettings, evaluate
+from atp_lite.evaluation import EvalSettings, evaluate
 from atp_lite.planner import Planner
 from atp_lite.rl.learner import Learner
 from atp_lite.rl.registries import OBJECTIVES

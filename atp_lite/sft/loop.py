@@ -14,7 +14,7 @@ from atp_lite.engine.distributed import rank_shard, scale_to_global_mean
 from atp_lite.engine.memory import checkpoint_mlps
 from atp_lite.engine.run import TrainingRun, check_disjoint
 from atp_lite.engine.sharding import is_sharded
-from atp_lite.evaluation.evaluate import EvalSettings, evaluate
+from atp_lite.evaluation import EvalSettings, evaluate
 from atp_lite.methods import METHODS, Method
 from atp_lite.methods.method import loss_denominators
 from atp_lite.planner import Planner

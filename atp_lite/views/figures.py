@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from atp_lite.evaluation.evaluate import LABELS
+from atp_lite.evaluation.metrics import LABELS
 from atp_lite.views import palette
 from atp_lite.views.measure import curves, running_mean, stages
 from atp_lite.views.palette import BLUE, COLOURS, GREEN, GREY, GRID, ORANGE, PURPLE, VERMILLION, cell, faint, percent

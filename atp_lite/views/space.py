@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from atp_lite.domains import Problem, measured
-from atp_lite.evaluation.evaluate import EvalSettings, evaluate
+from atp_lite.evaluation import EvalSettings, evaluate
 from atp_lite.model import Trace, kl_divergence
 from atp_lite.planner import Planner
 from atp_lite.views.measure import rounded

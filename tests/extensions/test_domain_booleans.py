@@ -11,7 +11,7 @@ from booleans import BooleanSettings  # noqa: E402  (importing it registers the 
 
 from atp_lite.domains import DOMAINS, data_hash, generate, read_question  # noqa: E402
 from atp_lite.domains.sources import Sources  # noqa: E402
-from atp_lite.evaluation.evaluate import evaluate  # noqa: E402
+from atp_lite.evaluation import evaluate  # noqa: E402
 from atp_lite.planner import ModelSettings, Planner  # noqa: E402
 from atp_lite.rl import RLSettings, train_rl  # noqa: E402
 from atp_lite.sft import SFTSettings, train_sft  # noqa: E402

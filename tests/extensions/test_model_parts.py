@@ -18,7 +18,7 @@ from atp_lab.memory_plan import sizes_of  # noqa: E402
 from atp_lite.domains import read_expression  # noqa: E402
 from atp_lite.engine.lora import LoRASettings, add_lora, has_lora  # noqa: E402
 from atp_lite.engine.pretrained import BackboneSettings  # noqa: E402
-from atp_lite.evaluation.evaluate import EvalSettings, evaluate  # noqa: E402
+from atp_lite.evaluation import EvalSettings, evaluate  # noqa: E402
 from atp_lite.model import Mixture  # noqa: E402
 from atp_lite.planner import Planner  # noqa: E402
 from atp_lite.rl import RLSettings, train_rl  # noqa: E402
