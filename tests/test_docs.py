@@ -238,3 +238,26 @@ def test_settings_are_those_of_the_page_of_differences():
     alone = ARMS["grpo-coherence-only"]
     assert "`learn_answer=False`" in says["coherence alone"] and not alone.learn_answer
     assert alone.rewards == {"coherence": 1.0}
+
+
+# --- the page about the house ---
+
+
+def test_every_door_of_the_architecture_page_is_there():
+    """Files, registries and settings that the page names exist, and every example is used by a test."""
+    text = (ROOT / "docs/architecture.md").read_text(encoding="utf-8")
+    rows = [row for row in text.splitlines() if row.startswith("| ") and "`" in row]
+    files = {name for row in rows for name in re.findall(r"`((?:[\w/]+/)?\w+\.py)`", row)}
+    assert len(files) > 20
+    missing = [name for name in files if not any((ROOT / place / name).is_file() for place in ("", "atp_lite"))]
+    assert missing == []
+    doors = text.split("## I want to change X: open Y")[1].split("\n## ")[0]
+    registries = {name for name in re.findall(r"`(?:rl\.registries|model|domains|methods)\.([A-Z_]+)`", doors)}
+    assert registries == {"REWARDS", "LATENT_HEADS", "ADVANTAGES", "ESTIMATORS", "CREDIT", "OBJECTIVES", "DECODERS",
+                          "DOMAINS", "METHODS"}  # fmt: skip
+    examples = set(re.findall(r"`tests/extensions/(\w+)\.py`", doors))
+    used = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "tests/extensions").glob("test_*.py"))
+    assert {name for name in examples if not re.search(rf"\b{name}\b", used) and not name.startswith("test_")} == set()
+    for settings, name in re.findall(r"`(RLSettings|ModelSettings|SFTSettings)\.(\w+)`", doors):
+        owner = {"RLSettings": RLSettings, "ModelSettings": ModelSettings, "SFTSettings": SFTSettings}[settings]
+        assert name in {field.name for field in dataclasses.fields(owner)}, f"{settings}.{name}"

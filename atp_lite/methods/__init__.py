@@ -11,11 +11,11 @@ from atp_lite.methods.method import Method
 from atp_lite.methods.pause import PAUSE
 from atp_lite.methods.sim_cot import SIM_COT
 from atp_lite.methods.words import COT, ICOT, NO_COT
+from atp_lite.registry import Registry
 
-METHODS: dict[str, Method] = {
-    method.name: method
-    for method in (ATP, COT, NO_COT, ICOT, PAUSE, COCONUT, SIM_COT, CODI, COLAR, ATP_POINT, ATP_FIXED, ATP_NO_DECODER)
-}
-"""Every method by its name, the ablations of ATP-Latent last."""
+METHODS: Registry[Method] = Registry("method")
+"""Every method by its name, the ablations of ATP-Latent last; `METHODS.register(name)` adds yours."""
+for _method in (ATP, COT, NO_COT, ICOT, PAUSE, COCONUT, SIM_COT, CODI, COLAR, ATP_POINT, ATP_FIXED, ATP_NO_DECODER):
+    METHODS.register(_method.name)(_method)
 
 __all__ = ["METHODS", "Method"]
