@@ -78,7 +78,7 @@ def word_tokenizer(words: Iterable[str]) -> PreTrainedTokenizerFast:
     for word in words:
         if not (word.isalpha() or re.fullmatch(r"[0-9]+|\S", word)):
             raise ValueError(f"{word!r} is no word of a word_tokenizer: give runs of letters, numbers or single signs")
-    glue = r"[-+*/=();]"  # no space on either side; nor round a special token
+    glue = r"[-+*/=();>]"  # no space on either side; nor round a special token
     decoder = decoders.Sequence(
         [
             decoders.WordPiece(prefix="##", cleanup=False),  # one space between all tokens

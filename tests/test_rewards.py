@@ -46,7 +46,7 @@ def test_rewards_of_a_model_in_bfloat16_are_not_rounded_to_it():
 
 
 def test_every_registered_reward_is_tested_here():
-    assert {name for name, own in REWARDS.items() if own.__module__.startswith("atp_lite.")} == set(BY_HAND)
+    assert {name for name, own in REWARDS.items() if own.__module__.startswith("atp_lite.")} == {*BY_HAND, *VERIFIED}
 
 
 @pytest.mark.parametrize(("coherent", "form"), [(1.0, 0.5), (0.1, 0.5), (2.0, 5.0)])
@@ -81,7 +81,7 @@ def test_a_partly_coherent_chain_gets_its_share():
 
 
 def test_errors_name_the_reward_and_the_way_out():
-    with pytest.raises(ValueError, match="no reward is called 'kindness': choose from coherence, correct, .*validity"):
+    with pytest.raises(ValueError, match="no reward is called 'kindness': choose from arrives, chain, coherence, .*validity"):
         total_reward(TRACE, TRACE.problems, {"kindness": 1.0, "correct": 1.0})
     with pytest.raises(ValueError, match="no rewards are given: choose from"):
         total_reward(TRACE, TRACE.problems, {})
@@ -104,3 +104,26 @@ def test_a_special_token_inside_an_answer_is_no_number():
     ids = planner.tokenizer.convert_tokens_to_ids
     rows = [[ids("<|latent|>"), ids("14"), ids("<eos>")], [ids("14"), ids("<eos>"), ids("<pad>")]]
     assert planner.collate.text(torch.tensor(rows)) == ["<|latent|>14", "14"]
+
+
+# --- rewards that are read off the question ---
+
+VERIFIED = ("chain", "arrives", "hops")
+CHAINS = {
+    "right": (["3+4=7", "9-2=7", "7*7=49"], 1.0, 1.0, 1.0),
+    "right, the other order": (["9-2=7", "3+4=7", "7*7=49"], 1.0, 1.0, 1.0),
+    "a step twice": (["3+4=7", "3+4=7", "7*7=49"], 1 / 3, 0.0, 1 / 3),  # 7*7 needs 9-2 before it
+    "a step too many": (["3+4=7", "9-2=7", "7*7=49", "1+1=2"], 3 / 4, 0.0, 3 / 4),
+    "too early": (["7*7=49", "3+4=7", "9-2=7"], 2 / 3, 0.0, 2 / 3),
+    "another question's": (["1+1=2", "2+2=4", "4*4=16"], 0.0, 0.0, 0.0),
+    "nothing": ([], 0.0, 0.0, 0.0),
+}
+
+
+@pytest.mark.parametrize("case", CHAINS)
+def test_verified_rewards_by_hand_need_no_label(case):
+    """The problem's own steps and answer are wrong, the trajectory's answer unreadable: nobody asks them."""
+    steps, chain, arrives, hops = CHAINS[case]
+    trace = told_trace(["?"], [steps], [Problem("(3+4)*(9-2)", ("1+1=2",), "7")])
+    found = [REWARDS[name](trace, trace.problems).item() for name in VERIFIED]
+    assert found == pytest.approx([chain, arrives, hops])

@@ -30,6 +30,7 @@ from atp_lite.domains.equations import (
 from atp_lite.domains.made import SPLITS, MadeDomain, label_errors, split_of, true_answer
 from atp_lite.domains.overlap import normalise_question, overlap, without_overlap
 from atp_lite.domains.problem import Problem, data_hash, iterate_jsonl, read_jsonl, write_jsonl
+from atp_lite.domains.routes import RouteSettings
 from atp_lite.domains.stories import story_words
 from atp_lite.domains.stories.sampling import StorySettings
 from atp_lite.domains.stories.steps import Story, read_story, story_of
@@ -59,6 +60,7 @@ __all__ = [
     "MadeDomain",
     "NotMeasured",
     "Problem",
+    "RouteSettings",
     "Step",
     "Story",
     "StorySettings",

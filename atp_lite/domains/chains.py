@@ -147,6 +147,10 @@ class ChainVerdict:
     """How many of them the chain takes, each once and after all it uses."""
     taken: int
     """Steps of the chain: the needed ones, and those that are wrong, repeated, too early or of no use."""
+    in_place: int
+    """Steps of the chain that may stand where they stand: of an expression, those that are done."""
+    arrives: bool
+    """Whether every step is in its place and the last one gives the answer; on a map that may be by a longer way."""
 
     @property
     def is_right(self) -> bool:
@@ -182,4 +186,5 @@ def verify_chain(needed: Sequence[NeededStep], steps: Sequence[str]) -> ChainVer
             fit = [i for i, t in enumerate(texts) if t == text and i not in state and state.issuperset(needed[i].uses)]
             further |= {state | {i} for i in fit} or {state}
         states = further
-    return ChainVerdict(len(needed), max(map(len, states)), len(steps))
+    done, taken = max(map(len, states)), len(steps)
+    return ChainVerdict(len(needed), done, taken, in_place=done, arrives=len(needed) == done == taken)

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
-from typing import Any, ClassVar, Literal, get_args
+from typing import Any, ClassVar, Literal, Protocol, get_args
 
 from atp_lite.domains.chains import Step, Worked, all_orders
 from atp_lite.domains.domain import DOMAINS, EquationDomain
@@ -22,6 +22,15 @@ Split = Literal["train", "rl", "validation", "test"]
 SPLITS: tuple[Split, ...] = get_args(Split)
 MOST_OPS = 6
 """The largest number of steps that is generated."""
+
+
+class HasStream(Protocol):
+    """Settings of problems that are drawn."""
+
+    @property
+    def stream(self) -> tuple[object, ...]:
+        """What the random numbers depend on, besides their use."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -73,7 +82,7 @@ def split_of_core(core: str) -> Split:
     return "train" if percent < 70 else "rl" if percent < 80 else "validation" if percent < 90 else "test"
 
 
-def random_stream(settings: MadeSettings, *names: object) -> random.Random:
+def random_stream(settings: HasStream, *names: object) -> random.Random:
     """A stream of its own for each use, the same in every process."""
     key = "/".join(map(str, (*settings.stream, *names)))
     return random.Random(int.from_bytes(blake2b(key.encode(), digest_size=16).digest(), "big"))

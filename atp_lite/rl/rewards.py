@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import torch
 from torch import Tensor
 
-from atp_lite.domains import Problem
+from atp_lite.domains import ChainVerdict, Problem
 from atp_lite.domains.coherence import Coherence
 from atp_lite.model import Decoded
 from atp_lite.rl.registries import REWARDS
@@ -56,6 +56,31 @@ def valid_arithmetic(trace: Decoded, problems: Sequence[Problem]) -> Tensor:
     return _rows(trace, [found.right for found in _coherence(trace, problems)])
 
 
+@register("chain")
+def right_chain(trace: Decoded, problems: Sequence[Problem]) -> Tensor:
+    """R_chain: needed steps of the question, each once and after what it uses, over max(needed, taken) steps.
+
+    In [0, 1], and 1 for right chains alone (`Domain.verify`). No label and no answer is read: what is needed follows
+    from the question. Raises NotMeasured (a ValueError) where the domain cannot tell.
+    """
+    return _rows(trace, [verdict.share for verdict in _verdicts(trace, problems)])
+
+
+@register("arrives")
+def arriving(trace: Decoded, problems: Sequence[Problem]) -> Tensor:
+    """R_arrives: 1 if every step is in its place and the last one gives the answer, else 0; on a map by any walk.
+
+    Read off the question, as `chain` is.
+    """
+    return _rows(trace, [verdict.arrives for verdict in _verdicts(trace, problems)])
+
+
+@register("hops")
+def steps_in_place(trace: Decoded, problems: Sequence[Problem]) -> Tensor:
+    """R_hops: share of the steps that may stand where they stand: legal, and beginning where the last one ended."""
+    return _rows(trace, [v.in_place / v.taken if v.taken else 0.0 for v in _verdicts(trace, problems)])
+
+
 @register("length")
 def length_cost(trace: Decoded, problems: Sequence[Problem]) -> Tensor:
     """Minus the number of latents: give it a small weight and thinking costs something."""
@@ -91,6 +116,10 @@ def total_reward(
 def _coherence(trace: Decoded, problems: Sequence[Problem]) -> list[Coherence]:
     rows = zip(trace.steps, trace.answers, problems, strict=True)
     return [trace.domain.coherence(steps, answer, problem.question) for steps, answer, problem in rows]
+
+
+def _verdicts(trace: Decoded, problems: Sequence[Problem]) -> list[ChainVerdict]:
+    return [trace.domain.verify(problem, steps) for steps, problem in zip(trace.steps, problems, strict=True)]
 
 
 def _rows(trace: Decoded, values: Sequence[float]) -> Tensor:
