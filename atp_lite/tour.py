@@ -20,14 +20,14 @@ from atp_lite.sft import train_sft
 from atp_lite.views import fit_projection, thought_table, trajectories, write_report
 
 EXAMPLES = ("(3+4)*(9-2)", "((2+6)*4)-(7+5)", "6+(((1+5)-3)+9)")
-"""Expressions worked through in the report."""
+"""Example problems of the report."""
 
 
 def tour(folder: str | Path, seed: int = 0) -> dict[str, Evaluation]:
     """Make the problems, train chain of thought, latents and RL, evaluate all three, write `report.html`.
 
-    Prints the accuracy table; returns the evaluations by name. The greedy accuracies are on the toy test set, which no
-    training step and no choice of a checkpoint has seen.
+    Prints the accuracy table; returns the evaluations by name. Accuracy is greedy, on the toy test set, which neither
+    training nor checkpoint selection has seen.
     """
     folder = Path(folder)
     started = time.perf_counter()

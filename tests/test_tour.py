@@ -7,16 +7,12 @@ import pytest
 
 from atp_lab import bundle
 from atp_lite import recipes, tour
-from atp_lite.domains import generate
+from atp_lite.domains import DOMAINS
 from atp_lite.planner import ModelSettings, Planner
 from atp_lite.recipes import COT, GRPO, LATENT
 from atp_lite.views.microscope import read_journey
 
 TINY = ModelSettings(hidden_size=16, layers=1, heads=2, intermediate_size=32)
-
-
-def few(settings, split, counts=None):
-    return generate(settings, split, {2: 12, 3: 12})
 
 
 @pytest.fixture
@@ -25,10 +21,11 @@ def tiny(monkeypatch):
     quick = {"batch_size": 8, "warmup_steps": 1, "eval_every": 2}
     cot, latent = replace(COT, stage_steps=(2,), **quick), replace(LATENT, stage_steps=(1, 1, 2), **quick)
     rl = replace(GRPO, iterations=2, questions=4, group_size=2, eval_every=2, warmup_steps=1)
-    toy = Planner.toy
-    monkeypatch.setattr(Planner, "toy", classmethod(lambda cls, seed=0: toy(TINY, seed)))
-    for module in (tour, recipes):
-        monkeypatch.setattr(module, "generate", few)
+    fresh = Planner.fresh
+    small = classmethod(lambda cls, domain="arithmetic", settings=None, **how: fresh(domain, TINY, **how))
+    monkeypatch.setattr(Planner, "fresh", small)
+    for name in ("arithmetic", "stories"):
+        monkeypatch.setattr(type(DOMAINS[name]), "default_counts", lambda self, split, settings: {2: 12, 3: 12})
     monkeypatch.setattr(tour, "TOUR_COT", cot)
     monkeypatch.setattr(tour, "TOUR_LATENT", latent)
     monkeypatch.setattr(tour, "TOUR_RL", rl)

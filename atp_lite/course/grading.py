@@ -1,6 +1,6 @@
-"""Grading an exercise: the registry, what is said, and comparing numbers, lists and functions.
+"""Grading an exercise: the registry, feedback, and comparing numbers, lists and functions.
 
-A number is compared with a tolerance, a function is called on inputs that the notebook does not show.
+Numbers are compared with a tolerance, functions are called on hidden inputs.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ TOLERANCE = 2e-3
 
 @dataclass(frozen=True)
 class Exercise:
-    """One exercise: what is said about a wrong answer, and what helps."""
+    """One exercise."""
 
-    complaint: Callable[[Any], str]
+    feedback: Callable[[Any], str]
     """answer -> what is wrong with it, "" where it is right."""
     hint: str
 
@@ -28,7 +28,7 @@ EXERCISES: dict[str, Exercise] = {}
 
 
 class NoAnswer(Exception):
-    """The answer, or what the function returned, is still the placeholder."""
+    """The answer, or the value of a function, is still the placeholder (None or ...)."""
 
 
 def check(number: str, answer: Any) -> None:
@@ -51,30 +51,37 @@ def grade(number: str, answer: Any) -> tuple[bool, str]:
         raise ValueError(f"there is no exercise {number!r}: choose one of {', '.join(sorted(EXERCISES))}")
     exercise = EXERCISES[number]
     try:
-        complaint = exercise.complaint(answer)
+        feedback = exercise.feedback(answered(answer))
     except NoAnswer:
         return False, "There is no answer yet: put yours in the place of None."
+    except NotAFunction as error:
+        feedback = str(error)
     except Exception as error:  # whatever a reader's own function may raise
-        complaint = f"It ended in {type(error).__name__}: {error}."
-    return (True, "") if not complaint else (False, f"{complaint} Hint: {exercise.hint}")
+        feedback = f"It ended in {type(error).__name__}: {error}."
+    return (True, "") if not feedback else (False, f"{feedback} Hint: {exercise.hint}")
+
+
+def answered(value: Any) -> Any:
+    """The value itself. Raises NoAnswer for a placeholder."""
+    if value is None or value is Ellipsis:
+        raise NoAnswer
+    return value
 
 
 def exercise(number: str, hint: str) -> Callable:
-    """Decorator that puts the function answer -> complaint into `EXERCISES`."""
+    """Decorator that registers the function answer -> feedback in `EXERCISES`."""
 
-    def add(complaint: Callable[[Any], str]) -> Callable[[Any], str]:
-        EXERCISES[number] = Exercise(complaint, hint)
-        return complaint
+    def add(feedback: Callable[[Any], str]) -> Callable[[Any], str]:
+        EXERCISES[number] = Exercise(feedback, hint)
+        return feedback
 
     return add
 
 
-def number_complaint(answer: Any, wanted: float, tolerance: float = TOLERANCE) -> str:
+def number_feedback(answer: Any, wanted: float, tolerance: float = TOLERANCE) -> str:
     """What is wrong with a number, "" where it is close enough to the right one. Raises NoAnswer for None."""
-    if answer is None or answer is Ellipsis:
-        raise NoAnswer
     try:
-        value = float(answer)
+        value = float(answered(answer))
     except (TypeError, ValueError):
         return f"{_short(answer)} is not a number."
     if isinstance(answer, bool) or not math.isclose(value, wanted, rel_tol=tolerance, abs_tol=tolerance):
@@ -82,38 +89,44 @@ def number_complaint(answer: Any, wanted: float, tolerance: float = TOLERANCE) -
     return ""
 
 
-def list_complaint(answer: Any, wanted: Sequence[float], tolerance: float = TOLERANCE) -> str:
+def list_feedback(answer: Any, wanted: Sequence[float], tolerance: float = TOLERANCE) -> str:
     """What is wrong with a list, tensor or array of numbers, "" where all are close enough to the right ones."""
-    if answer is None or answer is Ellipsis:
-        raise NoAnswer
     if not isinstance(answer, Iterable) or isinstance(answer, str | bytes):
         return f"{_short(answer)} is not a list of numbers."
     values = list(answer)
     if len(values) != len(wanted):
         return f"It has {len(values)} numbers, and should have {len(wanted)}."
     pairs = enumerate(zip(values, wanted, strict=True))
-    wrong = [i for i, (value, right) in pairs if number_complaint(value, right, tolerance)]
+    wrong = [i for i, (value, right) in pairs if number_feedback(value, right, tolerance)]
     return f"Number {wrong[0] + 1} of {len(wanted)}, {_short(values[wrong[0]])}, is not right." if wrong else ""
 
 
-def marks_complaint(answer: Any, wanted: Sequence[int]) -> str:
+def marks_feedback(answer: Any, wanted: Sequence[int]) -> str:
     """What is wrong with a list of 1 and 0, for which True and False will do, "" where it is right."""
     if isinstance(answer, list | tuple):
         answer = [int(mark) if isinstance(mark, bool) else mark for mark in answer]
-    return list_complaint(answer, wanted)
+    return list_feedback(answer, wanted)
 
 
-def function_complaint(
-    answer: Any, cases: Sequence[tuple], wanted: Sequence, complaint: Callable[[Any, Any], str]
+class NotAFunction(TypeError):
+    """The answer should be a function."""
+
+
+def require_function(answer: Any) -> Callable[..., Any]:
+    """The answer as a function whose values are answers too. Raises NotAFunction."""
+    if not callable(answer):
+        raise NotAFunction(f"{_short(answer)} is not a function.")
+    return lambda *arguments: answered(answer(*arguments))
+
+
+def function_feedback(
+    answer: Any, cases: Sequence[tuple], wanted: Sequence, feedback: Callable[[Any, Any], str]
 ) -> str:
     """The first case in which the function does not give the right value, "" where there is none."""
-    if answer is None:
-        raise NoAnswer
-    if not callable(answer):
-        return f"{_short(answer)} is not a function."
+    function = require_function(answer)
     for arguments, right in zip(cases, wanted, strict=True):
         copies = [list(value) if isinstance(value, list) else value for value in arguments]  # it may change them
-        if found := complaint(answer(*copies), right):
+        if found := feedback(function(*copies), right):
             return f"Called with {', '.join(map(repr, arguments))}: {found}"
     return ""
 

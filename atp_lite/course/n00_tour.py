@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from atp_lite.course.grading import NoAnswer, exercise, number_complaint
+from atp_lite.course.grading import exercise, number_feedback
 from atp_lite.domains import needed_steps, same_number, true_answer
 from atp_lite.domains.coherence import coherence
 from atp_lite.evaluation import wilson
@@ -16,26 +16,24 @@ OF_SECTION_1 = "((2+6)*4)-(7+5)"
 @exercise("00.1", "The last step is last in any order. Among the other four, the product comes after both its parts.")
 def orders(answer: Any) -> str:
     """`((2+3)*(9-5))-(8-2)` has five steps: 4! / 3 orders, since the product comes last of three."""
-    return number_complaint(answer, 8)
+    return number_feedback(answer, 8)
 
 
 @exercise("00.2", "A result counts where it is an operand of a later step, as a number: 7 is not part of 17.")
 def coherence_by_hand(answer: Any) -> str:
     """`2+5=7`, `17-3=14`, `14+1=15`, answer 15."""
-    return number_complaint(answer, coherence(["2+5=7", "17-3=14", "14+1=15"], "15").score)
+    return number_feedback(answer, coherence(["2+5=7", "17-3=14", "14+1=15"], "15").score)
 
 
 @exercise("00.3", "`wilson(hits, 300).low` is the lower end; try hits from 270 upwards.")
 def hits_needed(answer: Any) -> str:
     """The fewest right answers of 300 whose whole interval lies above 90 %."""
-    return number_complaint(answer, next(hits for hits in range(301) if wilson(hits, 300).low > 0.9), tolerance=0)
+    return number_feedback(answer, next(hits for hits in range(301) if wilson(hits, 300).low > 0.9), tolerance=0)
 
 
 @exercise("00.4", "Let the planner reason about many test problems of four steps, and look for a wrong answer.")
 def a_mistake(answer: Any) -> str:
     """A trace with a wrong answer to a question of at most four steps."""
-    if answer is None:
-        raise NoAnswer
     if not hasattr(answer, "answers"):
         return "That is no trace: `planner.reason([problem])` returns one."
     rows = list(zip(answer.problems, answer.answers, strict=True))

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from math import log2
 from typing import Any
 
-from atp_lite.course.grading import NoAnswer, exercise, function_complaint, list_complaint, number_complaint
+from atp_lite.course.grading import exercise, function_feedback, list_feedback, number_feedback
 from atp_lite.domains import count_chains, equivalent_chains, needed_steps, read_expression
 
 SIX = "((1+2)*(3+4))+(5*(6-2))"
@@ -23,26 +23,24 @@ def shares(question: str) -> dict[str, float]:
 @exercise("01.1", "n! over the product of the subtree sizes; a step counts itself. The subtree of 3*7 has three.")
 def chains_by_hand(answer: Any) -> str:
     """Six steps with subtrees of 1, 1, 1, 3, 2 and 6 steps: 720 / 36."""
-    return number_complaint(answer, count_chains(read_expression(SIX)))
+    return number_feedback(answer, count_chains(read_expression(SIX)))
 
 
 @exercise("01.2", "8 of the 20 chains begin with 6-2=4, the other 12 with one of two steps that are alike. Use log2.")
 def bits_of_first_step(answer: Any) -> str:
     """Shares 0.4, 0.3, 0.3."""
-    return number_complaint(answer, -sum(p * log2(p) for p in shares(SIX).values()), tolerance=0.006)
+    return number_feedback(answer, -sum(p * log2(p) for p in shares(SIX).values()), tolerance=0.006)
 
 
 @exercise("01.3", "Let `equivalent_chains(read_expression(question))` list the chains, and count how each begins.")
 def first_steps(answer: Any) -> str:
     """first_steps(question): step -> share. Shares are those of chains: not all possible steps are equally likely."""
     cases = [("3+4",), ("(3+4)*(9-2)",), ("((2+6)*4)-(7+5)",), (SIX,), ("((1+2)*3)-((1+2)*2)",), ("((1+2)+3)+4",)]
-    return function_complaint(answer, cases, [shares(question) for (question,) in cases], shares_complaint)
+    return function_feedback(answer, cases, [shares(question) for (question,) in cases], shares_feedback)
 
 
-def shares_complaint(answer: Any, wanted: Mapping[str, float]) -> str:
+def shares_feedback(answer: Any, wanted: Mapping[str, float]) -> str:
     """What is wrong with a dictionary step -> share, "" where it is right."""
-    if answer is None:
-        raise NoAnswer
     if not isinstance(answer, Mapping):
         return "that is not a dictionary."
     for step in wanted:
@@ -51,7 +49,7 @@ def shares_complaint(answer: Any, wanted: Mapping[str, float]) -> str:
     for step, share in answer.items():
         if step not in wanted:
             return f"{step} cannot be first."
-        if found := number_complaint(share, wanted[step]):
+        if found := number_feedback(share, wanted[step]):
             return f"{step}: {found}"
     return ""
 
@@ -59,7 +57,7 @@ def shares_complaint(answer: Any, wanted: Mapping[str, float]) -> str:
 @exercise("01.4", "Half of the questions are always right. In the other half a draw is right with probability 0.4.")
 def imitator(answer: Any) -> str:
     """s = 0.5, rho = 0.6: 1 - s, 1 - s rho, 1 - s rho^4."""
-    return list_complaint(answer, [0.5, 0.7, 1 - 0.5 * 0.6**4])
+    return list_feedback(answer, [0.5, 0.7, 1 - 0.5 * 0.6**4])
 
 
 @exercise("01.5", "ways(done) is the sum of ways(done + i) over all steps i that are ready. Remember it for each set.")
@@ -70,7 +68,7 @@ def count_orders(answer: Any) -> str:
     ladder = tuple((i - 1, i - 2) if i > 1 else () for i in range(16))  # only the first two can change places
     asked = ["((1+2)*(3+4))-(5*(6-2))", "((2+3)*(4+1))-((2+3)*(5-2))"]
     uses = [*pairs, *(tuple(step.uses for step in needed_steps(question)) for question in asked), ladder, sixteen]
-    return function_complaint(answer, [(u,) for u in uses], [orders(u) for u in uses], number_complaint)
+    return function_feedback(answer, [(u,) for u in uses], [orders(u) for u in uses], number_feedback)
 
 
 def orders(uses: tuple[tuple[int, ...], ...]) -> int:

@@ -5,21 +5,21 @@ from __future__ import annotations
 from math import exp
 from typing import Any
 
-from atp_lite.course.grading import exercise, function_complaint, list_complaint, marks_complaint
+from atp_lite.course.grading import exercise, function_feedback, list_feedback, marks_feedback
 from atp_lite.tokens import END_LATENT, START_LATENT
 
 
 @exercise("02.1", "Six tokens a step, the answer, the end. Without steps there are the answer and the end.")
 def price_of_words(answer: Any) -> str:
     """Five steps of `a op b = c ;`, the answer and `<eos>`."""
-    return list_complaint(answer, [32, 2])
+    return list_feedback(answer, [32, 2])
 
 
 @exercise("02.2", "Divide the products 4, 0, 2 by the root of 4, then softmax over these three. Nobody looks ahead.")
 def attention_by_hand(answer: Any) -> str:
     """Scores 2, 0, 1 and a fourth position that lies ahead."""
     total = exp(2) + exp(0) + exp(1)
-    return list_complaint(answer, [exp(2) / total, exp(0) / total, exp(1) / total, 0.0])
+    return list_feedback(answer, [exp(2) / total, exp(0) / total, exp(1) / total, 0.0])
 
 
 @exercise("02.3", "<|end-latent|> is the first that counts: it predicts the first word. The last one predicts <eos>.")
@@ -36,7 +36,7 @@ def loss_mask(answer: Any) -> str:
         before = ["<pad>"] * left + question + [START_LATENT]
         cases.append((before + [END_LATENT] + words + ["<eos>"] + ["<pad>"] * right,))
         wanted.append([0] * len(before) + [1] * (len(words) + 1) + [0] * (right + 1))
-    return function_complaint(answer, cases, wanted, marks_complaint)
+    return function_feedback(answer, cases, wanted, marks_feedback)
 
 
 class Table:
@@ -64,4 +64,4 @@ def greedy(answer: Any) -> str:
         (Table(step, 1), [2], 4, 3),  # the end comes at once
     ]
     wanted = [[1, 2, 0, 1, 4], [2, 1, 3, 0, 4], [1, 2, 0, 1, 2, 0], [4]]
-    return function_complaint(answer, cases, wanted, list_complaint)
+    return function_feedback(answer, cases, wanted, list_feedback)

@@ -6,13 +6,7 @@ from collections.abc import Sequence
 from math import log, tanh
 from typing import Any
 
-from atp_lite.course.grading import (
-    NoAnswer,
-    exercise,
-    function_complaint,
-    list_complaint,
-    number_complaint,
-)
+from atp_lite.course.grading import exercise, function_feedback, list_feedback, number_feedback
 
 Vector = list[float]
 
@@ -40,15 +34,13 @@ def latents(read: Mixer, inputs: Sequence[Vector], n_latents: int) -> list[Vecto
     return seen[len(inputs) :]
 
 
-def rows_complaint(answer: Any, wanted: Sequence[Sequence[float]]) -> str:
+def rows_feedback(answer: Any, wanted: Sequence[Sequence[float]]) -> str:
     """What is wrong with a list of lists of numbers, "" where it is right."""
-    if answer is None:
-        raise NoAnswer
     rows = list(answer)
     if len(rows) != len(wanted):
         return f"it has {len(rows)} rows, and should have {len(wanted)}."
     for i, (row, right) in enumerate(zip(rows, wanted, strict=True), start=1):
-        if found := list_complaint(row, right):
+        if found := list_feedback(row, right):
             return f"row {i}: {found}"
     return ""
 
@@ -62,13 +54,13 @@ def loop(answer: Any) -> str:
         (Mixer(0.9), [[0.2, -0.4]], 4),
         (Mixer(0.7), [[0.3, 0.3], [0.1, -0.2], [-1.0, 0.5]], 0),
     ]
-    return function_complaint(answer, cases, [latents(*case) for case in cases], rows_complaint)
+    return function_feedback(answer, cases, [latents(*case) for case in cases], rows_feedback)
 
 
 @exercise("03.2", "Naively six turns read 20, 21, ... positions. With a cache a turn after the first one reads one.")
 def positions_read(answer: Any) -> str:
     """Q = 20 and T = 6: T Q + T (T - 1) / 2, and Q + T - 1."""
-    return list_complaint(answer, [135, 25])
+    return list_feedback(answer, [135, 25])
 
 
 @exercise("03.3", "Count the ones up to each place, itself included, and subtract 1. Where the mask is 0, write 0.")
@@ -81,10 +73,10 @@ def position_ids(answer: Any) -> str:
         [[0, 0, 1, 0, 2], [0, 0, 0, 1, 2]],
         [[0, 0, 0]],
     ]
-    return function_complaint(answer, cases, wanted, rows_complaint)
+    return function_feedback(answer, cases, wanted, rows_feedback)
 
 
 @exercise("03.4", "Two of three chains begin with 2+6=8. The least mean loss is the entropy, by natural logarithm.")
 def least_loss(answer: Any) -> str:
     """Entropy of (2/3, 1/3) in nats."""
-    return number_complaint(answer, log(3) - (2 / 3) * log(2))
+    return number_feedback(answer, log(3) - (2 / 3) * log(2))

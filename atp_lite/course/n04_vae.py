@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from atp_lite.course.grading import exercise, function_complaint, number_complaint
+from atp_lite.course.grading import exercise, function_feedback, number_feedback
 from atp_lite.model import kl_divergence
 
 
@@ -14,13 +14,13 @@ from atp_lite.model import kl_divergence
 def kl_by_hand(answer: Any) -> str:
     """mu = (0, 1, -2), sigma = (1, 2, 0.1)."""
     mu, sigma = torch.tensor([0.0, 1.0, -2.0]), torch.tensor([1.0, 2.0, 0.1])
-    return number_complaint(answer, kl_divergence(mu, 2 * sigma.log()).item())
+    return number_feedback(answer, kl_divergence(mu, 2 * sigma.log()).item())
 
 
 @exercise("04.2", "The squared length is a sum of 64 squares, each 0.5^2 times a number that is 1 on average.")
 def noise_length(answer: Any) -> str:
     """sqrt(64 * 0.25)."""
-    return number_complaint(answer, 4.0)
+    return number_feedback(answer, 4.0)
 
 
 @exercise("04.3", "Compare each dimension with the floor first, and add up afterwards.")
@@ -28,7 +28,7 @@ def free_bits(answer: Any) -> str:
     """free_bits(kl_per_dimension, floor): the sum of max(KL_i, floor)."""
     cases = [([0.0, 0.1, 2.0], 0.5), ([3.0, 0.0, 0.0, 0.0], 0.5), ([1.0, 2.0], 0.0), ([0.2, 0.3], 1.0), ([], 1.0)]
     wanted = [3.0, 4.5, 3.0, 2.0, 0.0]
-    return function_complaint(answer, cases, wanted, number_complaint)
+    return function_feedback(answer, cases, wanted, number_feedback)
 
 
 @exercise("04.4", "mu.var(0, correction=0) is the variance over inputs; count those above the threshold.")
@@ -38,4 +38,4 @@ def active_dimensions(answer: Any) -> str:
     some = torch.tensor([[0.0, 0.3, 2.0, -1.0], [0.0, 0.1, 4.0, 1.0], [0.0, 0.2, 0.0, 0.0]])  # 0, .0067, 2.67, .667
     pair = torch.tensor([[0.12], [-0.12]])  # 0.0144; divided by n - 1 it would be 0.0288
     cases = [(still, 0.01), (some, 0.01), (some, 1.0), (some, 0.005), (pair, 0.02)]
-    return function_complaint(answer, cases, [1, 2, 1, 3, 0], number_complaint)
+    return function_feedback(answer, cases, [1, 2, 1, 3, 0], number_feedback)

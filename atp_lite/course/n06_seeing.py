@@ -6,13 +6,13 @@ from typing import Any
 
 import torch
 
-from atp_lite.course.grading import NoAnswer, exercise, function_complaint, list_complaint, number_complaint
+from atp_lite.course.grading import exercise, function_feedback, list_feedback, number_feedback
 
 
 @exercise("06.1", "C has 5 on its diagonal. Beside it stands the mean of x y: stretch (1, 1) and (1, -1) by C.")
 def shares_by_hand(answer: Any) -> str:
     """Points (3, 1), (1, 3) and their negatives: eigenvalues 8 and 2."""
-    return list_complaint(answer, [0.8, 0.2])
+    return list_feedback(answer, [0.8, 0.2])
 
 
 @exercise("06.2", "Sort with the largest first, add up, and stop as soon as the sum has reached what is wanted.")
@@ -20,7 +20,7 @@ def axes_needed(answer: Any) -> str:
     """axes_needed(shares, wanted): the fewest axes that hold the wanted share."""
     cases = [([0.5, 0.3, 0.2], 0.5), ([0.5, 0.3, 0.2], 0.6), ([0.2, 0.5, 0.3], 0.8), ([0.1] * 10, 0.75), ([1.0], 1.0)]
     cases += [([0.25, 0.75], 0.7)]
-    return function_complaint(answer, cases, [1, 2, 2, 8, 1, 1], number_complaint)
+    return function_feedback(answer, cases, [1, 2, 2, 8, 1, 1], number_feedback)
 
 
 @exercise("06.3", "Subtract the mean, C = X^T X; multiply a vector by C many times and divide by its length each time.")
@@ -32,13 +32,11 @@ def first_axis(answer: Any) -> str:
     many = torch.randn(40, 6, generator=generator) * torch.tensor([1.0, 1.0, 4.0, 1.0, 0.5, 0.1]) + 10.0
     cases = [(line,), (flat,), (many,)]
     wanted = [torch.linalg.svd(points - points.mean(0)).Vh[0] for (points,) in cases]
-    return function_complaint(answer, cases, wanted, axis_complaint)
+    return function_feedback(answer, cases, wanted, axis_feedback)
 
 
-def axis_complaint(answer: Any, wanted: torch.Tensor) -> str:
+def axis_feedback(answer: Any, wanted: torch.Tensor) -> str:
     """What is wrong with an axis, "" where it is the right one or its opposite."""
-    if answer is None:
-        raise NoAnswer
     axis = torch.as_tensor(answer, dtype=wanted.dtype).flatten()
     if axis.shape != wanted.shape:
         return f"it has {len(axis)} numbers, and should have {len(wanted)}."
@@ -57,4 +55,4 @@ def effect(answer: Any) -> str:
         (["1", "2"], ["3", "4"], ["5", "6"]),
     ]
     wanted = [[0.5, 0.25, 0.25], [0.5, 0.5, 0.0], [0.0, 0.0, 0.0], [0.0, 0.0, 1.0]]
-    return function_complaint(answer, cases, wanted, list_complaint)
+    return function_feedback(answer, cases, wanted, list_feedback)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from atp_lite.course.grading import NoAnswer, exercise, list_complaint, number_complaint
+from atp_lite.course.grading import exercise, list_feedback, number_feedback, require_function
 from atp_lite.domains.coherence import coherence
 
 RIGHT_CHAINS: dict[str, list[tuple[list[str], str]]] = {
@@ -47,14 +47,12 @@ CHEATS: dict[str, list[tuple[list[str], str, str]]] = {
 @exercise("07.1", "A result must be an operand of a LATER step, as a number, or equal the answer.")
 def coherence_by_hand(answer: Any) -> str:
     """`1+3=4`, `14-6=8`, `8+7=15`, `9-2=7`, answer 15."""
-    return number_complaint(answer, coherence(["1+3=4", "14-6=8", "8+7=15", "9-2=7"], "15").score)
+    return number_feedback(answer, coherence(["1+3=4", "14-6=8", "8+7=15", "9-2=7"], "15").score)
 
 
 @exercise("07.2", "Results of one digit, and an answer of two digits that contains all of them: 4 is in 14.")
 def a_cheat(answer: Any) -> str:
     """(steps, answer): by text 1, by value 0, at least three steps of valid arithmetic."""
-    if answer is None:
-        raise NoAnswer
     steps, final = answer
     if not isinstance(final, str) or not all(isinstance(step, str) for step in steps):
         return "Give a list of texts and a text."
@@ -72,22 +70,16 @@ def a_cheat(answer: Any) -> str:
 @exercise("07.3", "Put 0 and 1 for R_correct, then the worst or the best for the rest.")
 def totals(answer: Any) -> str:
     """The largest total of a wrong answer; the smallest of a right, well-formed one."""
-    return list_complaint(answer, [0.5, 1.5])
+    return list_feedback(answer, [0.5, 1.5])
 
 
 @exercise("07.4", "A right step takes its operands out of a bag of numbers and puts its result in. What is left?")
 def own_reward(answer: Any) -> str:
     """own_reward(question, steps, answer): right chains equal and above every cheat."""
-    if answer is None:
-        raise NoAnswer
-    if not callable(answer):
-        return f"{answer!r:.60} is not a function."
+    reward_of = require_function(answer)
 
     def value(question: str, steps: list[str], final: str) -> float:
-        reward = answer(question, list(steps), final)
-        if reward is None:
-            raise NoAnswer
-        return float(reward)
+        return float(reward_of(question, list(steps), final))
 
     for question, chains in RIGHT_CHAINS.items():
         rewards = [value(question, *chain) for chain in chains]

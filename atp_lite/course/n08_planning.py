@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from atp_lite.course.grading import exercise, function_complaint, list_complaint, number_complaint
+from atp_lite.course.grading import exercise, function_feedback, list_feedback, number_feedback
 from atp_lite.domains.coherence import coherence
 
 
@@ -13,7 +13,7 @@ from atp_lite.domains.coherence import coherence
 def advantages_by_hand(answer: Any) -> str:
     """Rewards 2.5, 0.5, 0.5, 0.5: mean 1, standard deviation sqrt(3) / 2."""
     root = math.sqrt(3)
-    return list_complaint(answer, [root, -1 / root, -1 / root, -1 / root], tolerance=5e-3)  # two decimals will do
+    return list_feedback(answer, [root, -1 / root, -1 / root, -1 / root], tolerance=5e-3)  # two decimals will do
 
 
 @exercise("08.2", "For each reward, the mean of the other G - 1. A group of one has no others: its advantage is 0.")
@@ -27,7 +27,7 @@ def leave_one_out(answer: Any) -> str:
         [2.5, -1.25, 0.625, -0.625, -1.25],
         [0.0],
     ]
-    return function_complaint(answer, cases, wanted, list_complaint)
+    return function_feedback(answer, cases, wanted, list_feedback)
 
 
 @exercise("08.3", "min(rho * A, clamp(rho, 1 - eps, 1 + eps) * A): the minimum is taken after multiplying by A.")
@@ -35,13 +35,13 @@ def clipped_objective(answer: Any) -> str:
     """surrogate(rho, A, eps) of one action."""
     cases = [(1.0, 0.7, 0.2), (1.5, 2.0, 0.2), (0.5, 2.0, 0.2), (1.5, -2.0, 0.2), (0.5, -2.0, 0.2), (1.25, 1.0, 0.3)]
     wanted = [0.7, 2.4, 1.0, -3.0, -1.6, 1.25]
-    return function_complaint(answer, cases, wanted, number_complaint)
+    return function_feedback(answer, cases, wanted, number_feedback)
 
 
 @exercise("08.4", "||mu' - mu||^2 is 64 times the square of 0.1 sigma; the KL is that over 2 sigma^2.")
 def drift(answer: Any) -> str:
     """KL in nats of two Gaussians of one sigma whose means are 0.1 sigma apart in each of 64 dimensions."""
-    return number_complaint(answer, 0.32)
+    return number_feedback(answer, 0.32)
 
 
 @exercise("08.5", "Compare numbers, not text. Look at later steps only. Mind an empty text, and a chain without steps.")
@@ -58,4 +58,4 @@ def honest_coherence(answer: Any) -> str:
         (["7*2=14", "3+4=7"], "14"),  # 7 is used before it is made, 14 is the answer
     ]
     wanted = [coherence(steps, final).score for steps, final in cases]
-    return function_complaint(answer, cases, wanted, number_complaint)
+    return function_feedback(answer, cases, wanted, number_feedback)

@@ -9,7 +9,7 @@ from typing import Any
 
 from scipy.stats import t
 
-from atp_lite.course.grading import exercise, function_complaint, list_complaint
+from atp_lite.course.grading import exercise, function_feedback, list_feedback
 
 
 def t_interval(values: Sequence[float]) -> list[float]:
@@ -21,7 +21,7 @@ def t_interval(values: Sequence[float]) -> list[float]:
 @exercise("09.1", "s divides by n - 1 = 4; the half width is 2.776 s / sqrt(5).")
 def interval_by_hand(answer: Any) -> str:
     """Five differences: 2, 5, 3, 6, 4 points."""
-    return list_complaint(answer, t_interval([2.0, 5.0, 3.0, 6.0, 4.0]))
+    return list_feedback(answer, t_interval([2.0, 5.0, 3.0, 6.0, 4.0]))
 
 
 @exercise("09.2", "Keep the seeds that both have, take the differences, and then the mean and t s / sqrt(n) of these.")
@@ -33,7 +33,7 @@ def paired_interval(answer: Any) -> str:
         ({4: 50.0, 3: 52.0, 2: 57.0, 1: 51.0, 0: 49.0}, {0: 50.0, 1: 50.0, 2: 50.0, 3: 50.0, 4: 50.0}),
     ]
     wanted = [t_interval([ours[seed] - base[seed] for seed in ours if seed in base]) for ours, base in cases]
-    return function_complaint(answer, cases, wanted, list_complaint)
+    return function_feedback(answer, cases, wanted, list_feedback)
 
 
 @exercise("09.3", "Fewer than three values: undecided. Turn the sign where fewer is better, then take the margin off.")
@@ -54,22 +54,20 @@ def verdict_by_hand(answer: Any) -> str:
     ]
     says = ("holds", "does not hold", "undecided")
     wanted = [says[i] for i in (0, 1, 2, 0, 1, 2, 0, 1, 0, 2, 2)]
-    return function_complaint(answer, cases, wanted, _word_complaint)
+    return function_feedback(answer, cases, wanted, _word_feedback)
 
 
-def _word_complaint(answer: Any, wanted: str) -> str:
-    if answer is None:
-        return list_complaint(answer, [])  # raises NoAnswer
+def _word_feedback(answer: Any, wanted: str) -> str:
     return "" if answer == wanted else f"{answer!r} is not right."
 
 
 @exercise("09.4", "One minus the chance that all k are wrong, question by question, and then the mean over questions.")
 def pass_at_k_of_two(answer: Any) -> str:
     """pass@1 and pass@8 of A (0.5 everywhere) and of B (1 on one half, 0 on the other)."""
-    return list_complaint(answer, [0.5, 1 - 0.5**8, 0.5, 0.5])
+    return list_feedback(answer, [0.5, 1 - 0.5**8, 0.5, 0.5])
 
 
 @exercise("09.5", "All above zero, or all below: two ways out of 2 to the power of n.")
 def all_on_one_side(answer: Any) -> str:
     """Chance that 3, and that 5, fair coins fall on one side."""
-    return list_complaint(answer, [2 * 0.5**3, 2 * 0.5**5])
+    return list_feedback(answer, [2 * 0.5**3, 2 * 0.5**5])

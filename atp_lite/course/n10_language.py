@@ -5,13 +5,11 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from atp_lite.course.grading import NoAnswer, exercise, function_complaint, number_complaint
+from atp_lite.course.grading import exercise, function_feedback, number_feedback
 
 
-def _reading_complaint(got: Any, wanted: tuple[list[str], str]) -> str:
+def _reading_feedback(got: Any, wanted: tuple[list[str], str]) -> str:
     """What is wrong with (steps, answer)."""
-    if got is None:
-        raise NoAnswer
     if not isinstance(got, tuple | list) or len(got) != 2:
         return f"{got!r} is no pair (steps, answer)."
     if list(got[0]) != wanted[0]:
@@ -29,7 +27,7 @@ def reading(answer: Any) -> str:
         ("Half is <<10/2=5>>5.\n#### 5\n",),
     ]
     wanted = [(["5*6=30"], "30"), (["9*80=720", "720+480=1200"], "1200"), ([], "7"), (["10/2=5"], "5")]
-    return function_complaint(answer, cases, wanted, _reading_complaint)
+    return function_feedback(answer, cases, wanted, _reading_feedback)
 
 
 @exercise("10.2", "Compare words: lower case, everything but letters and digits as a gap. Count test questions.")
@@ -42,22 +40,22 @@ def leaks(answer: Any) -> str:
         (["One?", "ONE"], ["one", "One."]),
         (["Add 1 2."], ["Add 12."]),
     ]
-    return function_complaint(answer, cases, [1, 2, 0, 2, 0], number_complaint)
+    return function_feedback(answer, cases, [1, 2, 0, 2, 0], number_feedback)
 
 
 @exercise("10.3", "Count digits and signs one by one, then add one for the end token.")
 def digits(answer: Any) -> str:
     """Tokens of 125+375=500 with one token a digit, and the end token."""
-    return number_complaint(answer, 12)
+    return number_feedback(answer, 12)
 
 
 @exercise("10.4", "Square all four numbers, take the mean, then the root.")
 def scale(answer: Any) -> str:
     """Root mean square of the rows (0.3, -0.4) and (0, 0.5): the squares add up to 0.5."""
-    return number_complaint(answer, math.sqrt(0.125))
+    return number_feedback(answer, math.sqrt(0.125))
 
 
 @exercise("10.5", "Four numbers of four bytes for every weight: itself, its gradient, and two of AdamW.")
 def memory(answer: Any) -> str:
     """GB of 1.24 billion weights in float32 with gradients and AdamW: 1.24 * 16."""
-    return number_complaint(answer, 19.84)
+    return number_feedback(answer, 19.84)

@@ -6,7 +6,7 @@ import random
 from collections.abc import Sequence
 from typing import Any
 
-from atp_lite.course.grading import NoAnswer, exercise, function_complaint, list_complaint, number_complaint
+from atp_lite.course.grading import exercise, function_feedback, list_feedback, number_feedback, require_function
 from atp_lite.domains import Problem
 from atp_lite.domains.coherence import read_equation
 
@@ -28,14 +28,14 @@ def fresh(answer: Any) -> str:
     for (steps,) in cases:
         seen = {(tuple(e.operands), e.rhs) for step in steps if (e := read_equation(step)) is not None}
         wanted.append(len(seen) / len(steps) if steps else 0.0)
-    return function_complaint(answer, cases, wanted, number_complaint)
+    return function_feedback(answer, cases, wanted, number_feedback)
 
 
 @exercise("12.2", "A has r rows and as many columns as W; B has as many rows as W and r columns.")
 def lora_cost(answer: Any) -> str:
     """Rank 4 beside a matrix of 256 rows and 64 columns."""
     trained = 4 * (256 + 64)
-    return list_complaint(answer, [trained, trained / (256 * 64)])
+    return list_feedback(answer, [trained, trained / (256 * 64)])
 
 
 @exercise("12.3", "Begin at the start; every hop must be among the edges and begin where you are. Where do you end?")
@@ -58,26 +58,20 @@ def walks(answer: Any) -> str:
         ("AB BA : A to B or C", ["AB"], "B"),
     ]
     wanted = [1, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 1]
-    return function_complaint(answer, cases, wanted, _yes_complaint)
+    return function_feedback(answer, cases, wanted, _yes_feedback)
 
 
-def _yes_complaint(got: Any, wanted: int) -> str:
+def _yes_feedback(got: Any, wanted: int) -> str:
     """As for a number; True is 1 and False is 0."""
-    return number_complaint(int(got) if isinstance(got, bool) else got, wanted)
+    return number_feedback(int(got) if isinstance(got, bool) else got, wanted)
 
 
 @exercise("12.4", "Draw seven places: start, middle, goal, dead end, three for another road. Shuffle edges and goals.")
 def forked(answer: Any) -> str:
     """forked(rng): a problem of two hops whose start has a second road, to a dead end."""
-    if answer is None:
-        raise NoAnswer
-    if not callable(answer):
-        return f"{answer!r:.60} is not a function."
-    rng, drawn = random.Random(0), []
+    make, rng, drawn = require_function(answer), random.Random(0), []
     for _ in range(40):
-        problem = answer(rng)
-        if problem is None:
-            raise NoAnswer
+        problem = make(rng)
         if not isinstance(problem, Problem):
             return f"{problem!r:.60} is not a Problem."
         if found := fork_fault(problem):

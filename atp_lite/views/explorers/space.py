@@ -9,15 +9,8 @@ import ipywidgets as widgets
 
 from atp_lite.domains import Problem
 from atp_lite.planner import Planner
+from atp_lite.views import space
 from atp_lite.views.explorers import base
-from atp_lite.views.space import (
-    interpolate,
-    interpolation_figure,
-    kl_by_dimension,
-    kl_figure,
-    noise_accuracy,
-    noise_figure,
-)
 
 
 class SpaceExplorer(base.Explorer):
@@ -48,8 +41,8 @@ class SpaceExplorer(base.Explorer):
         self.planner = widgets.Dropdown(description="planner", options=readable)
         self.ends = [base.picker(problems, "from"), base.picker(problems[1:], "to")]
         self.step = widgets.BoundedIntText(description="step", value=1, min=1, max=20)
-        self.interpolation = base.Panel(interpolation_figure(self._interpolate()))
-        self.noise = base.Panel(noise_figure(noise_accuracy(planners, problems)))
+        self.interpolation = base.Panel(space.interpolation_figure(self._interpolate()))
+        self.noise = base.Panel(space.noise_figure(space.noise_accuracy(planners, problems)))
         self.kl = widgets.VBox()
         base.observe(self._changed, self.planner, *self.ends, self.step)
         self.reference = {name: planner.reason(problems, decode=False) for name, planner in planners.items()}
@@ -60,17 +53,17 @@ class SpaceExplorer(base.Explorer):
     def _interpolate(self) -> dict:
         planner = self.planners[self.planner.value]
         ends = [base.parse_problem(planner, end.value) for end in self.ends]
-        return interpolate(planner, planner.reason(ends), (0, 1), self.step.value)
+        return space.interpolate(planner, planner.reason(ends), (0, 1), self.step.value)
 
     @base.guarded
     def _changed(self, change) -> None:
-        self.interpolation.show(interpolation_figure(self._interpolate()))
+        self.interpolation.show(space.interpolation_figure(self._interpolate()))
         if change.owner is self.planner:
             self._show_kl()
 
     def _show_kl(self) -> None:
         try:
-            shown = base.Panel(kl_figure(kl_by_dimension(self.reference[self.planner.value])))
+            shown = base.Panel(space.kl_figure(space.kl_by_dimension(self.reference[self.planner.value])))
         except ValueError as error:  # points have no KL: that is a result, not an error of the input
             shown = widgets.HTML(f"<p>{html.escape(str(error))}</p>")
         self.kl.children = [shown]

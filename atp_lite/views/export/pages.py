@@ -11,6 +11,7 @@ import torch
 
 from atp_lite.domains import Problem
 from atp_lite.planner import Planner
+from atp_lite.views import space
 from atp_lite.views.bundled_examples import bundled_rivals, bundled_start, load_compared, load_journey
 from atp_lite.views.changes import answer_figure, graph_figure, path_figure, reward_html, steps_html
 from atp_lite.views.edits import LatentEdit, compare_thoughts, measure_group, measure_thought, rethink, sample_group
@@ -20,14 +21,6 @@ from atp_lite.views.latent_paths import COLOURINGS, VIEWS, LatentPaths
 from atp_lite.views.microscope import curves_figure, journey_figure, verdicts_html
 from atp_lite.views.projection import fit_projection
 from atp_lite.views.race import race, race_html
-from atp_lite.views.space import (
-    interpolate,
-    interpolation_figure,
-    kl_by_dimension,
-    kl_figure,
-    noise_accuracy,
-    noise_figure,
-)
 from atp_lite.views.thoughts import coherence_figure
 
 PathLike = str | os.PathLike[str]
@@ -204,12 +197,13 @@ def export_space(path: PathLike, planners: Mapping[str, Planner], problems: Sequ
     if not pairs:
         raise ValueError("no two neighbours among the problems need as many steps: give some that do")
     names = list(planners)
-    noise = noise_figure(noise_accuracy(planners, problems))
-    kl = [kl_figure(kl_by_dimension(trace)) for trace in traces.values() if trace.distribution.has_spread][:1]
+    noise = space.noise_figure(space.noise_accuracy(planners, problems))
+    spread = [trace for trace in traces.values() if trace.distribution.has_spread][:1]
+    kl = [space.kl_figure(space.kl_by_dimension(trace)) for trace in spread]
 
     def render(name: int, pair: int) -> list[Part]:
-        found = interpolate(planners[names[name]], traces[names[name]], pairs[pair], 1)
-        return [interpolation_figure(found), noise, *kl]
+        found = space.interpolate(planners[names[name]], traces[names[name]], pairs[pair], 1)
+        return [space.interpolation_figure(found), noise, *kl]
 
     return export_grid(
         path,
