@@ -30,8 +30,7 @@ import torch
 
 from atp_lab.compare.tables import markdown
 from atp_lab.memory_plan import Practice, Shape
-from atp_lite.cli import COMMANDS
-from atp_lite.cli.planning import Plan
+from atp_lab.memory_plan.plan import Plan
 from atp_lite.domains import ArithmeticSettings, Problem
 from atp_lite.engine.lora import add_lora
 from atp_lite.planner import Planner
@@ -146,7 +145,7 @@ def resident_peak(run: Callable[[], object]) -> int:
 
 def measure(config: Path, part: str, how: str) -> dict:
     """In this process: what is planned, and the peak."""
-    plan = Plan.of(config, tuple(COMMANDS))
+    plan = Plan.of(config)
     moments = plan.moments(part)
     with tempfile.TemporaryDirectory() as folder:
         run = (sft_run if part == "sft" else rl_run)(plan, Path(folder))

@@ -11,16 +11,16 @@ written for this page.
 from __future__ import annotations
 
 import json
+import sys
 import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated
 
 import plotly.graph_objects as go
-import tyro
 from plotly.subplots import make_subplots
 
 from atp_lab.compare.rows import code_version
+from atp_lite.cli.settings import parse
 from atp_lite.domains import BenchmarkSettings, Problem, load_benchmark
 from atp_lite.engine.log import read_metrics
 from atp_lite.engine.pretrained import BackboneSettings
@@ -196,4 +196,6 @@ def _quoted(steps: list[str]) -> str:
 
 
 if __name__ == "__main__":
-    tyro.cli(Annotated[Measure, tyro.conf.subcommand("measure")] | Annotated[Page, tyro.conf.subcommand("page")])()
+    command = parse({"measure": Measure, "page": Page}[sys.argv[1]], sys.argv[2:], sys.argv[1])
+    if command is not None:
+        command()

@@ -10,7 +10,7 @@ from atp_lab.compare import Cell, Grid, Job, jobs, main_table, paired, read_rows
 from atp_lab.compare.measure import between_curve, noise_curve, partners
 from atp_lab.compare.run import find_start, folder_of, grid_data, held, next_job, pending, wanted
 from atp_lab.compare.tables import OverSeeds, metric, over_seeds
-from atp_lite.cli.config import read_config
+from atp_lite.cli.settings import read_config
 from atp_lite.domains import read_expression
 from atp_lite.evaluation import evaluate
 from atp_lite.planner import ModelSettings, Planner
@@ -75,7 +75,7 @@ def test_mistakes_in_the_grid_are_found_before_anything_runs(cells, message):
 
 def test_the_committed_grids_hold_every_recipe():
     for name in ("compare-smoke", "compare-toy"):
-        grid = read_config(f"configs/{name}.yaml", Grid())
+        grid = read_config(f"configs/{name}.yaml", Grid)
         used = {cell.recipe or name for name, cell in grid.cells.items()}
         assert used >= set(SETTINGS), f"{name} leaves out {set(SETTINGS) - used}"
         assert all(grid.start(name) in (*grid.cells, None) for name in grid.cells)

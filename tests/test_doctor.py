@@ -44,12 +44,12 @@ def test_an_old_python_is_the_only_thing_said(monkeypatch, capsys):
 
 
 def test_packages_right_wrong_and_absent():
-    requirements = ["torch>=2.13,<2.14", "numpy>=2.1,<3", "tyro>=1", 'pytest>=9; extra == "dev"']
+    requirements = ["torch>=2.13,<2.14", "numpy>=2.1,<3", "tqdm>=4", 'pytest>=9; extra == "dev"']
     found = doctor.package_checks(requirements, versions(torch="2.13.0+cpu", numpy="1.26.4"))
-    assert [(check.name, check.ok) for check in found] == [("torch", True), ("numpy", False), ("tyro", False)]
+    assert [(check.name, check.ok) for check in found] == [("torch", True), ("numpy", False), ("tqdm", False)]
     assert str(found[0]) == "ok   torch 2.13.0+cpu"
     assert "numpy: 1.26.4 is not in <3,>=2.1" in found[1].message
-    assert str(found[2]).startswith("FIX  tyro: not installed — run `python -m pip install")
+    assert str(found[2]).startswith("FIX  tqdm: not installed — run `python -m pip install")
 
 
 def test_a_marker_for_another_system_is_left_out():

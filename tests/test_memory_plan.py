@@ -26,10 +26,10 @@ from atp_lab.memory_plan import (
     unsharded_bytes,
 )
 from atp_lab.memory_plan.formulas import LM
-from atp_lite.cli.commands import COMMANDS
-from atp_lite.cli.config import read_config, read_values
+from atp_lab.memory_plan.plan import Plan
+from atp_lite.cli.commands import COMMANDS, load
 from atp_lite.cli.main import main
-from atp_lite.cli.planning import Plan
+from atp_lite.cli.settings import read_config, read_values
 from atp_lite.domains import ArithmeticSettings, default_counts
 from atp_lite.engine.lora import LoRASettings, add_lora
 from atp_lite.engine.memory import copy_sharing_frozen
@@ -39,14 +39,13 @@ from atp_lite.sft import Curriculum
 from benchmarks import memory
 
 ROOT = Path(__file__).resolve().parent.parent
-SECTIONS = tuple(COMMANDS)
 CONFIGS = [path for path in sorted((ROOT / "configs").glob("*.yaml")) if "cells" not in read_values(path)]
 TOY = Lengths(124_000, question=16, steps=4, step=5, chain=24, answer=1, mean_question=13.8, mean_steps=3.5,
               mean_chain=21, mean_answer=1)  # fmt: skip
 
 
 def plan_of(name: str, **changes) -> Plan:
-    return replace(Plan.of(ROOT / "configs" / f"{name}.yaml", SECTIONS), **changes)
+    return replace(Plan.of(ROOT / "configs" / f"{name}.yaml"), **changes)
 
 
 # --- settings files ---
@@ -55,12 +54,12 @@ def plan_of(name: str, **changes) -> Plan:
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
 def test_every_settings_file_is_good_for_its_commands(path):
     values = read_values(path)
-    names = [name for name in values if name in SECTIONS and name != "plan"] or ["sft"]
+    names = [name for name in values if name in COMMANDS and name != "plan"] or ["sft"]
     for name in names:
-        command = read_config(path, COMMANDS[name](), name, SECTIONS)
-        assert command != COMMANDS[name](), f"{name} changes nothing"
-    assert Plan.of(path, SECTIONS).parts == tuple(name for name in ("sft", "rl") if name in names)
-    header = path.read_text().split("\ndomain:")[0]
+        command = read_config(path, load(name), name)
+        assert command != load(name)(), f"{name} changes nothing"
+    assert Plan.of(path).parts == tuple(name for name in ("sft", "rl") if name in names)
+    header = path.read_text().split("\nkind:")[0]
     assert f"atp-lite {names[0]} --config configs/{path.name}" in header
 
 
@@ -276,14 +275,13 @@ def test_plan_reads_a_file_of_rl_without_sections(tmp_path, monkeypatch, capsys)
     assert "unknown setting 'learning_rate'; known: accumulate" in capsys.readouterr().err
 
 
-def test_plan_never_names_a_file_that_it_has_not_read(monkeypatch, capsys):
+def test_plan_names_the_file_that_it_has_read(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(ROOT)
-    assert main(["plan", "--devices", "4", "configs/llama-1b.yaml"]) == 2
-    said = capsys.readouterr()
-    assert "configs/llama-1b.yaml stands behind options and was not read: write it first" in said.err and not said.out
-    monkeypatch.chdir(ROOT / "configs")
-    assert main(["plan", "--devices", "4"]) == 2, "the file that is taken where none is named is not here"
-    assert "configs/toy.yaml: no such settings file" in capsys.readouterr().err
+    for given in (["--devices", "4", "configs/stories.yaml"], ["--config", "configs/stories.yaml", "--devices", "4"]):
+        assert main(["plan", *given]) == 0
+        assert capsys.readouterr().out.startswith("configs/stories.yaml: one of 4 devices\n")
+    assert main(["plan"]) == 0
+    assert capsys.readouterr().out.startswith("configs/toy.yaml\n"), "what is taken where none is named"
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from atp_lite.cli.config import merge
+from atp_lite.cli.settings import build
 from atp_lite.recipes import PARENTS, REGIMES, SETTINGS
 from atp_lite.rl import RLSettings
 from atp_lite.sft import SFTSettings
@@ -106,7 +106,8 @@ def resolve(grid: Grid, name: str, seed: int) -> SFTSettings | RLSettings:
     Raises ValueError that names the cell where a change does not fit.
     """
     cell = grid.cells[name]
-    settings = merge(SETTINGS[cell.recipe or name], cell.change, f"cell {name}")
+    recipe = SETTINGS[cell.recipe or name]
+    settings = build(type(recipe), cell.change, f"cell {name}", base=recipe)
     share = cell.budget * grid.budget
     if share <= 0:
         raise ValueError(f"cell {name}: the budget is {share}; it must be positive")

@@ -27,6 +27,7 @@ from tqdm.auto import tqdm
 from atp_lab.compare.grid import Grid, Job, jobs, resolve
 from atp_lab.compare.measure import measure
 from atp_lab.compare.rows import code_version, read_rows, write_row
+from atp_lite.cli.settings import IMPORTED, import_modules
 from atp_lite.domains import Problem, data_hash, generate, label_errors
 from atp_lite.planner import Planner
 from atp_lite.recipes import REGIMES, fresh_planner, regime_data, train
@@ -181,7 +182,8 @@ def run_grid(grid: Grid, workers: int = 1, progress: bool = True, only: Sequence
     if not total:
         return
     context = multiprocessing.get_context("spawn")
-    processes = [context.Process(target=_worker, args=(grid, only)) for _ in range(min(workers, total))]
+    arguments = (grid, only, tuple(IMPORTED))
+    processes = [context.Process(target=_worker, args=arguments) for _ in range(min(workers, total))]
     with tqdm(total=total, desc="compare", disable=not progress) as bar:
         with _quiet():
             for process in processes:
@@ -214,7 +216,8 @@ def _quiet() -> Iterator[None]:
             os.environ["TQDM_DISABLE"] = before
 
 
-def _worker(grid: Grid, only: Sequence[str]) -> None:
+def _worker(grid: Grid, only: Sequence[str], imports: Sequence[str]) -> None:
+    import_modules(imports)
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs begin with it ignored
 
     def follow_parent() -> None:

@@ -1,7 +1,8 @@
-"""Making problems and training: `data`, `sft`, `rl`."""
+"""Making problems and training: `tour`, `data`, `sft`, `rl`."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,7 +10,6 @@ from pathlib import Path
 from accelerate import Accelerator
 from accelerate.utils.memory import should_reduce_batch_size
 
-from atp_lite.cli.options import Config
 from atp_lite.domains import SPLITS, Problem, data_hash, overlap, write_jsonl
 from atp_lite.domains.sources import Sources
 from atp_lite.engine.lora import LoRASettings, add_lora
@@ -24,6 +24,22 @@ NO_LORA = LoRASettings(rank=0)
 
 
 @dataclass(frozen=True)
+class Tour:
+    """From nothing to a trained planner: data, chain of thought, latents, RL, evaluation and a report to open."""
+
+    out: Path = Path("runs/tour")
+    """Folder of the tour; report.html in it is the page to open."""
+    seed: int = 0
+    """Seed of everything."""
+
+    def run(self) -> int:
+        from atp_lite.tour import tour
+
+        tour(self.out, self.seed)
+        return 0
+
+
+@dataclass(frozen=True)
 class Data(Sources):
     """Write the problems of a domain: one JSONL file a split, with id, question, steps, answer, source."""
 
@@ -33,7 +49,6 @@ class Data(Sources):
     """Which splits; their questions are disjoint. Of word-problems, `rl` is `train` and is not written twice."""
     limit: int | None = None
     """At most this many problems a split."""
-    config: Config = None
 
     def run(self) -> int:
         out = self.out if self.out is not None else Path("data") / (self.entry.label or self.domain)
@@ -80,7 +95,6 @@ class SFT(Sources):
     settings: SFTSettings = LATENT
     resume: bool = False
     """Go on with the run in --out."""
-    config: Config = None
 
     def run(self) -> int:
         if self.init and self.backbone:
@@ -129,7 +143,6 @@ class RL(Sources):
     settings: RLSettings = GRPO
     resume: bool = False
     """Go on with the run in --out."""
-    config: Config = None
 
     def run(self) -> int:
         planner = Planner.from_pretrained(self.init)
@@ -149,7 +162,7 @@ class RL(Sources):
 
 
 @contextmanager
-def _told_where_it_ends(out: Path, resume: bool):
+def _told_where_it_ends(out: Path, resume: bool) -> Iterator[None]:
     """An interrupt says what is kept: the state, or nothing where training had not begun. Too little memory says what
     needs less."""
 

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 
-import tyro
 from accelerate import Accelerator
 
-from atp_lite.cli.options import Config
 from atp_lite.domains import DOMAINS
 from atp_lite.domains.sources import Sources
 from atp_lite.evaluation import EvalSettings, ProblemSet, benchmark_sets, evaluate_benchmarks, read_set
@@ -27,7 +25,9 @@ class Eval(Sources):
     With --out every batch is kept as it is done, and the same command goes on where it was cut off.
     """
 
-    checkpoint: Annotated[Path, tyro.conf.Positional] = CHECKPOINTS / "atp-rl"
+    positional = "checkpoint"
+
+    checkpoint: Path = CHECKPOINTS / "atp-rl"
     """Folder of the checkpoint."""
     benchmarks: tuple[str, ...] = ()
     """Test splits of gsm8k, gsm8k_aug, gsm_hard, svamp, multiarith: any of them, in one table with the paper's figures.
@@ -41,7 +41,6 @@ class Eval(Sources):
     """Folder for report.md, report.json and the outcomes of every set, a JSON line a problem; none keeps nothing."""
     restart: bool = False
     """Begin anew in --out, dropping the outcomes there."""
-    config: Config = None
 
     def run(self) -> int:
         sets = self.sets()
@@ -78,7 +77,9 @@ class Eval(Sources):
 class Solve:
     """Let a planner solve one expression or story; see each latent's decoded step, the stops and the answer."""
 
-    question: Annotated[str, tyro.conf.Positional]
+    positional = "question"
+
+    question: str
     """An expression such as "(3+4)*(9-2)": whole numbers, + - * and parentheses. Or a story, which ends with a question
     mark, in the words of `atp-lite data --domain stories`."""
     checkpoint: Path | None = None
@@ -124,7 +125,9 @@ class Explore:
 class ExportExplorer:
     """Write an explorer as one HTML file that works offline: move a thought, watch the answer."""
 
-    out: Annotated[Path, tyro.conf.Positional]
+    positional = "out"
+
+    out: Path
     """The file to write, such as explorer.html."""
     explorer: Literal["debugger", "coherence", "trajectories", "space", "microscope", "race"] = "debugger"
     """Which one."""

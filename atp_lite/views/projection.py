@@ -7,8 +7,6 @@ from dataclasses import dataclass, replace
 from numbers import Rational
 
 import numpy as np
-from sklearn.decomposition import PCA
-from sklearn.manifold import TSNE
 from torch import Tensor
 
 from atp_lite.domains import measured
@@ -77,6 +75,8 @@ def fit_projection(traces: Trace | Sequence[Trace], dims: int = 3, seed: int = 0
     if total == 0.0:
         raise ValueError(f"all {len(points)} latents are one point: there is no direction to draw them along")
     rng = np.random.default_rng(seed)
+    from sklearn.decomposition import PCA  # slow to import, and only needed here
+
     pca = PCA(dims, svd_solver="full").fit(centred)
     draws = [np.linalg.qr(rng.normal(size=(points.shape[1], dims)))[0] for _ in range(100)]
     random = np.mean([(centred @ draw).var(0) / total for draw in draws], axis=0)
@@ -119,6 +119,8 @@ def neighbour_embedding(traces: Sequence[Trace], seed: int = 0) -> list[np.ndarr
     if len(points) < 10:
         raise ValueError(f"{len(points)} latents are too few for a map of neighbours: give traces of more problems")
     perplexity = min(30.0, (len(points) - 1) / 3)
+    from sklearn.manifold import TSNE
+
     found = TSNE(2, perplexity=perplexity, init="pca", random_state=seed).fit_transform(points)
     maps = []
     for trace, coordinates in zip(traces, np.split(found, np.cumsum([len(part) for part in parts])[:-1]), strict=True):

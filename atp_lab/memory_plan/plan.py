@@ -1,14 +1,14 @@
-"""`plan`: what a settings file will take, before it is run."""
+"""`atp-lite plan`: what a settings file will take, before it is run."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields, replace
+import os
+from dataclasses import dataclass, field, fields
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated
+from typing import Any
 
 import torch
-import tyro
 
 from atp_lab.memory_plan import (
     Corpus,
@@ -31,7 +31,8 @@ from atp_lab.memory_plan import (
     unsharded_bytes,
     validation,
 )
-from atp_lite.cli.config import merge, read_config, read_values
+from atp_lite.cli.commands import COMMANDS
+from atp_lite.cli.settings import check_names, read_config, section
 from atp_lite.cli.training import RL, SFT
 from atp_lite.domains import default_counts
 from atp_lite.domains.sources import Sources
@@ -51,8 +52,9 @@ class Plan:
     """What a settings file takes: parameters, memory by kind, tokens per epoch. Nothing is trained or downloaded but
     the architecture; docs/memory.md has the formulas and how well they hold."""
 
-    file: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="CONFIG")] = Path("configs/toy.yaml")
-    """Settings file with sections sft and rl, or one of either command."""
+    positional = "config"
+    default_config = "configs/toy.yaml"
+
     devices: int = 1
     """Processes that share every batch, a device each; the figures are those of one device."""
     fsdp: bool = False
@@ -66,21 +68,27 @@ class Plan:
     parts: tuple[str, ...] = SECTIONS
     """Which of sft and rl; the file's sections decide where it is divided."""
     sft: SFT = field(default_factory=SFT)
-    """Overrides, such as --sft.settings.batch-size 8."""
+    """Overrides, such as --sft.settings.batch-size 8; --rl.* for rl."""
     rl: RL = field(default_factory=RL)
 
+    file: str = ""
+    """The settings file, by its name in the output."""
+
     @classmethod
-    def of(cls, path: Path, sections: tuple[str, ...]) -> Plan:
-        """The plan that a file describes; its own section is `plan`."""
-        values = read_values(path)
-        divided = [name for name in values if name in sections] if isinstance(values, dict) else []
-        parts = tuple(name for name in SECTIONS if name in divided) if divided else (_command_of(path),)
+    def of(cls, path: str | os.PathLike[str]) -> Plan:
+        """The plan that a settings file describes."""
+        return read_config(path, cls, "plan")
+
+    @classmethod
+    def of_sections(cls, values: dict[str, Any], path: Path) -> dict[str, Any]:
+        """The file's sections sft and rl as they are for these commands, and what its section `plan` says."""
+        divided = any(name in COMMANDS for name in values)
+        parts = [name for name in SECTIONS if name in values] if divided else [_command_of(values, path)]
         if not parts:
             raise ValueError(f"{path} has neither sft nor rl in it, so there is nothing to plan")
-        own = {name: read_config(path, default, name, sections) for name, default in
-               (("sft", SFT()), ("rl", RL())) if name in parts}  # fmt: skip
-        plan = merge(cls(), values.get("plan") or {}, f"{path}: plan") if divided else cls()
-        return replace(plan, file=path, parts=parts, **own)
+        own = {name: section(values, name, str(path)) for name in parts}
+        plan = (values.get("plan") or {}) if divided else {}
+        return {"parts": parts} | plan | {"file": str(path)} | own
 
     # ------------------------------------------------------------ what is planned
 
@@ -258,16 +266,17 @@ class Plan:
         return text
 
 
-def _command_of(path: Path) -> str:
+def _command_of(values: dict[str, Any], path: Path) -> str:
     """The command that a file without sections is for: sft if all its names are settings of that, otherwise rl."""
-    refused = []
-    for name, default in (("sft", SFT()), ("rl", RL())):
+    try:
+        check_names(SFT, values, str(path))
+        return "sft"
+    except ValueError as refused:
         try:
-            read_config(path, default)
-            return name
-        except ValueError as error:
-            refused.append(error)
-    raise refused[0]
+            check_names(RL, values, str(path))
+            return "rl"
+        except ValueError:
+            raise refused from None
 
 
 def millions(count: int) -> str:
