@@ -215,9 +215,11 @@ def test_a_checkpoint_with_lora_is_merged_into_copies():
     assert sizes_of(model).merged == 0
     assert saving(sizes_of(model)).copies == 3 * 4 * sum(p.numel() for p in model.parameters())
     add_lora(model, LoRASettings(rank=2))
-    assert sizes_of(model, 2, 2).merged == 4 * (2 * (4 * 16 * 16 + 3 * 16 * 32) + 63 * 16) == saving(
-        replace(sizes_of(model, 2, 2), learned=0)
-    ).copies
+    assert (
+        sizes_of(model, 2, 2).merged
+        == 4 * (2 * (4 * 16 * 16 + 3 * 16 * 32) + 63 * 16)
+        == saving(replace(sizes_of(model, 2, 2), learned=0)).copies
+    )
 
 
 # --- the command ---

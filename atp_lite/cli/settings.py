@@ -87,7 +87,7 @@ def section(values: Mapping[str, Any], name: str, where: str) -> dict[str, Any]:
         return dict(values)
     if name not in divided:
         raise ValueError(f"{where} has no section {name!r}: it is for {', '.join(map(repr, divided))}")
-    return merged({key: value for key, value in values.items() if key not in COMMANDS}, values[name] or {})
+    return dict(merged({key: value for key, value in values.items() if key not in COMMANDS}, values[name] or {}))
 
 
 def merged(under: Any, over: Any) -> Any:
@@ -101,8 +101,7 @@ def values_for(kind: type, name: str, path: Path) -> tuple[dict[str, Any], str]:
     """What a file says for a command, and the beginning of errors about it. A class may divide files in its own way."""
     values = read_values(path)
     if hasattr(kind, "of_sections"):
-        divided: dict[str, Any] = kind.of_sections(values, path)
-        return divided, str(path)
+        return kind.of_sections(values, path), str(path)
     return section(values, name, str(path)), f"{path}: {name}" if name in values else str(path)
 
 
