@@ -22,8 +22,8 @@ TINY = ModelSettings(hidden_size=16, layers=1, heads=2, intermediate_size=32)
 @pytest.fixture
 def grid(tmp_path, monkeypatch):
     """Two cells, far too short to learn, on a tiny planner."""
-    toy = Planner.toy
-    monkeypatch.setattr(Planner, "toy", classmethod(lambda cls, seed=0: toy(TINY, seed)))
+    tiny = lambda regime, seed: Planner.fresh(settings=TINY, seed=seed)  # noqa: E731
+    monkeypatch.setattr("atp_lab.compare.run.fresh_planner", tiny)
     cells = {"cot": Cell(), "sim-cot": Cell(), "grpo": Cell(after="atp"), "atp": Cell(recipe="atp-sft")}
     return Grid(
         rows=tmp_path / "rows.jsonl",
@@ -123,10 +123,14 @@ def test_a_grid_runs_once_and_in_the_order_that_its_starts_allow(grid):
 
 
 @pytest.mark.slow
-def test_workers_share_a_grid_and_a_lost_start_is_trained_anew(grid):
+def test_workers_share_a_grid_and_a_lost_start_is_trained_anew(grid, tmp_path, monkeypatch):
+    (tmp_path / "mine.py").write_text(f"import pathlib\n\npathlib.Path({str(tmp_path / 'imported')!r}).touch()\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr("atp_lab.compare.run.IMPORTED", ["mine"])
     small = replace(grid, cells={"cot": Cell(), "no-cot": Cell(), "icot": Cell()})
     run_grid(small, workers=2, progress=False, only=("cot",))
     assert [row["arm"] for row in read_rows(small.rows)] == ["cot"]
+    assert (tmp_path / "imported").is_file(), "workers import what was named by --import"
     start = folder_of(small, Job("cot", "clean", 0)) / "last"
     kept = replace(small, starts=small.runs.parent / "starts")
     place = kept.starts / "clean-0" / "cot"
