@@ -87,6 +87,7 @@ def test_without_sharding_nothing_is_done():
     with sharding.summon_full_params(model):
         assert not sharding.is_sharded(model) and sharding.unsharded_copy(model) is model
         assert model.gather_weights() is None and model.match_collectives(None, None, 3) is None
+        assert model.max_steps(3) == 3
     assert all(value is before[name] or torch.equal(value, before[name]) for name, value in model.state_dict().items())
 
 

@@ -116,7 +116,8 @@ def shard(model: LatentReasoner, accelerator: Accelerator) -> None:
         part.set_force_sum_reduction_for_comms(True)
     module.gather_root = lambda: None
     register_fsdp_forward_method(model, "gather_root")
-    module.gather_weights = partial(gather_root, model)  # the two hooks of the latent loop
+    module.gather_weights = partial(gather_root, model)  # the three hooks of the latent loop
+    module.max_steps = partial(max_steps_across_ranks, model)
     module.match_collectives = partial(match_collectives, model)
     reshard = bool(plugin.reshard_after_forward)
     vars(model)["sharded"] = Sharded(empty, layers, reshard)  # past nn.Module, which would register the copy
@@ -149,15 +150,20 @@ def gather_root(model: Any) -> None:
         model.gather_root()
 
 
-def max_steps_across_ranks(steps: int, device: torch.device) -> int:
-    """The largest number of latent steps that any process takes."""
-    most = torch.tensor(steps, device=device)
+def max_steps_across_ranks(model: LatentReasoner, steps: int) -> int:
+    """The largest number of latent steps that any process takes.
+
+    It is asked for before the first step: in between, another process waits for the next layer to be gathered.
+    """
+    if not torch.is_grad_enabled():
+        return steps
+    most = torch.tensor(steps, device=model.device)
     torch.distributed.all_reduce(most, torch.distributed.ReduceOp.MAX)
     return int(most)
 
 
-def match_collectives(model: LatentReasoner, context: Context, last_hidden: Tensor, steps: int) -> None:
-    """Run the backbone as often as the process with the most latent steps does, and connect every run to the loss.
+def match_collectives(model: LatentReasoner, context: Context, last_hidden: Tensor, idle: int) -> None:
+    """Run the backbone `idle` more times, as the process with the most latent steps did, and tie every run to the loss.
 
     The backward pass gathers a layer when the gradient of its output arrives; without one, the other processes would
     wait. The last state of a row feeds nothing, and an idle step neither: both are added to the context, times 0.
@@ -166,7 +172,7 @@ def match_collectives(model: LatentReasoner, context: Context, last_hidden: Tens
         return
     unused = last_hidden.sum()
     ones = torch.ones(1, 1, dtype=torch.long, device=last_hidden.device)
-    for _ in range(max_steps_across_ranks(steps, last_hidden.device) - steps):
+    for _ in range(idle):
         _, states = read(model.backbone, last_hidden[:1, None], ones)
         unused = unused + states.sum()
     first: Any = context.cache.layers[0]  # the last that the backward pass reaches

@@ -96,6 +96,7 @@ def think(
     if lengths is not None:
         lengths = lengths.repeat_interleave(group_size, 0)
         limit = int(lengths.max())
+    planned = 0 if lengths is None else model.max_steps(limit)  # of all processes, where they share the weights
     stops = lengths is None and model.config.layout != "fixed"  # may a row stop before the limit?
 
     active.retire_finished(torch.full_like(active.rows, limit == 0).bool() if lengths is None else lengths == 0)
@@ -129,7 +130,7 @@ def think(
 
     length = len(columns)  # T
     context, last_hidden = active.all_retired()
-    model.match_collectives(context, last_hidden, length)
+    model.match_collectives(context, last_hidden, idle=max(planned - length, 0))
     nothing = torch.zeros_like(hidden[:, 0], dtype=torch.bool)
     blank = (model.latent_head(hidden), hidden, hidden, nothing, nothing)
     distributions, *rest = zip(*(columns or [blank]), strict=True)

@@ -146,13 +146,17 @@ class LatentReasoner(PreTrainedModel):
         )
         return later_age(trace, Decoded, step_tokens=tokens, step_log_probs=log_probs)
 
-    # Two hooks for whoever spreads the weights over several devices (`engine/sharding.py`); here they do nothing.
+    # Three hooks for whoever spreads the weights over several devices (`engine/sharding.py`); here they do nothing.
 
     def gather_weights(self) -> None:
         """Called before anything is read."""
 
-    def match_collectives(self, context: Context, last_hidden: Tensor, steps: int) -> None:
-        """Called when thinking ends. context: of all rows; last_hidden (B, d); steps: turns the loop took."""
+    def max_steps(self, steps: int) -> int:
+        """Called before a loop of a known length: how many steps the longest of all processes takes."""
+        return steps
+
+    def match_collectives(self, context: Context, last_hidden: Tensor, idle: int) -> None:
+        """Called when thinking ends. context: of all rows; last_hidden (B, d); idle: steps that others took more."""
 
 
 AutoConfig.register("latent_reasoner", ReasonerConfig)
