@@ -51,6 +51,7 @@ def test_data_writes_the_schema(tmp_path, capsys):
     assert "7 problems, 0 wrong labels" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_data_writes_stories(tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     settings = ["--stories.max-ops", "2", "--stories.label-noise", "1", "--limit", "40"]
@@ -70,6 +71,7 @@ def test_data_refuses_splits_that_share_a_question(tmp_path, monkeypatch, capsys
     assert "more than one split" in (error := capsys.readouterr().err) and "('train', 'test')" in error
 
 
+@pytest.mark.slow
 def test_a_planner_learns_stories_from_the_command_line(tiny, capsys):
     out, stories = tiny / "run", ["--domain", "stories", "--stories.max-ops", "2"]
     main(["data", "--out", str(tiny), "--splits", "train", "validation", "--limit", "8", *stories])
@@ -296,6 +298,7 @@ def test_code_of_ones_own_is_imported_before_names_are_checked(given, tmp_path, 
         IMPORTED.clear()
 
 
+@pytest.mark.slow
 def test_train_then_evaluate(tiny, capsys):
     out = tiny / "run"
     assert main(["sft", "--config", str(tiny / "tiny.yaml"), "--out", str(out)]) == 0
@@ -314,6 +317,7 @@ def test_train_then_evaluate(tiny, capsys):
     assert report["sets"]["validation"]["metrics"]["accuracy"]["n"] == 12
 
 
+@pytest.mark.slow
 def test_interrupted_run_is_saved_and_goes_on(tiny):
     """Ctrl-C in the middle: exit status 130, the way on is said, and --resume finishes the run."""
     command = [sys.executable, "-m", "atp_lite.cli", "sft", "--config", str(tiny / "tiny.yaml"), "--out"]
@@ -336,6 +340,7 @@ def test_interrupted_run_is_saved_and_goes_on(tiny):
     assert json.loads((tiny / "run" / "state" / "progress.json").read_text())["step"] == 602
 
 
+@pytest.mark.slow
 def test_an_interrupt_before_training_does_not_say_that_it_was_saved(tiny, monkeypatch, capsys):
     def stop(*_):
         raise KeyboardInterrupt

@@ -158,6 +158,7 @@ def test_devices_share_rows_and_fsdp_shares_weights():
     assert plan.shape(plan.sizes("sft")).rows == 16 and plan.practice().questions == 16
 
 
+@pytest.mark.slow
 def test_what_fsdp_gathers_by_hand(monkeypatch, capsys):
     model = Planner.fresh("arithmetic", ModelSettings(hidden_size=16, layers=3, heads=2, intermediate_size=32)).model
     layer = 4 * (4 * 16 * 16 + 3 * 16 * 32 + 2 * 16)
@@ -181,6 +182,7 @@ def test_what_fsdp_gathers_by_hand(monkeypatch, capsys):
 # --- plan and measurement ---
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("part", ["sft", "rl"])
 def test_toy_takes_what_is_planned(part, tmp_path, monkeypatch):
     monkeypatch.chdir(ROOT)

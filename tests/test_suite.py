@@ -326,6 +326,7 @@ def test_ctrl_c_says_how_to_go_on(tmp_path, monkeypatch, capsys):
 CPU = "[enforce fail at alloc_cpu.cpp:117] err == 0. DefaultCPUAllocator: can't allocate memory: you tried to allocate"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "error", [RuntimeError(CPU), MemoryError(), torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB")]
 )
@@ -342,6 +343,7 @@ def test_the_batch_is_halved_until_it_fits(planner, sets, whole, tmp_path, monke
         assert len(lines) == len(sets["own"])
 
 
+@pytest.mark.slow
 def test_samples_of_one_problem_are_split_where_they_do_not_fit(planner, sets, whole, tmp_path, monkeypatch):
     """Three at once are too many: one greedy pass, then 2 + 1 samples of each problem."""
     fails = Failing(planner, monkeypatch, lambda calls, rows: rows == 3, RuntimeError(CPU))
