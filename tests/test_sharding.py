@@ -1,12 +1,14 @@
 """Configurations for accelerate as far as a CPU can tell, and what is sharded; how it learns: test_distributed.py."""
 
+from functools import partial
+
 import pytest
 import torch
 from accelerate.commands.config.config_args import load_config_from_file
 from accelerate.commands.launch import _validate_launch_command, launch_command_parser
 from accelerate.utils import DistributedType, FullyShardedDataParallelPlugin
 from accelerate.utils.launch import prepare_multi_gpu_env
-from small import lively_planner
+from small import PROBLEMS, lively_planner
 from small_lms import FAMILIES, tiny_lm
 
 from atp_lite.engine import sharding
@@ -102,3 +104,23 @@ def test_the_empty_copy_keeps_everything_but_the_values(tmp_path):
     empty.save_pretrained(tmp_path / "filled")
     again = LatentReasoner.from_pretrained(tmp_path / "filled").state_dict()
     assert all(torch.equal(value, again[name]) for name, value in model.state_dict().items())
+
+
+def test_processes_agree_on_the_number_of_steps_before_they_think_and_all_run_as_often(monkeypatch):
+    """Another process takes five latents, this one at most three. Nobody may wait for a number inside of the loop."""
+    planner, calls = lively_planner(), []
+    model = planner.model
+    monkeypatch.setattr(sharding, "max_steps_across_ranks", lambda steps, device: calls.append(steps) or 5)
+    model.backbone.model.register_forward_hook(lambda *_: calls.append("read"))
+    vars(model)["sharded"] = sharding.Sharded(model, [], True)
+    model.match_collectives = partial(sharding.match_collectives, model)
+    batch = planner.collate(planner.collate.encode(PROBLEMS), 3)
+    own = int(batch.n_latents.max())
+    how = {"lengths": batch.n_latents}
+    thought = sharding.think_in_step(model, batch.question, batch.question_mask, **how)
+    assert own == 3 and calls == [own] + ["read"] * (1 + 5)  # the question, and five steps
+    assert thought.latents.shape[1] == own, "idle steps leave no latents"
+    calls.clear()
+    with torch.no_grad():
+        sharding.think_in_step(model, batch.question, batch.question_mask, **how)
+    assert calls == ["read"] * (1 + own), "without gradients all layers are there already"

@@ -1,1 +1,1 @@
-"""Running: checkpoints, several processes, sharding, LoRA, memory. The equations know nothing of it."""
+"""What runs the equations: training runs, several processes, sharding, LoRA, pretrained backbones, memory."""
