@@ -110,17 +110,20 @@ def test_processes_agree_on_the_number_of_steps_before_they_think_and_all_run_as
     """Another process takes five latents, this one at most three. Nobody may wait for a number inside of the loop."""
     planner, calls = lively_planner(), []
     model = planner.model
-    monkeypatch.setattr(sharding, "max_steps_across_ranks", lambda steps, device: calls.append(steps) or 5)
-    model.backbone.model.register_forward_hook(lambda *_: calls.append("read"))
-    vars(model)["sharded"] = sharding.Sharded(model, [], True)
+
+    def most(value, _):
+        calls.append(int(value))
+        value.fill_(5)
+
+    monkeypatch.setattr(torch.distributed, "all_reduce", most)
+    model.backbone.model.register_forward_hook(lambda *_: calls.append("run"))
+    model.max_steps = partial(sharding.max_steps_across_ranks, model)
     model.match_collectives = partial(sharding.match_collectives, model)
     batch = planner.collate(planner.collate.encode(PROBLEMS), 3)
-    own = int(batch.n_latents.max())
-    how = {"lengths": batch.n_latents}
-    thought = sharding.think_in_step(model, batch.question, batch.question_mask, **how)
-    assert own == 3 and calls == [own] + ["read"] * (1 + 5)  # the question, and five steps
-    assert thought.latents.shape[1] == own, "idle steps leave no latents"
+    thought = model.think(batch.question, batch.question_mask, lengths=batch.n_latents)
+    assert calls == ["run", 3] + ["run"] * 5, "the question, and five steps"
+    assert thought.latents.shape[1] == 3, "idle steps leave no latents"
     calls.clear()
     with torch.no_grad():
-        sharding.think_in_step(model, batch.question, batch.question_mask, **how)
-    assert calls == ["read"] * (1 + own), "without gradients all layers are there already"
+        model.think(batch.question, batch.question_mask, lengths=batch.n_latents)
+    assert calls == ["run"] * 4, "without gradients all layers are there already"
