@@ -195,6 +195,15 @@ def test_coherence_graph_by_hand():
     assert (graph["score"], graph["right"]) == (0.75, 0.5)
 
 
+def test_a_figure_speaks_the_words_of_its_domain():
+    graph = views.coherence_graph(["1+3=4", "2*2=5", "oops"], "5") | {"ruler": "valid logic", "no_step": "no step"}
+    fig = views.coherence_figure(graph)
+    shown = {trace.name: list(trace.x) for trace in fig.data if trace.name and trace.x}
+    assert shown == {"right, never used": [0], "wrong logic": [1], "no step": [2], "answer": [3]}
+    assert "33 % are valid logic" in fig.layout.meta["caption"]
+    assert fig.layout.annotations[2].text == "oops<br>no step"
+
+
 def test_coherence_graph_of_nothing():
     graph = views.coherence_graph([], "")
     assert (len(graph["nodes"]), graph["edges"], graph["score"], graph["nodes"][0]["right"]) == (1, [], 0.0, None)

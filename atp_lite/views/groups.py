@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from atp_lite.views.palette import BLUE, GREY, INK, cell, finish, plain
-from atp_lite.views.thoughts import NODE_KINDS, arc
+from atp_lite.views.thoughts import arc, node_kinds
 
 COLUMNS = 4
 
@@ -60,7 +60,7 @@ def _small_graph(fig: go.Figure, graph: Mapping, place: Mapping) -> None:
     line = {"color": GREY, "width": 1.5}
     fig.add_scatter(x=x, y=y, mode="lines", line=line, showlegend=False, hoverinfo="skip", **place)
     nodes = graph["nodes"]
-    kinds = [next(kind for kind in NODE_KINDS if kind[3](node)) for node in nodes]
+    kinds = [next(kind for kind in node_kinds(graph) if kind[3](node)) for node in nodes]
     fig.add_scatter(
         x=[node["id"] for node in nodes],
         y=[0] * len(nodes),
@@ -80,7 +80,7 @@ def _small_graph(fig: go.Figure, graph: Mapping, place: Mapping) -> None:
 def _legend(fig: go.Figure, rows: Sequence[Mapping]) -> None:
     """The legend: an empty trace for each kind of node, shown where the kind occurs."""
     nodes = [node for row in rows for node in row["graph"]["nodes"]]
-    for label, symbol, colour, test in NODE_KINDS:
+    for label, symbol, colour, test in node_kinds(rows[0]["graph"]):
         marker = {"symbol": symbol, "color": colour, "size": 11}
         here = any(test(node) for node in nodes)
         fig.add_scatter(x=[None], y=[None], mode="markers", marker=marker, name=label, showlegend=here, row=1, col=1)

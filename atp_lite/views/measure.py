@@ -94,7 +94,7 @@ def coherence_graph(
         `nodes`: one for each step (id, kind "step", text, result, value, is_equation, right, coherent) and one for the
         answer (kind "answer"; right is None without a reference). `value` is what the left side really is, or the
         reference. `edges`: source and target ids, and the value passed on. `score` is R_coh, `right` the share of valid
-        steps, `ruler` what the domain calls a valid step.
+        steps; `ruler` and `no_step` are the domain's words for a valid step and for a text that is none.
 
     Raises:
         NotMeasured: the domain cannot read steps.
@@ -112,8 +112,8 @@ def coherence_graph(
     right = None if reference is None else domain.is_right(answer, reference)
     used = any(edge["target"] == end for edge in edges)
     nodes.append(node | {"value": reference, "is_equation": False, "right": right, "coherent": used})
-    scores = {"score": round(found.score, 4), "right": round(found.right, 4), "ruler": domain.ruler}
-    return {"nodes": nodes, "edges": edges} | scores
+    scores = {"score": round(found.score, 4), "right": round(found.right, 4)}
+    return {"nodes": nodes, "edges": edges} | scores | {"ruler": domain.ruler, "no_step": domain.step_kind("")}
 
 
 def trace_graph(trace: Decoded, row: int = 0) -> dict:

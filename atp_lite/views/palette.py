@@ -77,12 +77,16 @@ def principal_axes(fig: go.Figure, explained: Sequence[float]) -> None:
         fig.update_layout({f"{axis}axis": {"title": {"text": text}}})
 
 
-def finish(fig: go.Figure, title: str, caption: str, height: int = 420, bottom: int = 62) -> go.Figure:
-    """Add title, caption, height and margins. The width follows the page.
+def finish(
+    fig: go.Figure, title: str, caption: str, height: int = 420, bottom: int = 62, x: str = "", y: str = ""
+) -> go.Figure:
+    """Add title, caption, height, margins, and titles x and y of the axes. The width follows the page.
 
     The caption is wrapped and drawn as the annotation named `caption`; `layout.meta` holds the unwrapped text.
     """
     lines = textwrap.wrap(caption, LINE)
+    if x and y:
+        fig.update_xaxes(title_text=x).update_yaxes(title_text=y)
     fig.update_layout(
         template=TEMPLATE,
         title={"text": title, "yref": "container", "y": 1, "yanchor": "top", "pad": {"t": 10, "l": 8}},

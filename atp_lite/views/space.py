@@ -49,7 +49,7 @@ def interpolate(
         trace: of at least two problems. rows: which two. step: from 1; both must have it.
 
     Returns:
-        `questions` (two) and `points`: fraction, text, probability, valid.
+        `questions` (two), `ruler` (what a valid step is called) and `points`: fraction, text, probability, valid.
 
     Raises:
         ValueError: one of the two has no such step.
@@ -64,7 +64,8 @@ def interpolate(
     mixed = torch.stack([torch.lerp(ends[0], ends[1], fraction) for fraction in fractions])  # (N, c, d)
     decoded = zip(fractions, decode_latents(planner, mixed), strict=True)
     points = [{"fraction": fraction} | read for fraction, read in decoded]
-    return {"questions": [trace.problems[row].question for row in rows], "step": step, "points": points}
+    questions = [trace.problems[row].question for row in rows]
+    return {"questions": questions, "step": step, "points": points, "ruler": planner.domain.ruler}
 
 
 def kl_by_dimension(trace: Trace) -> dict:
@@ -131,17 +132,18 @@ def interpolation_figure(found: Mapping) -> go.Figure:
                 text=[plain(point["text"]) or "(empty)" for point in group],
                 textposition="top center",
                 marker={"color": colour, "symbol": symbol, "size": 11},
-                name="valid arithmetic" if valid else "not valid",
+                name=found["ruler"] if valid else "not valid",
                 hovertemplate="%{x:.0f} % of the way: <b>%{text}</b>, probability %{y:.0f} %<extra></extra>",
             )
-    fig.update_xaxes(title_text="way from one latent to the other (%)", range=[-8, 108])
-    fig.update_yaxes(title_text="probability of the text (%)", range=[0, 118], tickvals=[0, 25, 50, 75, 100])
+    fig.update_xaxes(range=[-8, 108]).update_yaxes(range=[0, 118], tickvals=[0, 25, 50, 75, 100])
     return finish(
         fig,
         f"Interpolation between two latents: step {found['step']}",
         "Decoded texts of the points on a straight line between two latents. In a smooth space they are valid all the "
         "way, and change in few places.",
         height=360,
+        x="way from one latent to the other (%)",
+        y="probability of the text (%)",
     )
 
 

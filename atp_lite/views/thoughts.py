@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
@@ -28,7 +28,7 @@ def coherence_figure(graph: Mapping) -> go.Figure:
     arrow |= {"color": GREY, "line": {"width": 0}}
     look = {"mode": "lines+markers", "line": {"color": GREY, "width": 2}, "marker": arrow, "showlegend": False}
     fig.add_scatter(x=xs, y=ys, hoverinfo="text", hovertext=texts, **look)
-    for label, symbol, colour, test in NODE_KINDS:  # always all of them, so that a figure can be updated in place
+    for label, symbol, colour, test in node_kinds(graph):  # always all, so that a figure can be updated in place
         group = [node for node in nodes if test(node)]
         fig.add_scatter(
             x=[node["id"] for node in group],
@@ -38,11 +38,11 @@ def coherence_figure(graph: Mapping) -> go.Figure:
             name=label,
             showlegend=bool(group),
             hoverinfo="text",
-            hovertext=[_note(node).replace("<br>", ", ") for node in group],
+            hovertext=[_note(node, graph).replace("<br>", ", ") for node in group],
         )
     for node in nodes:
         place = {"x": node["id"], "y": 0, "yshift": -20, "yanchor": "top"}
-        fig.add_annotation(text=_note(node), showarrow=False, font={"size": 13}, **place)
+        fig.add_annotation(text=_note(node, graph), showarrow=False, font={"size": 13}, **place)
     fig.update_xaxes(
         tickvals=[node["id"] for node in nodes],
         ticktext=[f"step {node['id'] + 1}" for node in nodes[:-1]] + ["answer"],
@@ -103,20 +103,26 @@ NODE_KINDS = (
     # label, symbol, colour, which nodes
     ("right and used", "circle", BLUE, lambda n: n["kind"] == "step" and n["right"] and n["coherent"]),
     ("right, never used", "diamond", ORANGE, lambda n: n["kind"] == "step" and n["right"] and not n["coherent"]),
-    ("wrong arithmetic", "x", VERMILLION, lambda n: n["is_equation"] and not n["right"]),
-    ("no equation", "square", GREY, lambda n: n["kind"] == "step" and not n["is_equation"]),
+    ("wrong {noun}", "x", VERMILLION, lambda n: n["is_equation"] and not n["right"]),
+    ("{no_step}", "square", GREY, lambda n: n["kind"] == "step" and not n["is_equation"]),
     ("answer", "star", GREEN, lambda n: n["kind"] == "answer" and n["right"] is not False),
     ("wrong answer", "octagon", VERMILLION, lambda n: n["kind"] == "answer" and n["right"] is False),
 )
 
 
-def _note(node: Mapping) -> str:
+def node_kinds(graph: Mapping) -> list[tuple[str, str, str, Callable[[Mapping], bool]]]:
+    """`NODE_KINDS` with labels in the words of the graph's domain."""
+    words = {"noun": graph["ruler"].removeprefix("valid "), "no_step": graph["no_step"]}
+    return [(label.format(**words), *look) for label, *look in NODE_KINDS]
+
+
+def _note(node: Mapping, graph: Mapping) -> str:
     """The text below a node."""
     text = plain(node["text"]) or "(nothing)"
     if node["kind"] == "answer":
         return f"<b>{text}</b>" + (f"<br>it is {plain(node['value'])}" if node["right"] is False else "")
     if not node["is_equation"]:
-        return f"{text}<br>no equation"
+        return f"{text}<br>{graph['no_step']}"
     notes = [] if node["right"] else [f"left side is {plain(node['value'])}"]
     notes += [] if node["coherent"] else ["never used"]
     return "<br>".join([f"<b>{text}</b>", *notes])

@@ -41,6 +41,8 @@ class Panel(widgets.VBox):
 
         So the view does not jump, and the browser gets one message.
         """
+        if figure == self._shown:
+            return
         self._set_text(figure)
         figure, shown = without_caption(figure), self.figure
         same = [trace.type for trace in shown.data] == [trace.type for trace in figure.data]
@@ -73,6 +75,7 @@ class Panel(widgets.VBox):
         self.figure.layout.autosize = True
 
     def _set_text(self, figure: go.Figure) -> None:
+        self._shown = figure
         self.title.value = f"<b>{html.escape(html.unescape(figure.layout.meta['title']))}</b>"
         text = html.escape(html.unescape(figure.layout.meta["caption"]))
         self.caption.value = f"<div style='opacity:.75;line-height:1.35;font-size:.92em'>{text}</div>"

@@ -13,14 +13,7 @@ import torch
 from atp_lite.domains import Problem
 from atp_lite.planner import Planner
 from atp_lite.views.changes import answer_figure, graph_figure, path_figure, reward_html, steps_html
-from atp_lite.views.edits import (
-    LatentEdit,
-    compare_thoughts,
-    measure_thought,
-    noise_of_norm,
-    rethink,
-    sample_latent,
-)
+from atp_lite.views.edits import LatentEdit, compare_thoughts, measure_thought, noise_of_norm, rethink, sample_latent
 from atp_lite.views.explorers import base
 from atp_lite.views.projection import fit_projection
 
@@ -74,9 +67,7 @@ class LatentDebugger(base.Explorer):
         self.steps, self.reward = widgets.HTML(), widgets.HTML()
         self.edit, self._quiet, self._last, self.current_step = LatentEdit(), False, None, 1
         self._start(self.problems[0])
-        self.path, self.answers = base.Panel(self._path()), base.Panel(self._answers())
-        self.graphs = [base.Panel(self._graph(i)) for i in (0, 1)]
-        self._drawn = [self.before.graph, self.after.graph]
+        self.path, self.answers, *self.graphs = map(base.Panel, self._figures())
         for points in self.path.figure.data[:2]:  # without an edit, the edited path covers the original
             points.on_click(self._clicked)
         self._wire()
@@ -225,23 +216,20 @@ class LatentDebugger(base.Explorer):
             setattr(widget, name, value)
         self._quiet = before
 
-    def _path(self) -> go.Figure:
-        return path_figure(self.before, self.after, self.current_step, self.projection, clickable=True)
-
-    def _answers(self) -> go.Figure:
-        return answer_figure(self.before.answer_probabilities, self.after.answer_probabilities)
-
-    def _graph(self, i: int) -> go.Figure:
-        return graph_figure((self.before, self.after)[i], ("original", "edited")[i])
+    def _figures(self) -> list[go.Figure]:
+        """The paths, the answers, and a coherence graph of each side."""
+        before, after = self.before, self.after
+        return [
+            path_figure(before, after, self.current_step, self.projection, clickable=True),
+            answer_figure(before.answer_probabilities, after.answer_probabilities),
+            graph_figure(before, "original"),
+            graph_figure(after, "edited"),
+        ]
 
     def _show(self) -> None:
         difference = compare_thoughts(self.before, self.after)
         self.steps.value = steps_html(difference)
         self.reward.value = reward_html(self.before.reward, self.after.reward)
         self.summary.say(difference["summary"])
-        self.path.show(self._path())
-        self.answers.show(self._answers())
-        for i, side in enumerate((self.before, self.after)):
-            if side.graph != self._drawn[i]:
-                self.graphs[i].show(self._graph(i))
-                self._drawn[i] = side.graph
+        for panel, figure in zip((self.path, self.answers, *self.graphs), self._figures(), strict=True):
+            panel.show(figure)
