@@ -150,7 +150,7 @@ def test_a_group_is_compared_as_grpo_does(planner, problems):
     assert [row["reward"]["total"] for row in group["rows"]] == [2.5, 2.5, 0.5, 0.5]
     assert [row["advantage"] for row in group["rows"]] == [1.0, 1.0, -1.0, -1.0]
     assert group["used"] and group["reference"] == "49"
-    with pytest.raises(ValueError, match="nobody to be compared with"):
+    with pytest.raises(ValueError, match="nothing to be compared with"):
         sample_group(planner, problems[0], 1, 0.5, generator)
 
 

@@ -1,6 +1,6 @@
-"""The notebooks' exercises, checked at once: `check("00.1", answer)` prints right, or what is wrong and a hint.
+"""The notebooks' exercises: `check("00.1", answer)` prints right, or what is wrong and a hint.
 
-One module a notebook, `nNN_name.py`, puts its exercises into the registry; all are found by their names.
+Each notebook has a module `nNN_name.py` that registers its exercises; all are imported here.
 """
 
 import importlib

@@ -42,7 +42,7 @@ def check(number: str, answer: Any) -> None:
 
 
 def grade(number: str, answer: Any) -> tuple[bool, str]:
-    """Whether the answer is right, and what to say about it.
+    """Whether the answer is right, and the feedback.
 
     Raises:
         ValueError: there is no exercise of this number.

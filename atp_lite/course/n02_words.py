@@ -17,7 +17,7 @@ def price_of_words(answer: Any) -> str:
 
 @exercise("02.2", "Divide the products 4, 0, 2 by the root of 4, then softmax over these three. Nobody looks ahead.")
 def attention_by_hand(answer: Any) -> str:
-    """Scores 2, 0, 1 and a fourth position that lies ahead."""
+    """Scores 2, 0, 1 and a fourth, masked position."""
     total = exp(2) + exp(0) + exp(1)
     return list_feedback(answer, [exp(2) / total, exp(0) / total, exp(1) / total, 0.0])
 

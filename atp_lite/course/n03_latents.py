@@ -12,7 +12,7 @@ Vector = list[float]
 
 
 class Mixer:
-    """A toy backbone on two numbers: the hidden state is tanh of all vectors read so far, older ones fading."""
+    """A toy backbone on two numbers: tanh of a sum of all vectors so far, older ones weighted less."""
 
     def __init__(self, fade: float) -> None:
         self.fade = fade
@@ -27,7 +27,7 @@ class Mixer:
 
 
 def latents(read: Mixer, inputs: Sequence[Vector], n_latents: int) -> list[Vector]:
-    """The latent loop: what was read last is read again."""
+    """The latent loop: the output is appended to the input."""
     seen = list(inputs)
     for _ in range(n_latents):
         seen.append(read(seen))

@@ -50,7 +50,7 @@ def effect(answer: Any) -> str:
     """effect(before, after, donor): shares that stay, follow, and become something else."""
     cases = [
         (["1", "2", "3", "4"], ["1", "9", "3", "7"], ["5", "9", "8", "6"]),
-        (["1", "2", "3"], ["1", "5", "3"], ["1", "5", "4"]),  # the first cannot be told apart
+        (["1", "2", "3"], ["1", "5", "3"], ["1", "5", "4"]),  # the first has equal answers and does not count
         (["7", "7"], ["7", "8"], ["7", "7"]),
         (["1", "2"], ["3", "4"], ["5", "6"]),
     ]

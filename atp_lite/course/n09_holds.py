@@ -52,8 +52,8 @@ def verdict_by_hand(answer: Any) -> str:
         (9.0, math.nan, 1, False, 0.0),  # one seed has no interval
         (9.0, 0.5, 2, False, 0.0),
     ]
-    says = ("holds", "does not hold", "undecided")
-    wanted = [says[i] for i in (0, 1, 2, 0, 1, 2, 0, 1, 0, 2, 2)]
+    verdicts = ("holds", "does not hold", "undecided")
+    wanted = [verdicts[i] for i in (0, 1, 2, 0, 1, 2, 0, 1, 0, 2, 2)]
     return function_feedback(answer, cases, wanted, _word_feedback)
 
 

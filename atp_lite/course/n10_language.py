@@ -32,7 +32,7 @@ def reading(answer: Any) -> str:
 
 @exercise("10.2", "Compare words: lower case, everything but letters and digits as a gap. Count test questions.")
 def leaks(answer: Any) -> str:
-    """leaks(train, test): how many test questions stand in train, but for case, punctuation and the width of gaps."""
+    """leaks(train, test): how many test questions are in train, up to case, punctuation and white space."""
     cases = [
         (["Two and 3 is?"], ["two and 3 is ?", "Two and 4 is?"]),
         (["A b.", "C d!"], ["c  d", "a, b", "ab"]),

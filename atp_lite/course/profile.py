@@ -1,4 +1,4 @@
-"""How much the notebooks train: one knob, the environment variable ATP_LITE_PROFILE, read here and nowhere else."""
+"""How much the notebooks train, by the environment variable ATP_LITE_PROFILE."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What figures and widgets need on Google Colab, where every output of a notebook is a page of its own."""
+"""Setup for figures and widgets on Google Colab."""
 
 from __future__ import annotations
 
@@ -6,10 +6,9 @@ import plotly.io
 
 
 def prepare() -> None:
-    """Let the explorers and the figures of the notebooks be drawn on Colab.
+    """Make Colab draw the explorers and figures of the notebooks.
 
-    The notebooks show figures with plotly's renderer `plotly_mimetype`, whose JSON JupyterLab draws and Colab does not.
-    So on Colab the name stands for the renderer that draws them there.
+    They use plotly's renderer `plotly_mimetype`, which Colab does not support: there the name gets Colab's own.
 
     Raises:
         ImportError: this is not Colab.

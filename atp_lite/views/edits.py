@@ -21,7 +21,7 @@ from atp_lite.views.measure import rounded, thought_table, trace_graph
 from atp_lite.views.projection import Projection
 
 PAPER_REWARD = {"correct": 1.0, "correct-coherence": 1.0, "format": 0.5}
-"""The paper's total, (1 + R_coh) R_correct + 0.5 R_format, as weights of registered rewards."""
+"""The paper's total reward, (1 + R_coh) R_correct + 0.5 R_format, as weights of registered rewards."""
 
 
 @dataclass(frozen=True)
@@ -163,8 +163,8 @@ def compare_thoughts(before: ThoughtSummary, after: ThoughtSummary) -> dict:
     else:
         noun = "Steps" if len(changed) > 1 else "Step"
         what = f"{noun} {', '.join(changed)} changed" if changed else "The steps read as before"
-        fate = f"went from {old or 'nothing'} to {new or 'nothing'}" if old != new else f"stayed {old}"
-        summary = f"{what}; the answer {fate}."
+        answer = f"went from {old or 'nothing'} to {new or 'nothing'}" if old != new else f"stayed {old}"
+        summary = f"{what}; the answer {answer}."
     return {
         "steps": steps,
         "answer": {"before": old, "after": new, "changed": old != new},
@@ -196,7 +196,7 @@ def sample_group(
     sigma: of the latents; None takes the head's own. Raises ValueError for fewer than two trajectories.
     """
     if group_size < 2:
-        raise ValueError(f"a group of {group_size} has nobody to be compared with: draw 2 or more")
+        raise ValueError(f"a group of {group_size} has nothing to be compared with: sample 2 or more")
     how = {"sample": True, "sigma": sigma, "temperature": 1.0, "group_size": group_size, "generator": generator}
     return planner.reason([problem], **how)
 

@@ -1,4 +1,4 @@
-"""The explorers as a page in the browser, served by Voila from this computer and to this computer only."""
+"""The explorers as a page, served by Voila to this computer only."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ADDRESS = "127.0.0.1"
 
 
 def page_notebook(checkpoint: Path, beside: Path | None = None, run: Path | None = None) -> dict:
-    """The notebook that Voila turns into the page: one cell, and no text of ours but the paths, quoted."""
+    """The notebook that Voila turns into the page: one cell, whose only variable text is the quoted paths."""
     given = {"checkpoint": checkpoint, "beside": beside, "run": run}
     arguments = ", ".join(f"{name}={str(path)!r}" for name, path in given.items() if path is not None)
     source = (
@@ -33,7 +33,7 @@ def page_notebook(checkpoint: Path, beside: Path | None = None, run: Path | None
 
 
 def offline_template(folder: Path) -> None:
-    """Voila's own page without the style sheets that it would fetch from a CDN, as the template `offline`."""
+    """Write the template `offline`: Voila's own page without the style sheets that it loads from a CDN."""
     places = [Path(place) / "voila" / "templates" / "lab" / "index.html.j2" for place in jupyter_path()]
     original = next((place for place in places if place.is_file()), None)
     if original is None:
@@ -61,7 +61,7 @@ def serve(
     checkpoint = Path(checkpoint).resolve()
     beside, run = (path.resolve() if path else None for path in (beside, run))
     for folder in filter(None, (checkpoint, beside)):
-        Planner.from_pretrained(folder)  # fails here, with words, and not inside the page
+        Planner.from_pretrained(folder)  # fails here, not inside the page
     if run:
         kept_checkpoints(run)
     with tempfile.TemporaryDirectory() as folder:
@@ -73,7 +73,7 @@ def serve(
         command += ["--template=offline", *([] if browser else ["--no-browser"])]
         print(f"The explorers will be at http://{ADDRESS}:{port}; stop them with Ctrl-C.", flush=True)
         server = subprocess.Popen(command, env=os.environ | {"JUPYTER_PATH": paths})
-        before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # whoever ends this ends the server too
+        before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # the server ends with this process
         try:
             return server.wait()
         except KeyboardInterrupt:

@@ -86,7 +86,7 @@ def counted(count: int, noun: str) -> str:
 
 
 def right_or_wrong(correct: bool | None, reference: str | None = None) -> str:
-    """`right`, `wrong`, `wrong, it is 7`, or `not checked` where nobody knows."""
+    """`right`, `wrong`, `wrong, it is 7`, or `not checked` where that is unknown."""
     if correct is None:
         return "not checked"
     return "right" if correct else "wrong" if reference is None else f"wrong, it is {reference}"
