@@ -255,6 +255,7 @@ def test_plan_reads_a_folder_and_its_questions(tmp_path, capsys):
     assert "peak:" in said and "rollout" not in said
 
 
+@pytest.mark.slow
 def test_plan_reads_a_file_of_rl_without_sections(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(ROOT)
     path = tmp_path / "rl.yaml"
@@ -279,6 +280,7 @@ def test_plan_reads_a_file_of_rl_without_sections(tmp_path, monkeypatch, capsys)
     assert "unknown setting 'learning_rate'; known: accumulate" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_plan_names_the_file_that_it_has_read(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(ROOT)
     for given in (["--devices", "4", "configs/stories.yaml"], ["--config", "configs/stories.yaml", "--devices", "4"]):

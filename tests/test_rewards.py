@@ -81,7 +81,8 @@ def test_a_partly_coherent_chain_gets_its_share():
 
 
 def test_errors_name_the_reward_and_the_way_out():
-    with pytest.raises(ValueError, match="no reward is called 'kindness': choose from arrives, chain, coherence, .*validity"):
+    choices = "choose from arrives, chain, coherence, .*validity"
+    with pytest.raises(ValueError, match=f"no reward is called 'kindness': {choices}"):
         total_reward(TRACE, TRACE.problems, {"kindness": 1.0, "correct": 1.0})
     with pytest.raises(ValueError, match="no rewards are given: choose from"):
         total_reward(TRACE, TRACE.problems, {})

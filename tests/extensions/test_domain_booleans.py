@@ -59,6 +59,7 @@ def test_its_problems_are_made_in_disjoint_splits():
     assert data_hash(splits["train"]) == data_hash(generate(BooleanSettings(), "train"))
 
 
+@pytest.mark.slow
 def test_a_planner_learns_it_and_is_measured(tmp_path):
     torch.manual_seed(0)
     settings = BooleanSettings()
