@@ -35,7 +35,7 @@ def folder(tmp_path_factory):
 
 
 def fresh(folder) -> Planner:
-    planner = Planner.from_backbone(folder, BACKBONE)
+    planner = Planner.from_backbone(folder, BACKBONE, "word-problems")
     add_lora(planner.model, LoRASettings(rank=2))
     return planner
 
