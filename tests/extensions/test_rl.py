@@ -22,6 +22,7 @@ SETTINGS = RLSettings(
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "choice",
     [
