@@ -58,8 +58,8 @@ def test_an_evaluation_counts_the_right_chains_of_its_samples():
     planner = lively_planner()
     result = evaluate(planner, [ONE, TWO], EvalSettings(samples=3, diversity=True))
     verify = planner.domain.verify
-    assert [o.right_chain for o in result.outcomes] == [verify(p, o.steps).is_right
-                                                        for p, o in zip((ONE, TWO), result.outcomes, strict=True)]  # fmt: skip
+    verdicts = [verify(p, o.steps).is_right for p, o in zip((ONE, TWO), result.outcomes, strict=True)]
+    assert [o.right_chain for o in result.outcomes] == verdicts
     assert all(record.sampled_right_chains in range(4) for record in result.records)
     again = [Record.from_json(record.to_json()) for record in result.records]
     assert again == result.records
