@@ -11,6 +11,7 @@ from typing import Any
 import torch
 import transformers
 from huggingface_hub import HfApi
+from torch import Tensor
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
 from atp_lite.domains import DOMAINS, UNNAMED, Domain, Problem
@@ -42,6 +43,8 @@ class ModelSettings:
     """Arguments of that head, such as the number of `components` of a mixture."""
     decoder: str = "lm"
     """What reads latents as text: lm, a small LLaMA, or a decoder of your own (`DECODERS`)."""
+    step_encoder: str = "places"
+    """What turns a step's text into latents, for the method atp-step: places, pooled, or your own (`STEP_ENCODERS`)."""
     decoder_layers: int = 1
     """Transformer layers of the decoder phi; 0 trains without a decoder."""
     latents_per_step: int = 1
@@ -118,6 +121,7 @@ class Planner:
             backbone=dict(llama, num_hidden_layers=settings.layers),
             decoder=dict(llama, num_hidden_layers=settings.decoder_layers) if settings.decoder_layers else None,
             decoder_type=settings.decoder,
+            step_encoder_type=settings.step_encoder,
             latent_head=settings.latent_head,
             latent_head_options=dict(settings.latent_head_options),
             latents_per_step=settings.latents_per_step,
@@ -259,6 +263,18 @@ class Planner:
         trace.problems = [problem for problem in problems for _ in range(group_size)]
         trace.domain = self.domain
         return trace
+
+    @torch.no_grad()
+    def thought(self, step: str) -> Tensor:
+        """A step's text as the latents that stand for it (c, d): the mean of q(z | step).
+
+        `think(..., edits={1: planner.thought("3+4=7")[0]})` lets the planner go on from it.
+
+        Raises:
+            ValueError: the planner has no step encoder, or a word of the step is unknown.
+        """
+        batch = self.collate([Problem("", (step,), "")], stage=1).to(self.model.device)
+        return self.model.encode_steps(batch.steps, batch.steps_mask).mean[0]
 
     @torch.no_grad()
     def finish(

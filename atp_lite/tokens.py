@@ -116,6 +116,8 @@ class Encoded:
     question: tuple[int, ...]
     steps: tuple[tuple[int, ...], ...]
     answer: tuple[int, ...]
+    replaced: int | None = None
+    """The place of a step that does not follow from the question (`Domain.counterfactual`)."""
 
 
 def compressed_length(row: Encoded, tokens_per_latent: int, step_end: int = 1) -> int:
@@ -147,7 +149,8 @@ class Batch:
     `question` (B, Q) left-padded; `n_latents` (B,) how many latents the layout gives each row; `language` (B, L)
     right-padded, starts with `<|end-latent|>`, ends with `<eos>`; `steps` (B, S, W) right-padded targets of the
     decoder, one text (with `<eos>`) per latent step; where a fixed layout has more latents than the row has steps, the
-    text is empty (`<eos>` alone). Masks are 1 on real tokens.
+    text is empty (`<eos>` alone). Masks are 1 on real tokens. `replaced` (B, S) is True on steps that do not follow
+    from the question: nobody can predict them.
     """
 
     problems: list[Problem]
@@ -158,6 +161,7 @@ class Batch:
     language_mask: Tensor
     steps: Tensor
     steps_mask: Tensor
+    replaced: Tensor
 
     def __len__(self) -> int:
         return len(self.problems)
@@ -260,6 +264,11 @@ class Collator:
             for p, question, answer in zip(problems, questions, answers, strict=True)
         ]
 
+    def relabel(self, row: Encoded, problem: Problem, replaced: int | None = None) -> Encoded:
+        """The row with the steps and the answer of `problem`, which asks the same question."""
+        *steps, answer = map(tuple, self._ids([*problem.steps, problem.answer]))
+        return Encoded(problem, row.question, tuple(steps), answer, replaced)
+
     def __call__(self, problems: Sequence[Problem] | Sequence[Encoded], stage: int) -> Batch:
         """The batch at curriculum stage `stage` = k: the first k steps leave the language, the rest stays.
 
@@ -290,6 +299,7 @@ class Collator:
         most = max(map(len, latent_steps))
         flat = [step for steps in latent_steps for step in [*steps, *[()] * (most - len(steps))]]
         steps, steps_mask = pad_rows(flat, pad)
+        replaced = torch.tensor([[i == row.replaced for i in range(most)] for row in rows], dtype=torch.bool)
         return Batch(
             problems=[row.problem for row in rows],
             question=question,
@@ -299,6 +309,7 @@ class Collator:
             language_mask=language_mask,
             steps=steps.reshape(len(rows), most, steps.shape[-1]),
             steps_mask=steps_mask.reshape(len(rows), most, steps.shape[-1]),
+            replaced=replaced.reshape(len(rows), most),
         )
 
     def count(self, rows: Sequence[Encoded], stage: int) -> int:

@@ -55,7 +55,7 @@ RL = RLSettings(
     ema=0.5,
     rewards={"length": 1.0, "format": 0.5},
 )
-SFT_METHODS = ("atp", "sim-cot", "codi", "colar")
+SFT_METHODS = ("atp", "sim-cot", "codi", "colar", "atp-step")
 
 
 class RaggedPlan(sft_loop.BatchPlan):

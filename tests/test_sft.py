@@ -469,7 +469,8 @@ def test_a_step_is_shared_out_in_order():
     """Process 1 of 2, in two parts: the rows of the second half, at the stage of the step."""
     planner = lively_planner()
     plan = BatchPlan(planner.collate.encode(PROBLEMS), 6, 0, bucket=1)
-    steps = StepData(plan, Curriculum(1, (1, 2)), planner.collate, range(3, 6), 2, collate_ahead=True)
+    settings = SFTSettings(first_stage=1, stage_steps=(1, 2))
+    steps = StepData(plan, settings, planner.domain, planner.collate, range(3, 6), 2, collate_ahead=True)
     for step, (batch, parts) in enumerate(load(steps, 0, workers=0)):
         assert batch == plan.batch(step)
         assert [list(part) for part in parts] == [batch[3:5], batch[5:6]]

@@ -136,7 +136,7 @@ def sizes_of(model: LatentReasoner, rank: int = 0, decoder_rank: int = 0, recomp
     def total(parameters) -> int:
         return sum(p.numel() * p.element_size() for p in parameters)
 
-    heads = (model.latent_head, model.stop_head)
+    heads = [model.latent_head, model.stop_head, *([] if model.step_encoder is None else [model.step_encoder])]
     decoder = [] if model.decoder is None else list(model.decoder.parameters())
     lm = None if model.decoder is None else model.decoder.lm
     learned = [p for p in model.parameters() if p.requires_grad]

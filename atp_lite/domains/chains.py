@@ -36,13 +36,60 @@ class Step:
     operator: str
     right: int
     value: int
-    uses: tuple[int, ...]
-    """Which earlier steps (by place in the written order) give its operands; each once."""
+    sources: tuple[int | None, int | None] = (None, None)
+    """Which earlier step (by place in the written order) gives the left and the right operand; None: the question."""
+
+    @property
+    def uses(self) -> tuple[int, ...]:
+        """The steps that give its operands; each once."""
+        return tuple(sorted({i for i in self.sources if i is not None}))
 
     @property
     def text(self) -> str:
         """The step as it is written in a chain, `3+4=7`."""
         return f"{self.left}{self.operator}{self.right}={self.value}"
+
+
+def work(left: int, operator: str, right: int) -> int | None:
+    """left operator right; None where a division has a rest, or no result."""
+    if operator == "/":
+        return left // right if right and left % right == 0 else None
+    return left + right if operator == "+" else left - right if operator == "-" else left * right
+
+
+def chain_order(needed: Sequence[Step], texts: Sequence[str]) -> list[int] | None:
+    """Which needed step each text of a chain is; None unless it takes all of them, each after those it uses."""
+    left = list(range(len(needed)))
+    order: list[int] = []
+    for text in texts:
+        fit = [i for i in left if needed[i].text == text and set(needed[i].uses).issubset(order)]
+        if not fit:
+            return None
+        left.remove(fit[0])
+        order.append(fit[0])
+    return None if left else order
+
+
+def replaced_chain(needed: Sequence[Step], order: Sequence[int], place: int, put: tuple[int, int]) -> list[Step] | None:
+    """The chain in this order whose step at `place` is about the numbers `put`; what follows is worked out from it.
+
+    Its operator stays. None where a number cannot be worked out.
+    """
+    values: dict[int, int] = {}
+    chain: list[Step] = []
+    for at, i in enumerate(order):
+        step = needed[i]
+        operands = (
+            number if source is None else values[source]
+            for number, source in zip((step.left, step.right), step.sources, strict=True)
+        )
+        left, right = put if at == place else operands
+        value = work(left, step.operator, right)
+        if value is None:
+            return None
+        values[i] = value
+        chain.append(Step(left, step.operator, right, value, step.sources))
+    return chain
 
 
 def orders(uses: tuple[tuple[int, ...], ...]) -> Iterator[tuple[int, ...]]:

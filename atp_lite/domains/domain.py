@@ -11,6 +11,7 @@ A planner's configuration holds the name (`config.domain`), so whatever looks at
 
 from __future__ import annotations
 
+import random
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -63,6 +64,7 @@ class Domain:
     | typed questions (`solve`, explorers) | `read_question`, `recognises`, `example` |
     | coherence, validity, well-formed answers | `read_step`, `read_answer` |
     | right chains, and how many there are | `needed_steps` |
+    | labels in which a thought is a cause (`SFTSettings.counterfactual`) | `counterfactual` |
     """
 
     name: str = ""
@@ -159,6 +161,16 @@ class Domain:
     def needed_steps(self, question: str) -> Sequence[NeededStep]:
         """The steps that a question needs, each with the earlier ones it uses (a DAG). Raises ValueError."""
         raise self._lacks("needed_steps")
+
+    def counterfactual(
+        self, problem: Problem, rng: random.Random, place: int | None = None
+    ) -> tuple[int, Problem] | None:
+        """A label of which one step is replaced, and what follows is worked out from that: (its place, the problem).
+
+        The question does not lead to that step, so nobody can predict it; everything after it can be. None where this
+        label allows no such thing. All draws are from `rng`, also that of the place, counted from 0, if none is given.
+        """
+        raise self._lacks("counterfactual")
 
     # ------------------------------------------------------------------ judging
 

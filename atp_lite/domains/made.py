@@ -10,11 +10,11 @@ import random
 from abc import abstractmethod
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import blake2b
 from typing import Any, ClassVar, Literal, Protocol, get_args
 
-from atp_lite.domains.chains import Step, Worked, all_orders
+from atp_lite.domains.chains import Step, Worked, all_orders, chain_order, replaced_chain
 from atp_lite.domains.domain import DOMAINS, EquationDomain
 from atp_lite.domains.problem import Problem
 
@@ -22,6 +22,8 @@ Split = Literal["train", "rl", "validation", "test"]
 SPLITS: tuple[Split, ...] = get_args(Split)
 MOST_OPS = 6
 """The largest number of steps that is generated."""
+TRIES = 20
+"""Draws of a counterfactual step before a label is left as it is."""
 
 
 class HasStream(Protocol):
@@ -146,6 +148,35 @@ class MadeDomain(EquationDomain):
             for i, (text, steps) in enumerate(problems, start=1)
         ]
 
+    def counterfactual(
+        self, problem: Problem, rng: random.Random, place: int | None = None, settings: Any = None
+    ) -> tuple[int, Problem] | None:
+        """One step replaced by another true equation with the same operator; all that uses its result follows from it.
+
+        The numbers that are put in are drawn from 1 to `settings.max_leaf`, and every result is in the settings' range.
+        None, too, for a label that is no right chain.
+        """
+        settings = self.default_settings() if settings is None else settings
+        try:
+            needed = self.needed_steps(problem.question)
+        except ValueError:
+            return None
+        order = chain_order(needed, problem.steps)
+        if not order:
+            return None
+        place = rng.randrange(len(order)) if place is None else place
+        true = needed[order[place]]
+        for _ in range(TRIES):
+            left, right = rng.randint(1, settings.max_leaf), rng.randint(1, settings.max_leaf)
+            put = (left * right, right) if true.operator == "/" else (left, right)
+            chain = replaced_chain(needed, order, place, put)
+            if chain is None or chain[place].value == true.value:
+                continue
+            if all(settings.min_value <= step.value <= settings.max_value for step in chain):
+                answer = chain[order.index(len(needed) - 1)].value
+                return place, replace(problem, steps=tuple(step.text for step in chain), answer=str(answer))
+        return None
+
     def describe_labels(self, problems: Sequence[Problem]) -> str:
         return f"{sum(p.answer != self.true_answer(p.question) for p in problems)} wrong labels"
 
@@ -168,7 +199,7 @@ def _label(needed: tuple[Step, ...], settings: MadeSettings, noise: float, rng: 
         operator = "-" if last.operator == "+" else "+"
         value = last.left - last.right if operator == "-" else last.left + last.right
         if settings.min_value <= value <= settings.max_value and value != last.value:
-            steps[-1] = Step(last.left, operator, last.right, value, last.uses)
+            steps[-1] = Step(last.left, operator, last.right, value, last.sources)
     return steps
 
 

@@ -74,6 +74,8 @@ class BackboneSettings:
     cannot be read, and there is no coherence."""
     decoder_layers: int = 2
     """Of the decoder `layers`."""
+    step_encoder: Literal["pooled", "places"] = "pooled"
+    """What turns a step's text into latents, for the method atp-step; `places` has a matrix for each of 8 tokens."""
     seed: int = 0
     """Of the weights that are new: heads, embeddings of new tokens, a small decoder."""
 
@@ -243,6 +245,7 @@ def _reasoner_config(lm: Any, settings: BackboneSettings, scale: float, ids: dic
     return ReasonerConfig(
         backbone=_plain(lm.config),
         decoder=_decoder_config(lm, settings),
+        step_encoder_type=settings.step_encoder,
         latents_per_step=settings.latents_per_step,
         latent_scale=scale,
         max_latents=settings.max_latents,

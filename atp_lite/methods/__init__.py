@@ -4,6 +4,7 @@
 """
 
 from atp_lite.methods.atp import ATP, ATP_FIXED, ATP_NO_DECODER, ATP_POINT
+from atp_lite.methods.atp_step import ATP_STEP
 from atp_lite.methods.coconut import COCONUT
 from atp_lite.methods.codi import CODI
 from atp_lite.methods.colar import COLAR
@@ -15,7 +16,8 @@ from atp_lite.registry import Registry
 
 METHODS: Registry[Method] = Registry("method")
 """Every method by its name, the ablations of ATP-Latent last; `METHODS.register(name)` adds yours."""
-for _method in (ATP, COT, NO_COT, ICOT, PAUSE, COCONUT, SIM_COT, CODI, COLAR, ATP_POINT, ATP_FIXED, ATP_NO_DECODER):
+RIVALS = (COT, NO_COT, ICOT, PAUSE, COCONUT, SIM_COT, CODI, COLAR)
+for _method in (ATP, ATP_STEP, *RIVALS, ATP_POINT, ATP_FIXED, ATP_NO_DECODER):
     METHODS.register(_method.name)(_method)
 
 __all__ = ["METHODS", "Method"]

@@ -23,7 +23,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from atp_lite.methods.method import Method
-from atp_lite.model import Answered, Gaussian, stop_loss
+from atp_lite.model import is_last, stop_loss, written_loss
 from atp_lite.planner import Planner
 from atp_lite.tokens import Encoded, pad_rows
 
@@ -52,37 +52,13 @@ def losses(
     model = planner.model
     batch = planner.collate(rows, stage).to(model.device)
     targets, real = compressed_embeddings(planner, rows)
-    question, language = (batch.question, batch.question_mask), (batch.language, batch.language_mask)
-    trace = teacher_forced_trace(*question, targets, real, *language)
-    replay = model.replay(trace)
-    enc = F.cross_entropy(replay.answer_logits[trace.answer_mask].float(), trace.answer[trace.answer_mask])
-    said = replay.distribution[real]
-    latent = -said.with_stddev(said.stddev.clamp(min=1e-3)).log_prob(targets[real].detach()).mean() / targets.shape[-1]
-    stop = stop_loss(replay.stop_logits, trace.stopped, real)
-    return {"enc": enc, "latent": latent, "stop": stop}
-
-
-def teacher_forced_trace(
-    question: Tensor, question_mask: Tensor, latents: Tensor, real: Tensor, language: Tensor, language_mask: Tensor
-) -> Answered:
-    """A trace that was given to the model, not thought by it: `latents` (B, T, d) as inputs, `language` as answer."""
-    nothing = latents.new_zeros(real.shape)
-    return Answered(
-        question=question,
-        question_mask=question_mask,
-        group_size=1,
-        distribution=Gaussian(latents, torch.zeros_like(latents)),
-        latents=latents,
-        latent_mask=real,
-        stop_logits=nothing,
-        stop_decided=real,
-        hidden=torch.zeros_like(latents),
-        context=None,
-        answer=language[:, 1:],
-        answer_mask=language_mask[:, 1:].bool(),
-        ended=real.new_ones(len(real)),
-        answer_log_probs=torch.zeros_like(language[:, 1:], dtype=latents.dtype),
-    )
+    targets = targets.detach()
+    question, known = (batch.question, batch.question_mask), (batch.language[:, :-1], batch.language_mask[:, :-1])
+    hidden, states = model.teacher_forced(*question, targets, real, *known)
+    enc = written_loss(model, states, batch.language, batch.language_mask)
+    said = model.latent_head(hidden)[real]
+    latent = -said.with_stddev(said.stddev.clamp(min=1e-3)).log_prob(targets[real]).mean() / targets.shape[-1]
+    return {"enc": enc, "latent": latent, "stop": stop_loss(model.stop_head(hidden), is_last(real), real)}
 
 
 COLAR = Method("colar", losses, layout="compressed", stages="single", tokens_per_latent=3)

@@ -2,6 +2,7 @@
 
     method        what is fed back        in the place of the steps       loss beside that of the language
     atp           a draw of N(mu, sigma)  c latents each, own stop        decoder, stop, KL
+    atp-step      a draw of q(z | step)   c latents each, own stop        decoder, stop, KL to the head, its prior
     cot           nothing                 nothing: steps stay in words
     no-cot        nothing                 nothing: steps are dropped
     icot          nothing                 nothing: dropped one by one
@@ -18,7 +19,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import torch
@@ -47,6 +48,10 @@ class Method:
     """A name of `atp_lite.tokens.LAYOUTS`: what stands in the place of steps that left the language."""
     decoder: bool | None = False
     """Whether a decoder reads the latents as text; None leaves that to the planner."""
+    step_encoder: bool = False
+    """Whether a step encoder turns the label's steps into latents."""
+    alone: Loss | None = None
+    """The loss where the planner thinks its own thoughts, for a method whose `losses` follow those of the label."""
     stages: Literal["curriculum", "single", "words"] = "curriculum"
     """curriculum: steps leave the language one by one; single: all at once; words: none ever does."""
     tokens_per_latent: int = 1
@@ -63,6 +68,10 @@ class Method:
     def total(self, terms: Mapping[str, Tensor], beta: float) -> Tensor:
         """The weighted sum of the terms: `total_loss`."""
         return total_loss(terms, beta, self.weights)
+
+    def thinking_alone(self) -> Method:
+        """The method with the loss on the planner's own thoughts, if it has one."""
+        return self if self.alone is None else replace(self, losses=self.alone)
 
     def start(self, planner: Planner, last_stage: int, max_latents: int = 8, seed: int = 0) -> Planner:
         """A planner for this method that begins where `planner` ended: its backbone, and all heads that fit.
@@ -90,6 +99,7 @@ class Method:
         config.max_latents = limits.get(self.layout, max_latents) if last_stage > 0 else 0
         if self.decoder is False:
             config.decoder = None
+        config.step_encoder = (config.step_encoder or {}) if self.step_encoder else None
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             model = weights_in(LatentReasoner(config), planner.model.dtype)
@@ -105,6 +115,11 @@ class Method:
             raise ValueError(
                 f"{self.name} thinks with a {head} head in the layout {self.layout!r}; this planner has "
                 f"{config.latent_head}, {config.layout!r}: make it one with METHODS[{self.name!r}].start(planner, ...)"
+            )
+        if self.step_encoder and planner.model.step_encoder is None:
+            raise ValueError(
+                f"{self.name} reads the label's steps with a step encoder, and this planner has none: make it one with "
+                f"METHODS[{self.name!r}].start(planner, ...)"
             )
         if self.stages == "single" and (first_stage != last_stage or first_stage < longest):
             raise ValueError(
@@ -122,11 +137,13 @@ def loss_denominators(collate: Collator, rows: Sequence[Encoded], stage: int) ->
     """
     batch, words = collate(rows, stage), collate(rows, 0)
     latents = int(batch.n_latents.sum())
+    predicted = latents - collate.latents_per_step * int(batch.replaced.sum())
     return {
         "enc": int(batch.language_mask[:, 1:].sum()),
         "dec": int(batch.steps_mask.sum()),
-        "stop": latents,
-        "kl": latents,
+        "stop": predicted,
+        "kl": predicted,
+        "prior": predicted,
         "latent": latents,
         "teacher": int(words.language_mask[:, 1:].sum()),
         "distil": len(rows),

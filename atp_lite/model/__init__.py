@@ -12,15 +12,17 @@ from atp_lite.model.distributions import (
 )
 from atp_lite.model.generation import Context, read, to_logits, write
 from atp_lite.model.heads import LATENT_HEADS, LatentHead, StopHead, stop_log_prob
-from atp_lite.model.losses import Losses, kl_loss, language_loss, sft_losses, stop_loss, total_loss
+from atp_lite.model.losses import Losses, kl_loss, language_loss, sft_losses, stop_loss, total_loss, written_loss
 from atp_lite.model.noise import RowNoise
 from atp_lite.model.reasoner import LatentReasoner, ReasonerConfig
 from atp_lite.model.replay import Replay
-from atp_lite.model.trace import Answered, Decoded, Thought, Trace
+from atp_lite.model.step_encoder import STEP_ENCODERS, StepEncoder
+from atp_lite.model.trace import Answered, Decoded, Thought, Trace, is_last
 
 __all__ = [
     "DECODERS",
     "LATENT_HEADS",
+    "STEP_ENCODERS",
     "Answered",
     "Context",
     "Decoded",
@@ -36,10 +38,12 @@ __all__ = [
     "Replay",
     "RowNoise",
     "StepDecoder",
+    "StepEncoder",
     "StopHead",
     "Thought",
     "Trace",
     "gaussian_log_prob",
+    "is_last",
     "kl_divergence",
     "kl_loss",
     "language_loss",
@@ -51,4 +55,5 @@ __all__ = [
     "to_logits",
     "total_loss",
     "write",
+    "written_loss",
 ]

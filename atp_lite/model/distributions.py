@@ -107,8 +107,27 @@ class Distribution(ABC):
     def kl_to_prior(self) -> Tensor:
         """KL( self || N(0, I) ), in nats (...)."""
 
+    def kl_to(self, other: Distribution, latent: Tensor | None = None) -> Tensor:
+        """KL( self || other ), in nats (...): in closed form where both are of a kind.
+
+        Otherwise its estimate log self(l) - log other(l) from one draw, whose mean over draws it is.
+
+        latent: (..., d) drawn from `self`; read only where there is no closed form.
+
+        Raises:
+            ValueError: there is no closed form and no draw, or one of them is a point.
+        """
+        if type(other) is type(self):
+            return self._kl_to_own_kind(other)
+        if latent is None:
+            raise ValueError(
+                f"KL( {type(self).__name__} || {type(other).__name__} ) has no closed form: give a draw of the first, "
+                "kl_to(other, latent)"
+            )
+        return self.log_prob(latent) - other.log_prob(latent)
+
     @abstractmethod
-    def kl_to(self, other: Self) -> Tensor:
+    def _kl_to_own_kind(self, other: Self) -> Tensor:
         """KL( self || other ) of two of a kind, in nats (...)."""
 
     @abstractmethod
@@ -158,7 +177,7 @@ class Gaussian(Distribution):
     def kl_to_prior(self) -> Tensor:
         return kl_divergence(self.mu, self.logvar)
 
-    def kl_to(self, other: Self) -> Tensor:
+    def _kl_to_own_kind(self, other: Self) -> Tensor:
         return gaussian_kl(self.mu, self.logvar, other.mu, other.logvar)
 
     def with_stddev(self, sigma: Tensor | float) -> Distribution:
@@ -189,7 +208,7 @@ class Point(Distribution):
     def kl_to_prior(self) -> Tensor:
         return self.mu.new_zeros(self.mu.shape[:-1])
 
-    def kl_to(self, other: Self) -> Tensor:
+    def _kl_to_own_kind(self, other: Self) -> Tensor:
         return self.mu.new_zeros(self.mu.shape[:-1])
 
     def with_stddev(self, sigma: Tensor | float) -> Distribution:
@@ -244,7 +263,7 @@ class Mixture(Distribution):
         """At most sum_k pi_k KL( N(mu_k, sigma_k^2) || N(0, I) ), by convexity: there is no closed form."""
         return (self.log_weights.exp() * kl_divergence(self.means, self.logvars)).sum(-1)
 
-    def kl_to(self, other: Self) -> Tensor:
+    def _kl_to_own_kind(self, other: Self) -> Tensor:
         """At most this, component by component: KL(pi || pi') + sum_k pi_k KL_k (Do 2003)."""
         each = gaussian_kl(self.means, self.logvars, other.means, other.logvars)  # (..., K)
         return (self.log_weights.exp() * (self.log_weights - other.log_weights + each)).sum(-1)

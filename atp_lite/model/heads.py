@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from atp_lite.model.distributions import Distribution, Gaussian, Mixture, Point
 from atp_lite.registry import Registry
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 LATENT_HEADS: Registry[type[nn.Module]] = Registry("latent head")
@@ -23,19 +24,21 @@ LATENT_HEADS: Registry[type[nn.Module]] = Registry("latent head")
 `ReasonerConfig.latent_head_options`."""
 
 
-def in_own_precision(forward: Callable[[Any, Tensor], T]) -> Callable[[Any, Tensor], T]:
+def in_own_precision(
+    forward: Callable[Concatenate[Any, Tensor, P], T],
+) -> Callable[Concatenate[Any, Tensor, P], T]:
     """A head's `forward`, in the precision of its weights also where the rest is multiplied in bfloat16 (autocast).
 
     bfloat16 has three digits. A mean of 1 rounded to them leaves nothing of noise with a sigma of 0.001.
     """
 
     @wraps(forward)
-    def exact(self: nn.Module, hidden: Tensor) -> T:
+    def exact(self: Any, hidden: Tensor, /, *args: P.args, **kwargs: P.kwargs) -> T:
         kind = hidden.device.type
         if not torch.is_autocast_enabled(kind):
-            return forward(self, hidden)
+            return forward(self, hidden, *args, **kwargs)
         with torch.autocast(kind, enabled=False):
-            return forward(self, hidden.to(next(self.parameters(), hidden).dtype))
+            return forward(self, hidden.to(next(self.parameters(), hidden).dtype), *args, **kwargs)
 
     return exact
 

@@ -54,11 +54,19 @@ def language_loss(model: LatentReasoner, thought: Thought, language: Tensor, lan
 
     language, language_mask: (B, L); it starts with `<|end-latent|>`, which is read and not predicted.
     """
-    inputs, targets = language[:, :-1], language[:, 1:]  # (B, L - 1)
-    _, states = read(model.backbone, model.embed(inputs), language_mask[:, :-1], thought.take_context())
+    inputs = model.embed(language[:, :-1])  # (B, L - 1, d)
+    _, states = read(model.backbone, inputs, language_mask[:, :-1], thought.take_context())
+    return written_loss(model, states, language, language_mask)
+
+
+def written_loss(model: LatentReasoner, states: Tensor, language: Tensor, language_mask: Tensor) -> Tensor:
+    """-log p_theta(language), mean over its tokens, from the states (B, L - 1, d) that have read all but the last.
+
+    language, language_mask: (B, L); its first token is not predicted.
+    """
     written = language_mask[:, 1:].bool()
     logits = to_logits(model.backbone, states[written])  # (N, V)
-    return F.cross_entropy(logits.float(), targets[written])
+    return F.cross_entropy(logits.float(), language[:, 1:][written])
 
 
 def stop_loss(stop_logits: Tensor, stopped: Tensor, real: Tensor) -> Tensor:

@@ -18,9 +18,11 @@ from transformers import AutoConfig, AutoModel, AutoModelForCausalLM, PreTrained
 
 from atp_lite.model import loop, losses, replay
 from atp_lite.model.decoders import DECODERS, Decoder
+from atp_lite.model.distributions import Distribution
 from atp_lite.model.generation import Context, read, write
 from atp_lite.model.heads import LATENT_HEADS, StopHead
 from atp_lite.model.noise import Noise
+from atp_lite.model.step_encoder import STEP_ENCODERS, StepEncoder
 from atp_lite.model.trace import Answered, Decoded, Thought, later_age
 
 
@@ -29,6 +31,8 @@ class ReasonerConfig(PreTrainedConfig):
 
     backbone: a transformers config as a dictionary with `model_type`. decoder: what the decoder is made from (None:
     there is none), and decoder_type which one, a name of `DECODERS`; for `lm` that is a config like the backbone's.
+    step_encoder: options of what turns a step's text into its latents (None: there is none), and step_encoder_type
+    which one, a name of `STEP_ENCODERS`.
     latent_head, latent_head_options: what is fed back, a name of `LATENT_HEADS`, and arguments of that head.
     layout: how latents stand for steps, a name of `tokens.LAYOUTS`; with `fixed` every row thinks exactly
     `max_latents`, otherwise the stop head decides.
@@ -43,6 +47,8 @@ class ReasonerConfig(PreTrainedConfig):
     backbone: dict[str, Any] | None = None
     decoder: dict[str, Any] | None = None
     decoder_type: str = "lm"
+    step_encoder: dict[str, Any] | None = None
+    step_encoder_type: str = "places"
     latent_head: str = "gaussian"
     latent_head_options: dict[str, Any] | None = None
     layout: str = "steps"
@@ -81,11 +87,16 @@ class LatentReasoner(PreTrainedModel):
         self.decoder: Decoder | None = None
         if config.decoder is not None:
             self.decoder = DECODERS[config.decoder_type](config.decoder, size, c, config.latent_scale)
+        self.step_encoder: StepEncoder | None = None
+        if config.step_encoder is not None:
+            build: Any = STEP_ENCODERS[config.step_encoder_type]
+            self.step_encoder = build(size, c, config.latent_scale, **config.step_encoder)
         self.post_init()
 
     think = loop.think
     sft_losses = losses.sft_losses
     language_loss = losses.language_loss
+    teacher_forced = replay.teacher_forced
     replay = replay.replay
 
     def get_input_embeddings(self) -> nn.Module:
@@ -102,6 +113,20 @@ class LatentReasoner(PreTrainedModel):
         """latents (..., d) -> what the backbone reads in the place of an embedding (..., d), of that size."""
         scale = self.config.latent_scale
         return latent if scale == 1.0 else scale * latent
+
+    def encode_steps(self, steps: Tensor, mask: Tensor) -> Distribution:
+        """q(z_t | s_t) of steps' token ids (B, S, W) with their mask: a distribution over latents (B, S * c, d).
+
+        Raises:
+            ValueError: the model has no step encoder.
+        """
+        if self.step_encoder is None:
+            raise ValueError(
+                "this model has no step encoder, so text cannot be turned into a thought: train one with the method "
+                "atp-step (METHODS['atp-step'].start), or use a checkpoint of it"
+            )
+        said: Distribution = self.step_encoder(self.embed(steps), mask)
+        return said
 
     def answer(
         self,

@@ -80,8 +80,7 @@ class Thought:
     @property
     def stopped(self) -> Tensor:
         """(B, T) bool, True at the last latent of each row."""
-        after = torch.nn.functional.pad(self.latent_mask[:, 1:], (0, 1))
-        return self.latent_mask & ~after
+        return is_last(self.latent_mask)
 
     def take_context(self) -> Context:
         """The context, which is used up by whatever is read next.
@@ -173,6 +172,12 @@ Age = TypeVar("Age", bound=Thought)
 
 Trace = Thought
 """A trace of any age."""
+
+
+def is_last(latent_mask: Tensor) -> Tensor:
+    """(B, T) bool, True on latents that there are -> True on the last of each row."""
+    after = torch.nn.functional.pad(latent_mask[:, 1:], (0, 1))
+    return latent_mask & ~after
 
 
 def _below(values: Sequence[Tensor], fill: int, left: bool = False) -> Tensor:

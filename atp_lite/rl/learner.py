@@ -46,6 +46,8 @@ class Learner:
             self.model.requires_grad_(True)
         if self.model.decoder is not None and not objective.trains_decoder:
             self.model.decoder.requires_grad_(False)
+        if self.model.step_encoder is not None:  # it read labels
+            self.model.step_encoder.requires_grad_(False)
         self.run = TrainingRun(
             folder,
             settings,

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import random
 import signal
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 
 import torch
 from torch.utils.data import DataLoader, Dataset
 
+from atp_lite.domains import Domain
 from atp_lite.engine.distributed import micro_batches
-from atp_lite.sft.curriculum import BatchPlan, Curriculum
+from atp_lite.sft.curriculum import BatchPlan
+from atp_lite.sft.settings import SFTSettings
 from atp_lite.tokens import Collator, Encoded, Rows
 
 StepRows = tuple[list[Encoded], list[Sequence[Encoded]]]
@@ -20,6 +24,8 @@ class StepData(Dataset[StepRows]):
     """Step number -> its rows. Nothing is drawn here, so it does not matter which worker looks it up, or when.
 
     Args:
+        domain: what the problems are about; it makes the counterfactual labels.
+        settings: say how many labels are counterfactual.
         places: the places of a batch that belong to this process.
         accumulate: number of micro-batches that they are split into.
         collate_ahead: collate them too; otherwise the loss does.
@@ -28,22 +34,43 @@ class StepData(Dataset[StepRows]):
     def __init__(
         self,
         plan: BatchPlan,
-        curriculum: Curriculum,
+        settings: SFTSettings,
+        domain: Domain,
         collate: Collator,
         places: Sequence[int],
         accumulate: int,
         collate_ahead: bool,
     ) -> None:
-        self.plan, self.curriculum, self.collate = plan, curriculum, collate
+        self.plan, self.settings, self.domain, self.collate = plan, settings, domain, collate
+        self.curriculum = settings.curriculum
         self.places, self.accumulate, self.collate_ahead = places, accumulate, collate_ahead
 
     def __getitem__(self, step: int) -> StepRows:
         batch = self.plan.batch(step)
+        if not self.settings.thinks_alone(step):
+            batch = counterfactual_labels(batch, step, self.settings, self.domain, self.collate)
         split = micro_batches([batch[place] for place in self.places], self.accumulate)
         if self.collate_ahead:
             stage = self.curriculum.stage(step)
             split = [Rows(rows, self.collate, stage) for rows in split]
         return batch, split
+
+
+def counterfactual_labels(
+    rows: list[Encoded], step: int, settings: SFTSettings, domain: Domain, collate: Collator
+) -> list[Encoded]:
+    """Rows of which a share has a step that is replaced, and a chain that follows from it; by (seed, step) alone."""
+    if not settings.counterfactual:
+        return rows
+    stage = settings.curriculum.stage(step)
+    rng, made = random.Random(f"{settings.seed}-counterfactual-{step}"), []
+    for row in rows:
+        found = domain.counterfactual(row.problem, rng) if rng.random() < settings.counterfactual else None
+        if found is not None and len(found[1].steps) <= max(stage, len(row.steps)):
+            with suppress(ValueError):  # a number that the vocabulary does not have
+                row = collate.relabel(row, found[1], found[0])
+        made.append(row)
+    return made
 
 
 def load(data: StepData, first: int, workers: int) -> Iterator[StepRows]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 from collections.abc import Iterator, Sequence
 from functools import partial
 
@@ -53,13 +54,17 @@ def train_sft(
         model.config.max_latents = 0  # a model that reasons in words thinks no latents
     if settings.checkpoint_mlps:
         checkpoint_mlps(model)
+    if settings.counterfactual:
+        planner.domain.counterfactual(train[0], random.Random(0))  # says so where the domain has none
     places = rank_shard(Accelerator(), range(settings.batch_size), "batch_size")
     plan = BatchPlan(planner.collate.encode(train), settings.batch_size, settings.seed, settings.bucket)
 
     with TrainingRun(folder, settings, planner, curriculum.total_steps, resume, name="sft") as run:
         if is_sharded(model) and curriculum.last_stage > 0 and not all(problem.steps for problem in train):
             raise ValueError("sharded layers must run equally often, so every problem needs a step: leave out the rest")
-        data = StepData(plan, curriculum, planner.collate, places, settings.accumulate, settings.workers > 0)
+        data = StepData(
+            plan, settings, planner.domain, planner.collate, places, settings.accumulate, settings.workers > 0
+        )
         batches = load(data, run.done, settings.workers)
         stage = curriculum.stage(max(0, run.done - 1))  # that of the last step taken: a reset may be due
 
@@ -72,7 +77,8 @@ def train_sft(
             batch, micro_batches = next(batches)
             terms: dict[str, Tensor] = {}
             model.train()
-            losses = scaled_losses(run, planner, method, micro_batches, stage, beta, settings.sample, terms)
+            now = method.thinking_alone() if settings.thinks_alone(step) else method
+            losses = scaled_losses(run, planner, now, micro_batches, stage, beta, settings.sample, terms)
             update = run.update(losses)
             run.finish_step(tokens=planner.collate.count(batch, stage))
 

@@ -15,7 +15,7 @@ class SFTSettings(RunSettings):
 
     method: str = "atp"
     """What is trained: atp, or a rival or ablation of `atp_lite.methods.METHODS` (cot, no-cot, icot, pause, coconut,
-    sim-cot, codi, colar, atp-point, atp-fixed, atp-no-decoder)."""
+    sim-cot, codi, colar, atp-step, atp-point, atp-fixed, atp-no-decoder)."""
     first_stage: int = 1
     """Curriculum stage to begin with: 0 is chain of thought in words, k makes the first k steps latent."""
     stage_steps: tuple[int, ...] = (300, 300, 300, 2400)
@@ -49,6 +49,14 @@ class SFTSettings(RunSettings):
     """Share of the last stage over which the factor rises from one to the other."""
     sample: bool = True
     """Draw latents from the posterior; False trains on their means (no VAE)."""
+    counterfactual: float = 0.0
+    """Share of the labels, drawn anew at every step, in which one step is replaced by another and the rest follows from
+    that (`Domain.counterfactual`); for atp-step, which can leave out what nobody can predict."""
+    exposure: float = 0.0
+    """Share of the optimizer steps in which the planner thinks alone, each thought drawn after its own ones before, and
+    not after those of the label; for atp-step."""
+    exposure_from: float = 0.5
+    """Share of the run that is over before these steps come in."""
     log_every: int = 50
     """Optimizer steps between lines of losses in the log."""
     eval_every: int = 300
@@ -63,12 +71,23 @@ class SFTSettings(RunSettings):
         require_positive(self, "batch_size", "log_every")
         if self.workers < 0:
             raise ValueError(f"workers is {self.workers}: give a number of processes, or 0 for none")
+        for name in ("counterfactual", "exposure", "exposure_from"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"{name} is {getattr(self, name)}: give a share from 0 to 1")
+        if (self.counterfactual or self.exposure) and METHODS[self.method].alone is None:
+            raise ValueError(f"{self.method} has no use for counterfactual or exposure: they are settings of atp-step")
         if not 1 <= self.accumulate <= self.batch_size:
             raise ValueError(f"accumulate is {self.accumulate}: choose 1 to batch_size, {self.batch_size}")
 
     @property
     def curriculum(self) -> Curriculum:
         return Curriculum(self.first_stage, self.stage_steps)
+
+    def thinks_alone(self, step: int) -> bool:
+        """Whether the planner thinks its own thoughts in optimizer step `step`: `exposure` of them, evenly spread."""
+        first = round(self.exposure_from * self.curriculum.total_steps)
+        done = max(0, step - first)
+        return step >= first and int((done + 1) * self.exposure) > int(done * self.exposure)
 
 
 def beta_at(step: int, settings: SFTSettings, size: int) -> float:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from dataclasses import replace
 
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from atp_lite.domains import ArithmeticSettings, Problem
-from atp_lite.methods import METHODS
+from atp_lite.methods import METHODS, Method
 from atp_lite.model import LatentReasoner, ReasonerConfig
 from atp_lite.planner import Planner
 from atp_lite.tokens import Collator, domain_tokenizer
@@ -53,7 +54,7 @@ def problems(rows: int, steps: int, question: int = QUESTION) -> list[Problem]:
 
 
 def planner(method: str, latents: int, decoder_layers: int = 1) -> Planner:
-    """A fresh planner for one of `METHODS`; a fixed layout, or a limit, of `latents`."""
+    """A fresh planner for one of `METHODS` (see `method_of`); a fixed layout, or a limit, of `latents`."""
     tokenizer = domain_tokenizer("arithmetic", ArithmeticSettings(max_value=LARGEST))
     ids = Collator(tokenizer)
     config = ReasonerConfig(
@@ -68,7 +69,14 @@ def planner(method: str, latents: int, decoder_layers: int = 1) -> Planner:
         pad_id=tokenizer.pad_token_id,
     )
     torch.manual_seed(0)
-    return METHODS[method].start(Planner(LatentReasoner(config), tokenizer), latents, latents)
+    return method_of(method).start(Planner(LatentReasoner(config), tokenizer), latents, latents)
+
+
+def method_of(name: str) -> Method:
+    """One of `METHODS`, or one without its decoder: `atp-step-no-decoder`."""
+    if name in METHODS:
+        return METHODS[name]
+    return replace(METHODS[name.removesuffix("-no-decoder")], name=name, decoder=False)
 
 
 def plain_lm() -> LlamaForCausalLM:
@@ -99,7 +107,7 @@ def plain_step(rows: int, positions: int, frugal: bool = False) -> Callable[[], 
 
 def sft_step(method: str, rows: int, latents: int, question: int = QUESTION) -> tuple[Callable[[], None], float]:
     """A step of supervised training by `method` (all its losses, forward and backward), and positions read per row."""
-    how, model = METHODS[method], planner(method, latents)
+    how, model = method_of(method), planner(method, latents)
     encoded = model.collate.encode(problems(rows, latents, question))
     stage = 0 if how.stages == "words" else latents
     read = model.collate.count(encoded, stage) / rows

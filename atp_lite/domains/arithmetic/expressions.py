@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from atp_lite.domains.chains import Step, Worked
+from atp_lite.domains.chains import Step, Worked, work
 from atp_lite.domains.syntax import EquationError, Token, postfix, shorten
 
 LARGEST_VALUE = 10**18
@@ -98,8 +98,8 @@ def read(text: str) -> Worked:
                 if part.step is not None:
                     core_opened[part.core_start] += 1
                     core_closed[part.core_end] += 1
-            value = _result(token.kind, left.value, right.value)
-            if abs(value) > LARGEST_VALUE:
+            value = work(left.value, token.kind, right.value)
+            if value is None or abs(value) > LARGEST_VALUE:
                 raise EquationError(
                     f"{shorten(text)}: the result at position {token.position} is beyond 10^18; use smaller numbers"
                 )
@@ -109,8 +109,7 @@ def read(text: str) -> Worked:
             )
             if key not in known:
                 known[key] = len(steps)
-                uses = sorted({p.step for p in (left, right) if p.step is not None})
-                steps.append(Step(left.value, token.kind, right.value, value, tuple(uses)))
+                steps.append(Step(left.value, token.kind, right.value, value, (left.step, right.step)))
             stack.append(_Part(value, known[key], left.start, right.end, left.core_start, right.core_end))
         else:
             name = {
@@ -143,9 +142,3 @@ def _unchanged_operand(operator: str, left: _Part, right: _Part) -> _Part | None
     if operator != "-" and left.step is None and left.value == neutral:
         return right
     return None
-
-
-def _result(operator: str, left: int, right: int) -> int:
-    if operator == "+":
-        return left + right
-    return left - right if operator == "-" else left * right

@@ -123,6 +123,22 @@ class Routes(Domain):
     def vocabulary(self, settings: RouteSettings) -> Vocabulary:
         return Vocabulary((*cells(settings.size), str(settings.size), ":", ">", "to"))
 
+    def counterfactual(
+        self, problem: Problem, rng: random.Random, place: int | None = None
+    ) -> tuple[int, Problem] | None:
+        """One hop goes elsewhere, legally; from there a shortest route follows, each equally likely."""
+        route = route_of(problem.question)
+        place = rng.randrange(len(problem.steps)) if place is None else place
+        before, hop = problem.steps[:place], route.hop(problem.steps[place])
+        if hop is None or not hop.legal:
+            return None
+        options = [cell for cell in route.neighbours(hop.start) if cell not in (hop.end, route.goal)]
+        if not options:
+            return None
+        aside = rng.choice(options)
+        path = draw_walk(replace(route, start=aside), 0, rng)
+        return place, replace(problem, steps=(*before, *hops_of((hop.start, *path))))
+
     # ------------------------------------------------------------------ judging
 
     def read_step(self, text: str) -> Hop | None:

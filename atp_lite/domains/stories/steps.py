@@ -6,10 +6,10 @@ Steps form a DAG, as those of toy expressions do, so chains are found and counte
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from atp_lite.domains.chains import Step, Worked
+from atp_lite.domains.chains import Step, Worked, work
 from atp_lite.domains.problem import Problem
 from atp_lite.domains.stories.text import Sentence, parse
 from atp_lite.domains.syntax import shorten
@@ -51,13 +51,12 @@ def work_out(sentences: Sequence[Sentence], text: str) -> Story:
 
     def step(left: _Amount, operator: str, right: _Amount, at: int) -> _Amount:
         a, b = left.value, right.value
-        if operator == "/" and (b == 0 or a % b):
+        value = work(a, operator, b)
+        if value is None:
             raise ValueError(f"{shorten(text)}: {a} cannot be divided by {b} without a rest; change a number")
-        value = {"+": a + b, "-": a - b, "*": a * b, "/": a // b if b else 0}[operator]
         if value < 0:
             raise ValueError(f"{shorten(text)}: {a}-{b} is below zero; change a number")
-        uses = tuple(sorted({x.step for x in (left, right) if x.step is not None}))
-        steps.append(Step(a, operator, b, value, uses))
+        steps.append(Step(a, operator, b, value, (left.step, right.step)))
         behind.append({x.sentence for x in (left, right) if x.step is None} | {at})
         return _Amount(value, len(steps) - 1, at)
 
@@ -125,11 +124,15 @@ def _needed(
         names = [people.setdefault(name, len(people)) for name in (s.who, s.whom) if name]
         core.append(" ".join(map(str, (s.kind, *names, *(("with", *s.numbers) if s.numbers else ())))))
     kept = [steps[i] for i in order]
+
+    def moved(source: int | None) -> int | None:
+        return None if source is None else place[source]
+
     return Story(
         question=text,
         core="; ".join(core),
         numbers=tuple(number for s in sentences for number in s.numbers),
-        steps=tuple(Step(s.left, s.operator, s.right, s.value, tuple(place[u] for u in s.uses)) for s in kept),
+        steps=tuple(replace(s, sources=(moved(s.sources[0]), moved(s.sources[1]))) for s in kept),
         value=result.value,
         spare=tuple(at for at, s in enumerate(sentences) if s.numbers and at not in used),
     )

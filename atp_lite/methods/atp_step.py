@@ -1,0 +1,68 @@
+"""ATP-Latent with a posterior that sees the step: a conditional VAE in full, and no recurrence in training.
+
+    q(z_t | s_t)       the step encoder, of the text of the label's step
+    p(z_t | q, z_<t)   the latent head, the prior: all that is left when the planner thinks alone
+    L = -log p(a | q, z_1 .. z_T) + L_Dec + L_Stop + w KL( sg(q) || p ) + beta KL( q || sg(p) ),   z_t drawn from q
+
+In ATP-Latent the posterior of a latent has seen what the prior sees, never the step, so a draw cannot stand for one
+choice among several, and the answer need not ask it. Here z_t says which step was taken; what follows has to follow it.
+All latents are known before anything is read, so one parallel pass does for any T. At test time the head's mode is
+thought; `Planner.thought` turns text into a thought.
+
+The KL( q(z_t | s_t) || p(z_t | q, z_<t) ) is the same number twice, once for each of the two (sg stops the gradient of
+the other; Hafner et al. 2021, arXiv 2010.02193, section 2.2): the prior can learn fast while the posterior stays free
+to say what it has read. With w = beta that is the usual KL.
+
+Two settings of `SFTSettings` make thoughts causes, and the planner robust to its own:
+
+- `counterfactual`: in some labels one step is replaced by another and the rest follows from it. Nobody can predict the
+  replaced thought, so it has neither KL nor stop decision.
+- `exposure`: in some steps the planner thinks its own thoughts, in the recurrent loop, with the same loss but the KL.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from atp_lite.methods.method import Method
+from atp_lite.model import Losses, is_last, stop_loss, written_loss
+from atp_lite.planner import Planner
+from atp_lite.tokens import Encoded
+
+
+def losses(planner: Planner, rows: Sequence[Encoded], stage: int, sample: bool, generator: torch.Generator) -> Losses:
+    """enc: the language; dec: every step's text from its own latents; stop; prior and kl: of every latent."""
+    model = planner.model
+    batch = planner.collate(rows, stage).to(model.device)
+    steps = torch.arange(int(batch.n_latents.max()), device=model.device)  # (T,)
+    thought = steps < batch.n_latents[:, None]  # (B, T)
+    posterior = model.encode_steps(batch.steps, batch.steps_mask)  # of (B, T, d)
+    latents = posterior.draw(generator) if sample else posterior.mode
+    question, known = (batch.question, batch.question_mask), (batch.language[:, :-1], batch.language_mask[:, :-1])
+    hidden, states = model.teacher_forced(*question, latents, thought, *known)
+    enc = written_loss(model, states, batch.language, batch.language_mask)
+    nothing = enc.new_zeros(())
+    dec = nothing if model.decoder is None else model.decoder.loss(latents, batch.steps, batch.steps_mask)
+    predicted = thought & ~batch.replaced.repeat_interleave(model.config.latents_per_step, 1)
+    if not predicted.any():
+        return {"enc": enc, "dec": dec, "stop": nothing, "prior": nothing, "kl": nothing}
+    stop = stop_loss(model.stop_head(hidden), is_last(thought), predicted)
+    prior, said, drawn = model.latent_head(hidden[predicted]), posterior[predicted], latents[predicted]  # of (N, d)
+    kl = said.kl_to(prior.map(Tensor.detach), drawn).mean()
+    taught = said.map(Tensor.detach).kl_to(prior, drawn.detach()).mean()
+    return {"enc": enc, "dec": dec, "stop": stop, "prior": taught, "kl": kl}
+
+
+def alone(planner: Planner, rows: Sequence[Encoded], stage: int, sample: bool, generator: torch.Generator) -> Losses:
+    """enc, dec, stop of thoughts that the planner draws itself, one after the other."""
+    batch = planner.collate(rows, stage).to(planner.model.device)
+    terms = planner.model.sft_losses(batch, sample=sample, generator=generator)
+    return {name: term for name, term in terms.items() if name != "kl"}
+
+
+ATP_STEP = Method(
+    "atp-step", losses, decoder=True, step_encoder=True, alone=alone, stages="single", weights={"prior": 0.1}
+)
