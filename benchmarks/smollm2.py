@@ -20,7 +20,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from atp_lab.compare.rows import code_version
-from atp_lite.cli.settings import parse
+from atp_lite.cli.command_line import parse
 from atp_lite.domains import BenchmarkSettings, Problem, load_benchmark
 from atp_lite.engine.log import read_metrics
 from atp_lite.engine.pretrained import BackboneSettings

@@ -99,6 +99,8 @@ def test_a_planner_learns_stories_from_the_command_line(tiny, capsys):
         (["sft", "--settings.lr", "fast"], ["--settings.lr is 'fast'", "float"]),
         (["sft", "--settings.lr", "null"], ["--settings.lr is None", "float"]),
         (["sft", "--settings.lr"], ["--settings.lr needs a value"]),
+        (["sft", "--settings", "own.yaml"], ["unknown option --settings;", "known", "--settings.lr"]),
+        (["sft", "--settings.lr", "1", "2"], ["'2' belongs to no option"]),
         (["sft", "--settings.betas", "0.9"], ["--settings.betas is ['0.9']", "2 elements"]),
         (["sft", "--settings.schedule", "sine"], ["--settings.schedule is 'sine'", "cosine", "linear"]),
         (["rl", "--settings.sigma", "wide"], ["--settings.sigma is 'wide'", "float", "mean", "learned"]),

@@ -35,7 +35,6 @@ from atp_lite.cli.commands import COMMANDS
 from atp_lite.cli.settings import check_names, read_config, section
 from atp_lite.cli.training import RL, SFT
 from atp_lite.domains import default_counts
-from atp_lite.domains.sources import Sources
 from atp_lite.engine.lora import add_lora
 from atp_lite.engine.pretrained import empty_reasoner, latent_tokenizer, load_config
 from atp_lite.model import LatentReasoner, ReasonerConfig
@@ -96,15 +95,18 @@ class Plan:
     def share(self) -> Share:
         return Share(self.devices, self.fsdp)
 
+    def command(self, part: str) -> SFT | RL:
+        return self.sft if part == "sft" else self.rl
+
     @property
-    def sources(self) -> Sources:
-        return self.sft if "sft" in self.parts else self.rl
+    def sources(self) -> SFT | RL:
+        return self.command("sft" if "sft" in self.parts else "rl")
 
     @cached_property
     def collate(self) -> Collator:
         """Of the tokenizer that the run will have."""
         if "sft" not in self.parts or self.sft.init:
-            return Planner.from_pretrained(self.rl.init if "sft" not in self.parts else self.sft.init).collate
+            return Planner.from_pretrained(self.sources.init).collate
         if self.sft.backbone:
             tokenizer = latent_tokenizer(self.sft.backbone, self.sft.pretrained.gguf_file)
             return Collator(tokenizer, self.sft.pretrained.latents_per_step)
@@ -119,7 +121,7 @@ class Plan:
 
         RL begins from a checkpoint; where that is not there yet, from the model of `sft`.
         """
-        command = self.sft if part == "sft" else self.rl
+        command = self.command(part)
         there = part == "rl" and (find(self.rl.init) / "config.json").is_file()
         with torch.device("meta"):
             if there or (part == "sft" and self.sft.init) or "sft" not in self.parts:
@@ -148,10 +150,9 @@ class Plan:
             raise OSError(f"{error}; or name a file like its config.json with --architecture") from error
 
     def sizes(self, part: str) -> Sizes:
-        command, model = (self.sft if part == "sft" else self.rl), self.model(part)
-        rank = command.lora.rank
-        inside = rank if command.lora.decoder else 0
-        return sizes_of(model, rank, inside, part == "sft" and self.sft.settings.checkpoint_mlps)
+        lora = self.command(part).lora
+        checkpointed = part == "sft" and self.sft.settings.checkpoint_mlps
+        return sizes_of(self.model(part), lora.rank, lora.rank if lora.decoder else 0, checkpointed)
 
     @cached_property
     def corpus(self) -> Corpus:
@@ -189,7 +190,7 @@ class Plan:
     def moments(self, part: str) -> dict[str, Memory]:
         """The fullest moment of each phase of a command."""
         m, share, copies = self.sizes(part), self.share, part == "rl"
-        settings, p = (self.rl if copies else self.sft).settings, self.practice(part)
+        settings, p = self.command(part).settings, self.practice(part)
         if copies:
             phases = {"rollout": rollout(m, p, share), "update": rl_update(m, p, share)}
         else:
@@ -215,15 +216,14 @@ class Plan:
         n, found = self.corpus.lengths, self.corpus
         text.append(
             f"{found.problems:,} training problems; longest: question {n.question} tokens, {n.steps} steps of "
-            f"{n.step}, "
-            f"answer {n.answer}; mean: question {n.mean_question:.1f}, {n.mean_steps:.1f} steps"
+            f"{n.step}, answer {n.answer}; mean: question {n.mean_question:.1f}, {n.mean_steps:.1f} steps"
         )
         for part in self.parts:
             text += ["", *self._part(part)]
         return text
 
     def _part(self, part: str) -> list[str]:
-        m, settings = self.sizes(part), (self.sft if part == "sft" else self.rl).settings
+        m, settings = self.sizes(part), self.command(part).settings
         counts = m.counts
         text = [
             f"{part}: {millions(counts['backbone'])} parameters in the backbone, {millions(counts['heads'])} in the "
@@ -268,15 +268,14 @@ class Plan:
 
 def _command_of(values: dict[str, Any], path: Path) -> str:
     """The command that a file without sections is for: sft if all its names are settings of that, otherwise rl."""
-    try:
-        check_names(SFT, values, str(path))
-        return "sft"
-    except ValueError as refused:
+    refused = []
+    for name, kind in (("sft", SFT), ("rl", RL)):
         try:
-            check_names(RL, values, str(path))
-            return "rl"
-        except ValueError:
-            raise refused from None
+            check_names(kind, values, str(path))
+            return name
+        except ValueError as error:
+            refused.append(error)
+    raise refused[0]
 
 
 def millions(count: int) -> str:

@@ -38,7 +38,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         import transformers
 
-        from atp_lite.cli.settings import parse
+        from atp_lite.cli.command_line import parse
 
         kind = load(name)
     except ImportError as error:

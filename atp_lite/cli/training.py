@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from accelerate import Accelerator
 from accelerate.utils.memory import should_reduce_batch_size
@@ -111,19 +112,7 @@ class SFT(Sources):
         method, last_stage = METHODS[self.settings.method], self.settings.curriculum.last_stage
         if not (self.backbone and method.name == "atp"):  # a fresh latent reasoner is ATP-Latent already
             planner = method.start(planner, last_stage, limit, self.settings.seed)
-        if self.lora.rank:
-            add_lora(planner.model, self.lora, self.settings.seed)
-        with _told_where_it_ends(self.out, self.resume):
-            train_sft(
-                planner,
-                *self.training_data(self.train, "train", self.validation),
-                self.settings,
-                self.out,
-                self.resume,
-            )
-        best = self.out / "best"
-        Accelerator().print(f"best on validation: {best}; look closer with: atp-lite eval {best}")
-        return 0
+        return _run(self, planner, train_sft, self.train, "train")
 
 
 @dataclass(frozen=True)
@@ -146,23 +135,22 @@ class RL(Sources):
 
     def run(self) -> int:
         planner = Planner.from_pretrained(self.init)
-        if self.lora.rank:
-            add_lora(planner.model, self.lora, self.settings.seed)
-        with _told_where_it_ends(self.out, self.resume):
-            train_rl(
-                planner,
-                *self.training_data(self.questions, "rl", self.validation),
-                self.settings,
-                self.out,
-                self.resume,
-            )
-        best = self.out / "best"
-        Accelerator().print(f"best on validation: {best}; look closer with: atp-lite eval {best}")
-        return 0
+        return _run(self, planner, train_rl, self.questions, "rl")
+
+
+def _run(command: SFT | RL, planner: Planner, train: Callable[..., Any], problems: Path | None, split: str) -> int:
+    if command.lora.rank:
+        add_lora(planner.model, command.lora, command.settings.seed)
+    with _explained(command.out, command.resume):
+        data = command.training_data(problems, split, command.validation)
+        train(planner, *data, command.settings, command.out, command.resume)
+    best = command.out / "best"
+    Accelerator().print(f"best on validation: {best}; look closer with: atp-lite eval {best}")
+    return 0
 
 
 @contextmanager
-def _told_where_it_ends(out: Path, resume: bool) -> Iterator[None]:
+def _explained(out: Path, resume: bool) -> Iterator[None]:
     """An interrupt says what is kept: the state, or nothing where training had not begun. Too little memory says what
     needs less."""
 

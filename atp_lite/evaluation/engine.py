@@ -25,7 +25,7 @@ from accelerate.utils import gather_object
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from atp_lite.domains import Domain, Problem, same_answer
+from atp_lite.domains import Domain, Problem, measured, same_answer
 from atp_lite.engine.sharding import summon_full_params
 from atp_lite.evaluation.batches import Batches, Job, Made, Row
 from atp_lite.evaluation.metrics import (
@@ -66,7 +66,7 @@ class EvalSettings:
     greedy: bool = True
     """Reason greedily once about every problem; False leaves everything but the sampled metrics out."""
     diversity: bool = False
-    """Decode the sampled trajectories too, and count the distinct chains of each problem."""
+    """Decode the sampled trajectories too, and count the distinct and the right chains of each problem."""
     answers: Literal["whole", "last number"] = "whole"
     """What counts as the answer: all that was written (compared as a number, where the reference is one), or the last
     number in it (for models that answer in a sentence)."""
@@ -254,19 +254,23 @@ class Scorer:
             greedy = dict(zip(positions, rows, strict=True))
             costs.append(cost)
         right = dict.fromkeys(positions, 0)
-        chains: dict[int, set[tuple[str, ...]]] = {i: set() for i in positions}
+        chains: dict[int, list[tuple[str, ...]]] = {i: [] for i in positions}
         if s.samples:
             jobs = [(i, sample) for i in positions for sample in range(s.samples)]
             drawn, cost = self._pass("sampled", jobs, self._sampled, each=s.samples)
             costs.append(cost)
             for (i, _), (is_right, chain) in zip(jobs, drawn, strict=True):
                 right[i] += is_right
-                chains[i].add(chain)
+                chains[i].append(chain)
         records = []
         for i in positions:
-            p, distinct = self.problems[i], len(chains[i] - {()}) if s.diversity and s.decode and s.samples else None
-            outcome, sigma = greedy.get(i, (None, 0.0))
-            records.append(Record(i, p.id, p.question, p.answer, outcome, sigma, s.samples, right[i], distinct))
+            p, (outcome, sigma) = self.problems[i], greedy.get(i, (None, 0.0))
+            record = Record(i, p.id, p.question, p.answer, outcome, sigma, s.samples, right[i])
+            if s.diversity and s.decode and s.samples:
+                verdicts = [measured(self.planner.domain.verify, p, chain) for chain in chains[i]]
+                known = None if None in verdicts else sum(verdict.is_right for verdict in verdicts if verdict)
+                record = replace(record, distinct_chains=len({*chains[i]} - {()}), sampled_right_chains=known)
+            records.append(record)
         return records, costs
 
     def _pass(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import MISSING, asdict, dataclass, fields
 from typing import Any
 
 from atp_lite.domains import is_right, measured
@@ -23,8 +23,14 @@ LABELS = {
     "coherence": "coherence, %",
     "sampled_accuracy": "accuracy of sampled trajectories, %",
     "diversity": "distinct chains per sampled trajectory, %",
+    "sampled_right_chains": "right chain, sampled, %",
+    "right_chains": "right chain, %",
+    "right_chains_several": "right chain, where several are right, %",
 }
 """Metrics as a table calls them."""
+CHAIN_CLASSES = {"1": (1, 1), "2-3": (2, 3), "4-9": (4, 9), "10+": (10, math.inf)}
+"""Classes of questions by how many chains are equally right: the least and the most of each."""
+LABELS |= {f"right_chains_{name}": f"right chain, of {name} equally right, %" for name in CHAIN_CLASSES}
 
 
 @dataclass(frozen=True)
@@ -115,6 +121,10 @@ class Outcome:
     """Share of the steps that are valid (arithmetic); None as above."""
     matched_steps: float
     """Share of the steps that stand in the reference chain, in any order."""
+    right_chain: bool | None = None
+    """Whether the steps are one of the question's right chains (`Domain.verify`); None where nobody can tell."""
+    n_chains: int | None = None
+    """How many chains are equally right; None as above."""
 
 
 @dataclass(frozen=True)
@@ -136,6 +146,8 @@ class Record:
     """How many of the samples were right."""
     distinct_chains: int | None = None
     """Different chains among the samples, where they were decoded."""
+    sampled_right_chains: int | None = None
+    """How many of the samples are a right chain; None where they were not decoded, or nobody can tell."""
 
     def to_json(self) -> dict[str, Any]:
         """Flat: the fields of the outcome stand among the others."""
@@ -147,9 +159,15 @@ class Record:
         """The inverse of `to_json`. Raises KeyError for a missing field."""
         outcome = None
         if "answer" in line:
-            values = {f.name: line[f.name] for f in fields(Outcome)}
+            values = _known(Outcome, line)
             outcome = Outcome(**values | {"steps": tuple(line["steps"])})
-        return cls(outcome=outcome, **{f.name: line[f.name] for f in fields(cls) if f.name != "outcome"})
+        return cls(outcome=outcome, **_known(cls, line, "outcome"))
+
+
+def _known(kind: type[Outcome | Record], line: dict[str, Any], *but: str) -> dict[str, Any]:
+    """The values of a record's fields; those with a default may be missing. Raises KeyError for any other."""
+    names = [f.name for f in fields(kind) if f.name not in but and (f.default is MISSING or f.name in line)]
+    return {name: line[name] for name in names}
 
 
 def outcomes(
@@ -167,6 +185,7 @@ def outcomes(
         found = measured(trace.domain.coherence, steps, trace.answers[i], problem.question)
         latent = counts[i] // latents_per_step
         taken = len(steps) if spare else max(latent, len(steps))  # those written in words come on top
+        verdict = measured(trace.domain.verify, problem, steps)
         shared = Counter(steps) & Counter(problem.steps)
         result.append(
             Outcome(
@@ -182,6 +201,8 @@ def outcomes(
                 coherence=None if found is None else found.score,
                 right_steps=None if found is None else found.right,
                 matched_steps=shared.total() / len(steps) if steps else 0.0,
+                right_chain=None if verdict is None else verdict.is_right,
+                n_chains=measured(trace.domain.count_chains, problem),
             )
         )
     return result
@@ -206,7 +227,20 @@ def summarise(results: Sequence[Outcome], decoded: bool = True) -> dict[str, Est
         "equations_right": [o.right_steps for o in results if o.right_steps is not None],
         "coherence": [o.coherence for o in results if o.coherence is not None],
     }
-    return metrics | {name: mean_interval(own, share=True) for name, own in shares.items() if decoded and own}
+    metrics |= {name: mean_interval(own, share=True) for name, own in shares.items() if decoded and own}
+    return metrics | (right_chains(results) if decoded else {})
+
+
+def right_chains(results: Sequence[Outcome]) -> dict[str, Estimate]:
+    """The share of right chains, of all questions and by how many chains are equally right; empty where none is known.
+
+    A label shows one of them. So imitation is tested where several are right, and `step_match` does not see it.
+    """
+    known = [(o.right_chain, o.n_chains) for o in results if o.right_chain is not None and o.n_chains is not None]
+    classes = {"right_chains": (1, math.inf), "right_chains_several": (2, math.inf)}
+    classes |= {f"right_chains_{name}": limits for name, limits in CHAIN_CLASSES.items()}
+    found = {name: [right for right, n in known if low <= n <= high] for name, (low, high) in classes.items()}
+    return {name: wilson(sum(own), len(own)) for name, own in found.items() if own}
 
 
 def summarise_samples(records: Sequence[Record]) -> dict[str, Estimate]:
@@ -223,4 +257,8 @@ def summarise_samples(records: Sequence[Record]) -> dict[str, Estimate]:
     if any(record.distinct_chains for record in drawn):
         shares = [(record.distinct_chains or 0) / record.samples for record in drawn]
         rates["diversity"] = mean_interval(shares, share=True)
+    if verified := [(r.samples, r.sampled_right_chains) for r in drawn if r.sampled_right_chains is not None]:
+        by_k = {k: [pass_at_k(n, right, k) for n, right in verified] for k in ks}
+        rates |= {f"chain_pass@{k}": mean_interval(values, share=True) for k, values in by_k.items()}
+        rates["sampled_right_chains"] = rates.pop("chain_pass@1")
     return {"sampled_accuracy": rates["pass@1"]} | rates

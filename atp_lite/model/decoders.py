@@ -13,19 +13,23 @@ from atp_lite.registry import Registry
 
 
 class Decoder(nn.Module):
-    """What a decoder must do: `loss` teaches it a step's text, `decode` reads latents. Both see whole steps."""
+    """What a decoder must do: `log_prob` scores a step's text, `decode` reads latents. Both see whole steps."""
 
     lm: PreTrainedModel | None
     """The language model inside, for LoRA and memory plans; None where there is none."""
     latents_per_step: int
     """c"""
 
-    def loss(self, latents: Tensor, steps: Tensor, mask: Tensor) -> Tensor:
-        """L_Dec: mean cross-entropy, in nats per token, of the steps' texts given their own latents only.
+    def log_prob(self, latents: Tensor, steps: Tensor, mask: Tensor) -> Tensor:
+        """log p_phi(s_i | the c latents of step i), in nats, for the text of every step.
 
-        latents (B, S * c, d), steps (B, S, W) token ids, mask (B, S, W) -> scalar. Padding counts for nothing.
+        latents (B, S * c, d), steps (B, S, W) token ids, mask (B, S, W) -> (B, S); 0 where there is no step.
         """
         raise NotImplementedError
+
+    def loss(self, latents: Tensor, steps: Tensor, mask: Tensor) -> Tensor:
+        """L_Dec = -log p_phi(steps | their own latents), mean over their tokens, in nats; shapes as in `log_prob`."""
+        return -self.log_prob(latents, steps, mask).sum() / mask.sum().clamp(min=1)
 
     def decode(
         self, latents: Tensor, step_mask: Tensor, max_tokens: int, eos_id: int, pad_id: int
@@ -80,16 +84,18 @@ class StepDecoder(Decoder):
         bridged: Tensor = self.bridge(self.whole_steps(latents))
         return self.scale * bridged
 
-    def loss(self, latents: Tensor, steps: Tensor, mask: Tensor) -> Tensor:
-        real = mask.flatten(0, 1).any(-1)  # (B * S,) rows that are a step at all
-        prefix = self.prefix(latents).flatten(0, 1)[real]  # (N, c, width)
-        targets, mask = steps.flatten(0, 1)[real], mask.flatten(0, 1)[real].bool()  # (N, W)
-        if not len(targets):
-            return latents.new_zeros(())
+    def log_prob(self, latents: Tensor, steps: Tensor, mask: Tensor) -> Tensor:
+        real = mask.bool().any(-1)  # (B, S) those that are a step at all
+        if not real.any():
+            return latents.new_zeros(real.shape)
+        prefix, targets, written = self.prefix(latents)[real], steps[real], mask[real].bool()  # (N, c, width), (N, W)
         embeds = torch.cat([prefix, self.lm.get_input_embeddings()(targets[:, :-1])], dim=1)  # (N, c + W - 1, width)
         hidden = self.lm.base_model(inputs_embeds=embeds).last_hidden_state
         hidden = hidden[:, self.latents_per_step - 1 :]  # (N, W, width): position i writes token i
-        return nn.functional.cross_entropy(to_logits(self.lm, hidden[mask]).float(), targets[mask])
+        logits = to_logits(self.lm, hidden[written]).float()
+        nats = nn.functional.cross_entropy(logits, targets[written], reduction="none")
+        tokens = nats.new_zeros(targets.shape).masked_scatter(written, -nats)  # (N, W)
+        return nats.new_zeros(real.shape).masked_scatter(real, tokens.sum(-1))
 
     @torch.no_grad()
     def decode(

@@ -14,6 +14,7 @@ from functools import partial
 import torch
 from accelerate.utils import gather_object
 from torch import Tensor
+from torch.nn import functional as F
 
 from atp_lite.domains import Problem
 from atp_lite.engine.distributed import micro_batches, scale_to_global_mean
@@ -31,6 +32,7 @@ from atp_lite.rl.registries import CREDIT, ESTIMATORS, OBJECTIVES, Objective, Sa
 from atp_lite.rl.rewards import score, weighted_sum
 from atp_lite.rl.surrogates import replay_actions
 from atp_lite.sft.loop import scaled_losses
+from atp_lite.tokens import pad_rows
 
 # ------------------------------------------------------------------------ grpo
 
@@ -42,6 +44,8 @@ def grpo(learner: Learner, problems: Sequence[Problem], iteration: int) -> dict[
     if s.shuffle_rewards:
         order = learner.permutation(len(trace))
         rewards = {name: reward[order] for name, reward in rewards.items()}
+    if s.answer_ce:
+        trace = with_references(learner.planner, trace)
     used = used_groups(weighted_sum(rewards, s.rewards), s.group_size)
     metrics["used_groups"] = used.float().mean().item()
     advantages = CREDIT[s.credit](trace, rewards, s)
@@ -61,7 +65,10 @@ def scored_rollout(
 
 
 def improve_policy(learner: Learner, samples: Samples, measure_kl: bool) -> dict[str, float]:
-    """L = L_estimator + kl_weight KL(policy now || policy at the start); an update for each mini-batch of questions."""
+    """L = L_estimator + answer_ce L_answer + kl_weight KL(policy now || policy at the start), for each mini-batch.
+
+    L_answer = -log p(true answer | q, sampled latents), mean over its tokens.
+    """
     s, run, model = learner.settings, learner.run, learner.model
     n_groups = len(samples.trace) // s.group_size
     if s.epochs * s.mini_batches > 1:  # the policy will have moved by the second update: write down where it was
@@ -78,17 +85,33 @@ def improve_policy(learner: Learner, samples: Samples, measure_kl: bool) -> dict
                 part = samples if len(chosen) == n_groups else samples.questions(chosen)
                 with run.autocast():
                     estimate = ESTIMATORS[s.estimator](model, part, s)
-                loss = estimate.loss
-                if s.kl_weight > 0 or measure_kl:
-                    replay = model.replay(part.trace) if estimate.replay is None else estimate.replay
+                loss, found = estimate.loss, dict(estimate.stats)
+                replay = estimate.replay
+                if replay is None and (s.answer_ce or s.kl_weight > 0 or measure_kl):
+                    replay = model.replay(part.trace)
+                if s.answer_ce and replay is not None:
+                    real = part.trace.answer_mask
+                    answer_ce = F.cross_entropy(replay.answer_logits[real].float(), part.trace.answer[real])
+                    loss, found["answer_ce"] = loss + s.answer_ce * answer_ce, answer_ce.item()
+                if replay is not None and (s.kl_weight > 0 or measure_kl):
                     kl = kl_to_start(replay, learner.replay_start(part.trace), part.trace, s.sigma)
                     loss = loss + s.kl_weight * kl
                     kls.append(({"kl": kl.item()}, len(chosen)))
                 # every process has as many trajectories, so its mean has this share in the mean over all of them
                 run.backward(loss * (len(chosen) / len(questions)) / run.accelerator.num_processes)
-                stats.append((estimate.stats, estimate.count))
+                stats.append((found, estimate.count))
             updates.append((mean_of(stats) | mean_of(kls) | step_metrics(run, run.step()), 1))
     return mean_of(updates)
+
+
+def with_references(planner: Planner, trace: Decoded) -> Decoded:
+    """The trajectories with the reference answers as the tokens after their latents; the texts stay as sampled."""
+    eos, pad = planner.model.config.eos_id, planner.model.config.pad_id
+    rows = planner.collate.encode([replace(problem, steps=()) for problem in trace.problems])
+    answer, mask = pad_rows([(*row.answer, eos) for row in rows], pad)
+    answer, mask = answer.to(trace.answer.device), mask.to(trace.answer.device).bool()
+    unknown = trace.answer_log_probs.new_zeros(mask.shape)
+    return replace(trace, answer=answer, answer_mask=mask, answer_log_probs=unknown)
 
 
 def mean_of(parts: Sequence[tuple[Mapping[str, float], float]]) -> dict[str, float]:

@@ -26,7 +26,8 @@ class RLSettings(RunSettings):
     advantage: str = "group"
     """A name of ADVANTAGES. group: GRPO's; centred: not divided by the spread (Dr. GRPO); leave-one-out: RLOO."""
     estimator: str = "clipped"
-    """A name of ESTIMATORS, for objective grpo. clipped: the surrogate of PPO and GRPO."""
+    """A name of ESTIMATORS, for objective grpo. clipped: the surrogate of PPO and GRPO; decoder: through the
+    drawn latents and the frozen decoder, for latents alone."""
     shuffle_rewards: bool = False
     """Hand every trajectory the reward of a random other one: a control that must teach nothing."""
     iterations: int = 300
@@ -63,6 +64,9 @@ class RLSettings(RunSettings):
     """Stop decisions are sampled and learn; otherwise the stop head is frozen and decides as in evaluation."""
     learn_answer: bool = True
     """Answer tokens are actions that learn."""
+    answer_ce: float = 0.0
+    """Weight of -log p(true answer | q, sampled latents), nats per token: answers keep up with latents that move. It
+    takes the place of sampled answers, so it goes with `learn_answer` off; 0 leaves it out."""
     kl_weight: float = 0.0
     """Weight of the KL to the start, nats per trajectory; above 0 it is computed in every update."""
     kl_factor: float = 0.1
@@ -108,6 +112,11 @@ class RLSettings(RunSettings):
             raise ValueError(
                 f"group_size is {self.group_size}: {self.objective} compares trajectories of a question, take {least} "
                 "or more"
+            )
+        if self.answer_ce < 0 or self.answer_ce and self.learn_answer:
+            raise ValueError(
+                f"answer_ce is {self.answer_ce}: give 0 or more, and switch learn_answer off, since answers are then "
+                "learned from their references"
             )
         if not (self.learn_latents or self.learn_stop or self.learn_answer):
             raise ValueError("nothing would learn: switch on learn_latents, learn_stop or learn_answer")

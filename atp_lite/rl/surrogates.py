@@ -125,6 +125,31 @@ def replay_actions(model: LatentReasoner, trace: Answered, settings: RLSettings)
     return policy_log_probs(replay, trace, settings.sigma, settings.temperature, *kinds), replay
 
 
+@ESTIMATORS.register("decoder")
+def through_decoder(model: LatentReasoner, samples: Samples, settings: RLSettings) -> Estimate:
+    """L = -mean over trajectories of the mean over steps of A log p_phi(decoded text | l_t), l_t = mu_t + sigma eps.
+
+    eps is what was drawn, so the gradient reaches theta through mu_t and the frozen decoder. What a draw means is told
+    in the few tokens of its text, and not in the d dimensions of its noise.
+    """
+    trace = samples.trace
+    replay = model.replay(trace)
+    if model.decoder is None:
+        raise ValueError("estimator decoder goes back through a decoder, and this model has none: take clipped")
+    mean = replay.distribution.mean
+    latents = trace.latents.detach() + mean - mean.detach()  # (B, T, d): the value that was drawn, the mean's gradient
+    c, n_steps = model.config.latents_per_step, trace.step_tokens.shape[1]
+    latents = latents[:, : n_steps * c]
+    written = trace.step_tokens != model.config.pad_id  # (B, S, W)
+    scores = model.decoder.log_prob(latents, trace.step_tokens, written)  # (B, S)
+    gain = samples.advantages
+    gain = gain[:, None] if gain.dim() == 1 else gain[:, c - 1 : n_steps * c : c]
+    steps = written.any(-1)
+    loss = -((scores * gain).sum(1) / steps.sum(1).clamp(min=1)).mean()
+    mean_score = float(scores.detach().sum() / steps.sum().clamp(min=1))
+    return Estimate(loss, {"step_log_prob": mean_score}, float(steps.sum()), replay)
+
+
 @ESTIMATORS.register("clipped")
 def clipped(model: LatentReasoner, samples: Samples, settings: RLSettings) -> Estimate:
     """`clipped_surrogate` of what was drawn, against the policy that drew it."""

@@ -4,7 +4,6 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from atp_lite.model import DECODERS, Decoder
 
@@ -27,9 +26,9 @@ class LinearDecoder(Decoder):
         """latents (B, S * c, d) -> (B, S, places, V)."""
         return self.layer(self.whole_steps(latents).flatten(2)).unflatten(-1, (PLACES, self.vocab))
 
-    def loss(self, latents: Tensor, steps: Tensor, mask: Tensor) -> Tensor:
-        real = mask.bool()
-        return F.cross_entropy(self.logits(latents)[:, :, : steps.shape[2]][real], steps[real])
+    def log_prob(self, latents: Tensor, steps: Tensor, mask: Tensor) -> Tensor:
+        scores = self.logits(latents)[:, :, : steps.shape[2]].log_softmax(-1).gather(-1, steps[..., None])[..., 0]
+        return (scores * mask).sum(-1)
 
     @torch.no_grad()
     def decode(

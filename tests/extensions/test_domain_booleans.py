@@ -97,7 +97,7 @@ def test_a_planner_of_no_domain_has_no_coherence_rather_than_none(tmp_path):
     metrics = evaluate(planner, problems).summary()
     assert "accuracy" in metrics and not {"coherence", "equations_right"} & set(metrics)
     practice = RLSettings(iterations=1, questions=2, group_size=2, rewards={"coherence": 1.0})
-    with pytest.raises(ValueError, match="names no domain.*arithmetic, stories, word-problems"):
+    with pytest.raises(ValueError, match="names no domain.*arithmetic, routes, stories, word-problems"):
         train_rl(planner, problems, generate(BooleanSettings(), "validation"), practice, tmp_path)
     table = thought_table(planner, planner.reason(problems))
     assert table["coherence"] is None and all(step["right"] is None for step in table["steps"])

@@ -36,6 +36,7 @@ def first_and_last_loss(folder: Path) -> tuple[float, float]:
     return losses[0], losses[-1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("changes", [{"latent_head": "two-humps", "latent_head_options": {"sigma": 0.2}},
                                      {"latent_head": "mixture", "latent_head_options": {"components": 3}},
                                      {"decoder": "linear"}], ids=["head", "mixture", "decoder"])  # fmt: skip

@@ -2,12 +2,12 @@
 
 from dataclasses import replace
 
+import better_steps  # noqa: F401
 import new_steps  # noqa: F401  (importing one registers it)
 import own_steps  # noqa: F401
 import pytest
 import ranks  # noqa: F401
 import reinforce  # noqa: F401
-import through_decoder  # noqa: F401
 import torch
 from small import PROBLEMS, lively_planner, told_trace
 
@@ -22,6 +22,7 @@ SETTINGS = RLSettings(
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "choice",
     [
@@ -30,7 +31,7 @@ SETTINGS = RLSettings(
         {"credit": "own-steps"},
         {"estimator": "reinforce"},
         {"estimator": "reinforce", "credit": "own-steps", "epochs": 2, "accumulate": 2},
-        {"estimator": "through-decoder"},
+        {"estimator": "better-steps"},
     ],
     ids=str,
 )
@@ -79,7 +80,7 @@ def test_the_estimator_is_the_clipped_one_before_the_policy_has_moved(tmp_path):
 
 
 def test_a_gradient_can_go_through_the_decoder_which_stays_as_it_is(tmp_path):
-    learner = Learner(lively_planner(), replace(SETTINGS, estimator="through-decoder", lr=3e-3), tmp_path)
+    learner = Learner(lively_planner(), replace(SETTINGS, estimator="better-steps", lr=3e-3), tmp_path)
     decoder = {name: value.clone() for name, value in learner.model.decoder.state_dict().items()}
     samples = Samples(learner.rollout(PROBLEMS[:2]), torch.tensor([1.0, -1.0, -1.0, 1.0, -1.0, -1.0]))
     losses = [improve_policy(learner, samples, measure_kl=False)["decoder_loss"] for _ in range(8)]

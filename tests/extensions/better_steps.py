@@ -1,4 +1,4 @@
-"""An estimator in one file whose gradient goes back through drawn latents and the frozen decoder."""
+"""An estimator in one file: the decoder's loss of the better trajectories, through latents drawn anew."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from atp_lite.rl import ESTIMATORS, Estimate, RLSettings, Samples
 from atp_lite.rl.surrogates import explored
 
 
-@ESTIMATORS.register("through-decoder")
-def through_decoder(model: LatentReasoner, samples: Samples, settings: RLSettings) -> Estimate:
+@ESTIMATORS.register("better-steps")
+def better_steps(model: LatentReasoner, samples: Samples, settings: RLSettings) -> Estimate:
     """L = -log p_phi(steps of the better trajectories | latents drawn anew), mean over their tokens."""
     trace = samples.trace
     replay = model.replay(trace)

@@ -1,0 +1,65 @@
+"""The share of right chains by how many chains are equally right, by hand."""
+
+import pytest
+from small import lively_planner, told_trace
+
+from atp_lite.domains import DOMAINS, Problem
+from atp_lite.evaluation import EvalSettings, evaluate
+from atp_lite.evaluation.metrics import Record, outcomes, summarise, summarise_samples
+
+ONE = Problem("(3+4)*2", ("3+4=7", "7*2=14"), "14", "one")  # one right chain
+TWO = Problem("(3+4)*(9-2)", ("9-2=7", "3+4=7", "7*7=49"), "49", "two")  # two
+SIX = Problem("((1+2)*(3+1))+(2+2)", ("1+2=3", "3+1=4", "3*4=12", "2+2=4", "12+4=16"), "16", "many")
+
+
+def test_classes_are_those_of_the_number_of_right_chains():
+    assert [DOMAINS["arithmetic"].count_chains(p) for p in (ONE, TWO, SIX)] == [1, 2, 8]
+    trace = told_trace(
+        answers=["14", "14", "49", "49", "16"],
+        steps=[
+            ["3+4=7", "7*2=14"],  # right
+            ["3+4=7", "3+4=7"],
+            ["3+4=7", "9-2=7", "7*7=49"],  # right, though the label says another order
+            ["3+4=7", "3+4=7", "7*7=49"],  # a right answer, every step coherent: and no right chain
+            list(SIX.steps),
+        ],
+        problems=[ONE, ONE, TWO, TWO, SIX],
+    )
+    found = outcomes(trace)
+    assert [(o.right_chain, o.n_chains) for o in found] == [(True, 1), (False, 1), (True, 2), (False, 2), (True, 8)]
+    metrics = summarise(found)
+    shares = {name: (e.mean, e.n) for name, e in metrics.items() if name.startswith("right_chains")}
+    assert shares == {
+        "right_chains": (0.6, 5),
+        "right_chains_several": (pytest.approx(2 / 3), 3),
+        "right_chains_1": (0.5, 2),
+        "right_chains_2-3": (0.5, 2),
+        "right_chains_4-9": (1.0, 1),
+    }
+    assert found[3].correct and found[3].coherence == 1.0  # neither answer nor coherence sees the repeated step
+
+
+def test_a_domain_that_cannot_verify_has_no_share_of_right_chains():
+    trace = told_trace(["14"], [["3+4=7", "7*2=14"]], [Problem("Tom adds 3 and 4. Twice that?", ("3+4=7",), "14")])
+    trace.domain = DOMAINS["word-problems"]
+    (outcome,) = outcomes(trace)
+    assert outcome.right_chain is None and not any("right_chains" in name for name in summarise([outcome]))
+
+
+def test_some_of_k_samples_are_right_chains():
+    records = [Record(i, "", "", "", None, 0.0, 4, 4, 1, right) for i, right in enumerate((0, 1, 4))]
+    found = summarise_samples(records)
+    assert found["sampled_right_chains"].mean == pytest.approx((0 + 1 / 4 + 1) / 3)
+    assert found["chain_pass@2"].mean == pytest.approx((0 + 1 / 2 + 1) / 3)  # 1 - C(3, 2) / C(4, 2) = 1/2
+    assert found["chain_pass@4"].mean == pytest.approx(2 / 3)
+
+
+def test_an_evaluation_counts_the_right_chains_of_its_samples():
+    planner = lively_planner()
+    result = evaluate(planner, [ONE, TWO], EvalSettings(samples=3, diversity=True))
+    verify = planner.domain.verify
+    verdicts = [verify(p, o.steps).is_right for p, o in zip((ONE, TWO), result.outcomes, strict=True)]
+    assert [o.right_chain for o in result.outcomes] == verdicts
+    assert all(record.sampled_right_chains in range(4) for record in result.records)
+    again = [Record.from_json(record.to_json()) for record in result.records]
+    assert again == result.records
