@@ -117,7 +117,7 @@ def test_the_served_page(browser, tmp_path):
             ("coherence", "Coherence explorer"),
             ("trajectories", "Trajectory explorer"),
             ("space", "Space quality"),
-            ("RL microscope", "Where thoughts have gone"),
+            ("RL microscope", "How the latents have moved"),
             ("race", "milliseconds"),
         ):
             page.get_by_role("tab", name=tab, exact=True).click()

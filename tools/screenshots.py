@@ -51,7 +51,7 @@ EXPLORERS: dict[str, tuple[str, str, Callable[[Page], None]]] = {
     "coherence": ("coherence", "Coherence explorer", coherence),
     "trajectories": ("trajectories", "Trajectory explorer", trajectories),
     "space": ("space", "Space quality", space),
-    "microscope": ("RL microscope", "Where thoughts have gone", microscope),
+    "microscope": ("RL microscope", "How the latents have moved", microscope),
     "race": ("race", "milliseconds", race),
 }
 """File name -> tab, a text that shows it is there, and what is done with it."""
