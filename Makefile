@@ -58,7 +58,7 @@ test-notebooks: $(STAMP)  ## run every notebook again and compare each cell with
 		--nbval-cell-timeout 1200 --nbval-sanitize-with tests/nbval_sanitize.cfg $(ARGS) $(NOTEBOOKS)
 
 test-browser: $(STAMP)  ## the explorers in a real browser; needs chromium (apt-get install chromium)
-	$(ONE_THREAD) $(BIN)/python -m pytest -m browser $(ARGS) tests/test_browser.py tests/test_stills.py
+	$(ONE_THREAD) $(BIN)/python -m pytest -m browser $(ARGS) tests/test_browser.py tests/test_stills.py tests/test_book.py
 
 wheel-test: $(STAMP)  ## build the wheel, install it in a fresh environment, use it from another folder
 	$(BIN)/python -m tools.wheel_test
@@ -74,7 +74,9 @@ exercises: $(STAMP)  ## the notebooks without their solutions: exercises/
 	$(BIN)/python -m tools.notebooks --without-solutions exercises
 
 book: $(STAMP)  ## the course as pages to read offline: build/book/index.html
-	$(BIN)/python -m tools.book
+	rm -rf build/book
+	$(ONE_THREAD) $(BIN)/python -m sphinx -W --keep-going -E -q -c docs -d build/book-doctrees . build/book
+	@echo "open build/book/index.html"
 
 lint: $(STAMP)  ## style (ruff), the order of the imports (import-linter), types (mypy, strict)
 	$(BIN)/ruff check .

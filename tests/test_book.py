@@ -1,105 +1,220 @@
-"""The book: pages that need no network, with every figure, every formula and every fold."""
+"""The book: pages that need no network, with every figure, every formula, every fold and the reference."""
 
+import html
 import json
+import os
 import re
+import subprocess
+import sys
+from functools import cached_property
+from pathlib import Path
+from urllib.parse import unquote
 
+import nbformat
 import pytest
+from nbformat import v4
 
-from tools.book import PLOTLY, ROOT, Source, mathml, offline, slug, sources, write
+from tools.badges import slug
+from tools.book.docstrings import PACKAGES, modules, to_rst
+from tools.book.figures import STILL, draw, figure
+from tools.book.mathml import mathml
+from tools.book.pages import adapt, course_card
+from tools.stills import PLOTLY, PNG
 
-LOADS = re.compile(r"<(?:script|link|img|iframe)\b[^>]*\b(?:src|href)=[\"']([^\"']+)[\"']")
-CHOSEN = ("03_latent_tokens.ipynb", "09_does_it_hold.ipynb", "glossary.md", "cheatsheet.md", "claims.md")
+ROOT = Path(__file__).resolve().parents[1]
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+DOCUMENTS = [*(path for path in (ROOT / "docs").glob("*.md") if path.stem != "index"), *ROOT.glob("*.md")]
+LOADS = re.compile(r"<(?:script|link|img|iframe|source)\b[^>]*?\b(?:src|href)=[\"']([^\"']+)[\"']")
+LOOKED_AT = ("index", "notebooks/06_seeing_thoughts", "notebooks/09_does_it_hold", "docs/cheatsheet", "docs/glossary")
+
+
+class Built:
+    """A book in a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    @cached_property
+    def pages(self) -> dict[str, str]:
+        """Name without ending -> HTML."""
+        found = sorted(self.folder.rglob("*.html"))
+        return {str(p.relative_to(self.folder).with_suffix("")): p.read_text(encoding="utf-8") for p in found}
+
+    @cached_property
+    def ids(self) -> dict[str, set[str]]:
+        return {name: set(re.findall(r'\bid="([^"]+)"', text)) for name, text in self.pages.items()}
+
+    def article(self, name: str) -> str:
+        return re.search(r"<article.*?</article>", self.pages[name], flags=re.DOTALL)[0]
 
 
 @pytest.fixture(scope="module")
 def book(tmp_path_factory):
-    """A book of two notebooks and three documents."""
+    """The book as `make book` writes it; a warning is an error."""
     out = tmp_path_factory.mktemp("book")
-    write(out, [source for source in sources() if source.path.name in CHOSEN])
-    return {path.name: path.read_text(encoding="utf-8") for path in sorted(out.glob("*.html"))}, out
+    options = ["-W", "--keep-going", "-E", "-q", "-c", "docs", "-d", str(out / "doctrees"), ".", str(out / "html")]
+    command = [sys.executable, "-m", "sphinx", *options]
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "http_proxy": "http://127.0.0.1:9", "HF_HUB_OFFLINE": "1"}
+    ran = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert ran.returncode == 0, ran.stderr[-3000:]
+    return Built(out / "html")
 
 
-def saved_figures(source: Source) -> list[dict]:
-    outputs = [output for cell in source.notebook.cells for output in cell.get("outputs", [])]
+def page_of(path: Path) -> str:
+    return str(path.relative_to(ROOT).with_suffix(""))
+
+
+def saved_figures(path: Path) -> list[dict]:
+    cells = nbformat.read(path, as_version=4).cells
+    outputs = [output for cell in cells for output in cell.get("outputs", [])]
     return [output.data[PLOTLY] for output in outputs if PLOTLY in output.get("data", {})]
 
 
 @pytest.mark.slow
-def test_a_page_each_and_an_index(book):
-    pages, _ = book
-    assert sorted(pages) == sorted(["index.html", *(source.page for source in sources() if source.path.name in CHOSEN)])
-    course = [source for source in sources() if source.path.name in CHOSEN and source.notebook]
-    for source in course:
-        assert f'<a href="{source.page}">{source.title.replace(chr(39), "&#x27;")}</a>' in pages["index.html"]
-        assert source.card["You can do afterwards"].split("; ")[0].split("$")[0] in pages["index.html"]
+def test_a_page_for_everything_and_a_way_to_it(book):
+    for path in [*NOTEBOOKS, *DOCUMENTS]:
+        title = re.search(r"<h1>(.*?)<a", book.pages[page_of(path)], flags=re.DOTALL)[1]
+        assert title.strip()
+        assert f'href="{page_of(path)}.html"' in book.pages["index"], "the sidebar of the front page leads there"
+    for path in NOTEBOOKS:
+        first = re.search(r"- (.*)", course_card(path))[1]
+        assert html.escape(re.split(r"[$`*']", first)[0], quote=False) in book.article("index")
+    for name, text in book.pages.items():
+        if not name.startswith("_modules"):
+            assert 'class="theme-toggle"' in text and 'name="q"' in text, f"{name}: theme switch and search"
 
 
-def test_badges_are_plain_links_and_the_install_cell_is_left_out(book):
-    pages, _ = book
-    for source in sources():
-        if source.notebook is not None and source.page in pages:
-            text = pages[source.page]
-            assert re.findall(r">(Open in \w+)</a>", text) == ["Open in Colab", "Open in Binder"]
-            assert "badge" not in re.sub(r'href="[^"]+"', "", text) and "google.colab" not in text
-            assert not source.opening.startswith("[")
-    assert "Open in" not in pages["index.html"]
+@pytest.mark.slow
+def test_the_reference_has_every_module_and_what_is_said_below_a_name(book):
+    for package in PACKAGES:
+        for name, _ in modules(package, ROOT / package):
+            assert f"docs/api/{name}" in book.pages
+    settings = book.article("docs/api/atp_lite.rl.settings")
+    for said in ("G, trajectories per question", "epsilon of the clipped ratio"):  # below fields
+        assert said in settings
+    assert "Exercises, notebook first" not in settings and "&lt;factory&gt;" not in settings
+    assert "Characters of a caption" in book.article("docs/api/atp_lite.views.palette")  # below a constant
+    codi = book.article("docs/api/atp_lite.methods.codi")
+    assert re.search(r"<pre>.*?student  L_S = -log p\(a \| q", codi, flags=re.DOTALL), "an equation keeps its lines"
+    assert not re.search(r" at 0x[0-9a-f]+", "".join(map(book.article, (n for n in book.pages if "/api/" in n))))
 
 
+@pytest.mark.slow
 def test_nothing_is_loaded_from_elsewhere(book):
-    pages, out = book
-    for name, text in pages.items():
-        loaded = LOADS.findall(text)
-        assert "book.css" in loaded
-        for target in loaded:
-            assert (out / target).is_file(), f"{name} loads {target}"
-        assert not re.search(r"cdn|import\s*[\"'(]|url\(", re.sub(r"<pre>.*?</pre>", "", text, flags=re.DOTALL)), name
-    assert not re.search(r"url\(|@import", (out / "book.css").read_text())
+    for name, text in book.pages.items():
+        for target in LOADS.findall(text):
+            if not target.startswith(("data:", "#")):
+                place = book.folder / name
+                target = unquote(html.unescape(target)).partition("?")[0].partition("#")[0]
+                assert (place.parent / target).is_file(), f"{name} loads {target}"
+    for path in [*book.folder.rglob("*.css")]:
+        assert not re.search(r"(url\(|@import)\s*[\"']?(https?:)?//", path.read_text(encoding="utf-8")), path.name
 
 
-def test_pages_have_their_figures(book):
-    pages, _ = book
-    for source in sources():
-        if source.notebook is None or source.page not in pages:
-            continue
-        drawn = re.findall(r'class="figure".*?<script type="application/json">(.*?)</script>', pages[source.page])
-        saved = saved_figures(source)
-        assert len(saved) >= 2
-        assert [json.loads(text)["data"] for text in drawn] == [figure["data"] for figure in saved]
-        assert 'src="plotly.min.js"' in pages[source.page]
+@pytest.mark.slow
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_every_figure_is_there(book, path):
+    text = book.pages[page_of(path)]
+    drawn = re.findall(r'class="plot".*?<script type="application/json">(.*?)</script>', text)
+    saved = saved_figures(path)
+    assert len(saved) >= 2
+    assert [json.loads(one)["data"] for one in drawn] == [one["data"] for one in saved]
+    assert text.count('plotly.min.js"') + text.count("plotly.min.js?") == 1
+    assert all(html.unescape(one["layout"]["meta"]["caption"]) in html.unescape(text) for one in saved)
+    assert "google.colab" not in text and re.findall(r">(Open in \w+)</a>", text) == ["Open in Colab", "Open in Binder"]
+    assert not list(book.folder.glob("notebooks/plotly*")) and len(list(book.folder.rglob("plotly.min.js"))) == 1
 
 
-def test_every_notebook_loses_its_loaders_and_keeps_its_tables():
-    for source in sources():
-        if source.notebook is not None:
-            text = json.dumps([cell.get("outputs", []) for cell in offline(source.notebook).cells])
-            assert "https://cdn" not in text, source.path.name
-            assert text.count('class=\\"figure\\"') == len(saved_figures(source))
-
-
+@pytest.mark.slow
 def test_links_and_anchors_lead_somewhere(book):
-    pages, _ = book
-    ids = {name: set(re.findall(r'\bid="([^"]+)"', text)) for name, text in pages.items()}
     seen = 0
-    for name, text in pages.items():
-        for target in re.findall(r'<a href="([^"]+)"', text):
-            place, _, anchor = target.partition("#")
-            if not place.startswith("https:"):
-                seen += 1
-                assert (place or name) in pages, f"{name}: {target}"
-                assert not anchor or anchor in ids[place or name], f"{name}: {target}"
-    assert seen > 200
-    assert 'href="09_does_it_hold.html#section-2"' in pages["glossary.html"]
+    for name, text in book.pages.items():
+        for target in re.findall(r'<a\b[^>]*?\bhref="([^"]+)"', text):
+            if re.match(r"[a-z]+:", target):
+                continue
+            seen += 1
+            place, _, anchor = unquote(html.unescape(target)).partition("#")
+            to = (book.folder / name).parent / place if place else book.folder / f"{name}.html"
+            assert to.is_file(), f"{name}: {target}"
+            if to.suffix == ".html" and anchor:
+                found = str(to.resolve().relative_to(book.folder.resolve()).with_suffix(""))
+                assert anchor in book.ids[found], f"{name}: {target}"
+    assert seen > 5000
+    assert 'href="../notebooks/09_does_it_hold.html#' in book.article("docs/glossary")
 
 
+@pytest.mark.slow
 def test_solutions_are_folded_and_formulas_are_drawn(book):
-    pages, _ = book
-    text = pages["09_does_it_hold.html"]
+    text = book.article("notebooks/09_does_it_hold")
     folded = re.findall(r"<details>\s*<summary>Solution</summary>.*?</details>", text, flags=re.DOTALL)
     assert len(folded) == len(re.findall(r"<h3[^>]*>Exercise 09\.", text)) == 5
-    assert all('class="highlight"' in solution for solution in folded)
+    assert all('class="highlight' in solution for solution in folded)
     assert "<math" in text and "$$" not in text
-    assert pages["cheatsheet.html"].count("<math") > 40
-    assert "<code>&lt;|start-latent|&gt;</code>" in pages["cheatsheet.html"] and r"\|" not in pages["cheatsheet.html"]
+    cheatsheet = book.article("docs/cheatsheet")
+    assert cheatsheet.count("<math") > 40 and "&lt;|start-latent|&gt;" in cheatsheet and r"\|" not in cheatsheet
+    assert STILL in book.pages["notebooks/00_tour"]
+
+
+@pytest.mark.slow
+@pytest.mark.browser
+@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_in_a_browser_without_a_network(book, width, theme):
+    from tools.browser import Watched, launched
+
+    api = "docs/api/atp_lite.rl.settings"
+    with launched() as browser:
+        page = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=theme).new_page()
+        watched = Watched(page)
+        for name in (*LOOKED_AT, api):
+            page.goto((book.folder / f"{name}.html").as_uri())
+            page.wait_for_function("[...document.querySelectorAll('.plot')].every(p => p.querySelector('.main-svg'))")
+            wider = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+            assert page.evaluate(wider) == 0, f"{name} is wider than its window"
+            blank = "[...document.querySelectorAll('.plot')].filter(p => !p.querySelector('.trace, .scatterlayer *,"
+            assert page.evaluate(f"{blank} image, canvas')).length") == 0, f"{name} has a blank figure"
+        behind = "getComputedStyle(document.body).backgroundColor"
+        colours = {page.evaluate(behind)}
+        for _ in range(2):  # automatic, light, dark
+            page.locator(".theme-toggle:visible").first.click()
+            page.wait_for_timeout(400)
+            colours.add(page.evaluate(behind))
+        assert len(colours) == 2, "light and dark"
+        assert watched.faults == []
+        page.goto((book.folder / "search.html").as_uri() + "?q=posterior")
+        page.wait_for_selector("ul.search li a")
+        assert not any(fault.startswith("request") for fault in watched.faults)
+
+
+# --- the pieces ---
+def test_a_blank_figure_is_rejected():
+    with pytest.raises(ValueError, match="without data: .*nothing"):
+        figure({"data": [], "layout": {"title": {"text": "nothing"}}})
+    for empty in ({"x": [], "y": []}, {"y": [None, None]}, {"type": "heatmap"}):
+        with pytest.raises(ValueError, match="without data"):
+            figure({"data": [empty], "layout": {}})
+    assert 'style="height:450px"' in figure({"data": [{"y": [0]}], "layout": {}})
+
+
+def test_title_and_caption_become_text():
+    notes = [{"name": "caption", "text": "one line<br>another"}, {"text": "a note"}]
+    layout = {"height": 456, "margin": {"t": 84, "b": 98}, "annotations": notes}
+    layout |= {"title": {"text": "T"}, "meta": {"title": "T", "caption": "one line another"}}
+    made = figure({"data": [{"y": [1, 2]}], "layout": layout})
+    drawn = json.loads(re.search(r"json\">(.*?)</script>", made)[1])["layout"]
+    assert drawn["annotations"] == [{"text": "a note"}] and drawn["title"] is None
+    assert drawn["height"] == 456 - 2 * 18 - 34 and drawn["margin"] == {"t": 50, "b": 62}
+    assert "<figcaption>one line another</figcaption>" in made and 'class="plot-title">T<' in made
+
+
+def test_an_explorer_without_its_picture_is_rejected():
+    cell = v4.new_code_cell("Race(planners)", outputs=[v4.new_output("display_data", {PNG: "AAAA\n"})])
+    notebook = v4.new_notebook(cells=[cell])
+    draw(notebook)
+    assert 'src="data:image/png;base64,AAAA"' in cell.outputs[0].data["text/html"]
+    cell.outputs = []
+    with pytest.raises(ValueError, match="Race"):
+        draw(notebook)
 
 
 def test_formulas():
@@ -110,12 +225,36 @@ def test_formulas():
         mathml(r"\nosuchthing x", "inline")
 
 
+def test_links_to_sections_and_badges():
+    heading = next(m for m in re.findall(r"## (2 · [^\"\\]+)", NOTEBOOKS[9].read_text(encoding="utf-8")))
+    link = f"../notebooks/{NOTEBOOKS[9].name}"
+    assert adapt(f"[09, section\n2]({link})") == f"[09, section\n2]({link}#{slug(heading)})"
+    assert adapt("[![Open](https://x.org/a.svg)](https://y.org)") == "[Open](https://y.org)"
+    with pytest.raises(ValueError, match="no section 99"):
+        adapt(f"[section 99]({link})")
+
+
 def test_anchors_are_those_of_github():
     assert slug("pass@k") == "passk"
     assert slug("7 · Turn beta up: posterior collapse") == "7--turn-beta-up-posterior-collapse"
 
 
-def test_the_style_knows_dark_pages(book):
-    _, out = book
-    assert (out / "book.css").read_text().count("prefers-color-scheme: dark") == 2
-    assert (ROOT / "Makefile").read_text().count("tools.book") == 1
+def test_docstrings_in_markdown_become_restructured_text():
+    text = """Reads `a|b` and x_ * y.
+
+    L = |x|_1
+      + more
+
+- one `a`
+- two
+  goes on
+Then text.
+
+Args:
+    x: what *is* given.
+"""
+    made = "\n".join(to_rst(text.splitlines()))
+    assert "Reads ``a|b`` and x\\_ \\* y." in made
+    assert "::\n\n    L = |x|_1\n      + more\n" in made
+    assert "\n\n- one ``a``\n- two\n  goes on\n\nThen text." in made
+    assert made.endswith("Args:\n    x: what \\*is\\* given.")

@@ -18,7 +18,6 @@ from urllib.parse import quote
 
 import nbformat
 
-from tools.book import slug
 from tools.notebooks import INSTALL, normalise
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -42,6 +41,11 @@ if "google.colab" in sys.modules:  # on Colab only: install the project, data an
 
     prepare()"""
 """The first code cell. An editable install is a whole checkout, so `data/` comes along."""
+
+
+def slug(heading: str) -> str:
+    """The anchor that GitHub gives a heading."""
+    return re.sub(r"[^\w\- ]", "", heading.strip().lower()).replace(" ", "-")
 
 
 def repository(root: Path = ROOT) -> str:
