@@ -42,7 +42,7 @@ python_maximum_signature_line_length = 88
 napoleon_numpy_docstring = False
 napoleon_use_rtype = False
 add_module_names = False
-toc_object_entries_show_parents = "hide"
+toc_object_entries = False  # `tools.book.docstrings.contents` makes shorter ones
 
 # the look
 html_theme = "furo"
@@ -52,7 +52,7 @@ html_copy_source = False
 html_show_sourcelink = False
 html_show_sphinx = False
 html_show_copyright = False
-highlight_language = "none"  # equations in docstrings
+highlight_language = "text"  # equations in docstrings
 html_theme_options = {"navigation_with_keys": True}
 pygments_style = "default"
 pygments_dark_style = "github-dark"

@@ -10,9 +10,7 @@ import shutil
 import socket
 import subprocess
 import sys
-import time
 import warnings
-from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -20,6 +18,7 @@ import distributed_worker as worker
 import pytest
 import torch
 from families_worker import NAMES, family_runs
+from once import LIMIT, made_once
 from safetensors.torch import load_file, save_file
 from small import PROBLEMS, lively_planner
 
@@ -31,8 +30,6 @@ from atp_lite.methods.method import loss_denominators
 
 HERE = Path(__file__).resolve().parent
 TOLERANCE = 1e-5
-LIMIT = 3600
-"""Seconds after which two processes are taken to hang: many times what they need on a slow, busy machine."""
 PYTHON_ERROR = re.compile(r"^(?:\[rank\d+\]: )?(\w+(?:Error|Exception|Interrupt)\b.*)$", re.MULTILINE)
 EXACT = (*worker.SFT_METHODS, "grpo", "answer-ce", "rejection")
 
@@ -65,32 +62,6 @@ def launch(*command: str, how: tuple[str, ...] = ("--multi_gpu",)) -> subprocess
         text=True,
         timeout=LIMIT,
     )
-
-
-def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], str]) -> Path:
-    """A folder that `make` fills once, also where the tests are dealt out to several workers. `make` says what failed.
-
-    The workers of one run of pytest-xdist have neighbouring folders: the first to come fills it, the others wait.
-    """
-    if "PYTEST_XDIST_WORKER" not in os.environ:
-        folder = factory.mktemp(name)
-        failed = make(folder)
-    else:
-        folder = factory.getbasetemp().parent / name
-        note = folder / "failed.txt"
-        try:
-            folder.mkdir()
-        except FileExistsError:
-            end = time.monotonic() + 2 * LIMIT
-            while not note.exists() and time.monotonic() < end:
-                time.sleep(0.2)
-            failed = note.read_text() if note.exists() else f"nothing came within {2 * LIMIT} s"
-        else:
-            failed = make(folder)
-            (folder / "failed.new").write_text(failed)
-            (folder / "failed.new").rename(note)
-    assert not failed, failed
-    return folder
 
 
 def aborted_by_gloo(done: subprocess.CompletedProcess) -> bool:

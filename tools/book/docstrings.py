@@ -68,7 +68,8 @@ def escape(line: str) -> str:
     parts = CODE.split(line)
     for i, part in enumerate(parts):
         if CODE.fullmatch(part):
-            parts[i] = f"`{part}`"
+            joined = parts[i + 1][:1].isalnum()  # `Batch`es
+            parts[i] = f"`{part}`" + (r"\ " if joined else "")
         else:
             parts[i] = re.sub(r"([\\*|`]|_(?=\W|$))", r"\\\1", part)
     return "".join(parts)
@@ -142,9 +143,34 @@ def drop_noise(app: Sphinx, tree: nodes.document) -> None:
             shown.parent.remove(shown)
 
 
+def contents(app: Sphinx, pagename: str, templatename: str, context: dict, tree: nodes.document | None) -> None:
+    """What a module defines, for the list beside its page.
+
+    Sphinx would copy every name of the package into the tables of contents of every page, which takes half the time.
+    """
+    if tree is None or not pagename.startswith("docs/api/"):
+        return
+    signatures = [s for s in tree.findall(addnodes.desc_signature) if s["ids"] and not s.get("class")]
+    names = "".join(
+        f'<li><a class="reference internal" href="#{s["ids"][0]}">{s["fullname"]}</a></li>' for s in signatures
+    )
+    if names:
+        context["toc"] = f'<ul><li><a class="reference internal" href="#">{pagename[9:]}</a><ul>{names}</ul></li></ul>'
+
+
+def with_source(app: Sphinx) -> list:
+    """Keep what has no source of ours out of the index of sources, where its link would lead nowhere."""
+    found = getattr(app.env, "_viewcode_modules", {})
+    for name in [name for name, source in found.items() if not source]:
+        del found[name]
+    return []
+
+
 def setup(app: Sphinx) -> dict[str, bool]:
     app.connect("builder-inited", write_pages)
     app.connect("autodoc-process-docstring", process, priority=400)  # before napoleon
     app.connect("autodoc-process-signature", signature)
+    app.connect("html-page-context", contents, priority=400)  # before the theme
+    app.connect("html-collect-pages", with_source, priority=400)  # before viewcode
     app.connect("doctree-read", drop_noise)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -14,8 +14,8 @@ from sphinx.application import Sphinx
 from sphinx.builders.html import StandaloneHTMLBuilder
 from sphinx.util.docutils import SphinxDirective
 
-from tools.book.figures import draw
 from tools.badges import slug
+from tools.book.figures import draw
 from tools.notebooks import INSTALL
 
 ROOT = Path(__file__).resolve().parents[2]
