@@ -125,10 +125,8 @@ class Evaluation:
 
     def by_steps(self) -> dict[int, dict[str, Estimate]]:
         """The greedy metrics for each number of reference steps."""
-        groups: dict[int, list[Outcome]] = {}
-        for outcome in self.outcomes:
-            groups.setdefault(outcome.n_steps, []).append(outcome)
-        return {n: summarise(groups[n], self.settings.decode) for n in sorted(groups)}
+        lengths = sorted({o.n_steps for o in self.outcomes})
+        return {n: summarise([o for o in self.outcomes if o.n_steps == n], self.settings.decode) for n in lengths}
 
     def to_json(self) -> dict[str, Any]:
         """Everything but the single outcomes, as plain values."""
@@ -152,11 +150,9 @@ class Evaluation:
         lines = ["| metric | " + " | ".join(columns) + " |", "|---" * (len(columns) + 1) + "|"]
         lines.append("| problems | " + " | ".join(map(str, counts)) + " |")
         for name in columns["all"]:
-            cells = []
-            for metrics in columns.values():
-                estimate = metrics.get(name)
-                in_units = name in ("latents", "answer_tokens")
-                cells.append("" if estimate is None else f"{estimate.mean:.2f}" if in_units else estimate.percent())
+            found = [metrics.get(name) for metrics in columns.values()]
+            in_units = name in ("latents", "answer_tokens")
+            cells = ["" if e is None else f"{e.mean:.2f}" if in_units else e.percent() for e in found]
             lines.append(f"| {LABELS.get(name, name)} | " + " | ".join(cells) + " |")
         return "\n".join(lines)
 
@@ -282,17 +278,17 @@ class Scorer:
         return rows, {"pass": name, "trajectories": len(jobs), "tokens": tokens, "seconds": seconds}
 
     def _greedy(self, jobs: list[Job]) -> Made[tuple[Outcome, float]]:
-        trace, margin = self._reason([i for i, _ in jobs], decode=self.settings.decode)
+        trace, tokens, margin = self._reason([i for i, _ in jobs], decode=self.settings.decode)
         spread = (trace.sigma.mean(-1) * trace.latent_mask).sum(1) / trace.n_latents.clamp(min=1)  # (B,)
         sigmas = [round(value, 6) for value in spread.tolist()]
         config = self.planner.model.config
         spare = config.layout == "fixed" and self.settings.decode
         found = outcomes(trace, config.latents_per_step, spare, self.settings.judge(self.planner.domain))
-        return list(zip(found, sigmas, strict=True)), _tokens(trace), margin
+        return list(zip(found, sigmas, strict=True)), tokens, margin
 
     def _sampled(self, jobs: list[Job]) -> Made[tuple[bool, tuple[str, ...]]]:
         positions, s = list(dict.fromkeys(i for i, _ in jobs)), self.settings
-        trace, margin = self._reason(
+        trace, tokens, margin = self._reason(
             positions,
             group_size=len(jobs) // len(positions),
             sample=True,
@@ -303,16 +299,13 @@ class Scorer:
         )
         judge = s.judge(self.planner.domain)
         right = [judge(answer, p.answer) for answer, p in zip(trace.answers, trace.problems, strict=True)]
-        return list(zip(right, map(tuple, trace.steps), strict=True)), _tokens(trace), margin
+        return list(zip(right, map(tuple, trace.steps), strict=True)), tokens, margin
 
-    def _reason(self, positions: Sequence[int], **how: Any) -> tuple[Decoded, float]:
-        """`Planner.reason`, and by how much the closest token or stop was decided."""
+    def _reason(self, positions: Sequence[int], **how: Any) -> tuple[Decoded, int, float]:
+        """`Planner.reason`, how many tokens it took, and by how much the closest token or stop was decided."""
         with noted_margins() as margins:
             chunk = [self.problems[i] for i in positions]
             trace = self.planner.reason(chunk, max_latents=self.settings.max_latents, **how)
         margins = [*map(Tensor.float, margins), trace.stop_logits[trace.stop_decided].abs().float()]
-        return trace, min((part.min().item() for part in margins if part.numel()), default=float("inf"))
-
-
-def _tokens(trace: Decoded) -> int:
-    return int(trace.n_latents.sum() + trace.n_answer_tokens.sum())
+        tokens = int(trace.n_latents.sum() + trace.n_answer_tokens.sum())
+        return trace, tokens, min((part.min().item() for part in margins if part.numel()), default=float("inf"))
