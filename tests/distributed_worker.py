@@ -73,10 +73,12 @@ def same_rollout(learner, problems):
     """The trajectories of this process's questions out of those that one process draws for the questions of all."""
     everybody = gather_object(list(problems))
     first = Accelerator().process_index * len(problems)
-    learner.draws = getattr(learner, "draws", 0) + 1
+    learner.draws, tokens = getattr(learner, "draws", 0) + 1, learner.tokens
     with patch.object(learner.run, "generator", torch.Generator().manual_seed(learner.draws)):
         trace = ROLLOUT(learner, everybody)
-    return trace.questions(torch.arange(first, first + len(problems)))
+    own = trace.questions(torch.arange(first, first + len(problems)))
+    learner.tokens = tokens + int(own.question_mask.sum() + own.latent_mask.sum() + own.answer_mask.sum())
+    return own
 
 
 ROLLOUT = Learner.rollout
