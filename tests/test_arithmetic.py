@@ -133,6 +133,7 @@ def test_reading_by_hand(text, question, steps, answer):
     assert true_answer(text) == answer
 
 
+@pytest.mark.slow
 @given(expressions())
 def test_reading_agrees_with_pythons_parser(text):
     steps = needed_steps(text)

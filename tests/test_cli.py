@@ -42,6 +42,7 @@ def tiny(tmp_path):
     return tmp_path
 
 
+@pytest.mark.slow
 def test_data_writes_the_schema(tmp_path, capsys):
     assert main(["data", "--out", str(tmp_path), "--splits", "test", "--limit", "7"]) == 0
     problems = read_jsonl(tmp_path / "test.jsonl")
@@ -200,6 +201,7 @@ def test_small_numbers_are_numbers_however_they_are_written(tmp_path):
     assert read_config(path, RL).settings.sigma == "learned"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("given", "found"),
     [
@@ -248,6 +250,7 @@ def test_a_file_is_blamed_for_what_it_says_itself(tmp_path, capsys):
     assert capsys.readouterr().err.startswith("atp-lite: 7 questions do not split into 2")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "given",
     [

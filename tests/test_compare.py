@@ -73,6 +73,7 @@ def test_mistakes_in_the_grid_are_found_before_anything_runs(cells, message):
         Grid(cells=cells)
 
 
+@pytest.mark.slow
 def test_the_committed_grids_hold_every_recipe():
     for name in ("compare-smoke", "compare-toy"):
         grid = read_config(f"configs/{name}.yaml", Grid)

@@ -143,6 +143,7 @@ def test_evaluate_adds_up_what_reason_finds(planner):
     assert weighted == pytest.approx(metrics["coherence"].mean)
 
 
+@pytest.mark.slow
 def test_pass_at_k_of_a_planner_counts_its_own_samples(planner):
     problems = labelled(planner)
     result = evaluate(planner, problems, EvalSettings(samples=4, sigma=0.02, seed=3))

@@ -176,6 +176,7 @@ def debugger(planner, problems):
     return LatentDebugger(planner, problems)
 
 
+@pytest.mark.slow
 def test_a_slider_moves_the_latent_along_its_axis_and_undo_takes_it_back(debugger):
     before = debugger.before.path
     uids = [trace.uid for trace in debugger.path.figure.data]
@@ -296,6 +297,7 @@ def test_drawing_again_draws_others(planner, problems):
 # --- trajectories ---
 
 
+@pytest.mark.slow
 def test_two_planners_on_the_same_axes(planner, problems):
     sft = Planner.from_pretrained(CHECKPOINTS / "atp-sft")
     explorer = TrajectoryExplorer({"SFT": sft, "RL": planner}, problems)
@@ -366,6 +368,7 @@ def test_noise_begins_at_greedy_accuracy_and_does_harm(planner, problems):
     assert list(line.x) == [0.0, 3.0] and line.y[0] == pytest.approx(100 * clean)
 
 
+@pytest.mark.slow
 def test_the_space_explorer_follows_its_controls(planner, problems):
     sft = Planner.from_pretrained(CHECKPOINTS / "atp-sft")
     explorer = SpaceExplorer({"RL": planner, "SFT": sft}, problems)
@@ -427,6 +430,7 @@ def test_the_debuggers_page_tells_what_the_debugger_tells(planner, problems, tmp
     assert store[frozen[3]]["data"][1]["x"] == pytest.approx(list(live.path.figure.data[1].x), abs=2e-3)
 
 
+@pytest.mark.slow
 def test_the_space_page_offers_pairs_that_need_as_many_steps(planner, problems, tmp_path):
     data, store = parts_of(export_space(tmp_path / "page.html", {"RL": planner}, problems).read_text())
     assert data["sizes"][0] == 1 and all(" → " in label for label in data["labels"][1])
@@ -509,6 +513,7 @@ def test_tabs_are_made_when_they_are_opened():
     assert list(race.planners) == ["cot", "coconut", "sim-cot", "atp-rl"]
 
 
+@pytest.mark.slow
 def test_a_planner_for_stories_is_explored_with_stories(tmp_path):
     page = explore(CHECKPOINTS / "atp-sft-stories")
     debugger = page.tabs.children[0]
@@ -544,6 +549,7 @@ def test_without_a_run_the_microscope_says_how_to_make_one(planner, problems):
     assert list(page.tabs.children[5].planners) == ["this planner"]
 
 
+@pytest.mark.slow
 def test_a_run_of_ones_own_is_looked_at(run):
     page = explore(CHECKPOINTS / "atp-rl", run=run)
     page.tabs.selected_index = NAMES.index("RL microscope")

@@ -227,6 +227,7 @@ def test_a_checkpoint_with_lora_is_merged_into_copies():
 # --- the command ---
 
 
+@pytest.mark.slow
 def test_plan_counts_llama_without_its_weights(monkeypatch, capsys):
     monkeypatch.chdir(ROOT)
     assert main(["plan", "configs/llama-1b.yaml", "--sft.settings.batch-size", "8"]) == 0

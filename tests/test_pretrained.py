@@ -183,6 +183,7 @@ def test_merged_lora_answers_as_lora_did(planner, tmp_path):
     assert torch.allclose(again.latents, merged.latents, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_a_planner_with_lora_is_saved_merged_and_goes_on_unmerged(lm_folder, tmp_path):
     planner = Planner.from_backbone(lm_folder("llama"), SETTINGS)
     add_lora(planner.model, LoRASettings(rank=2))

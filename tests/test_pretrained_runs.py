@@ -90,6 +90,7 @@ def test_the_state_of_a_lora_run_holds_what_learns_only(folder, tmp_path):
     assert not torch.equal(last[name], own[name]), "new ones are trained fully"
 
 
+@pytest.mark.slow
 def test_rl_with_lora_moves_the_matrices_and_goes_on(folder, tmp_path):
     train_rl(fresh(folder), TRAIN, VALIDATION, RL, tmp_path / "whole")
     planner = fresh(folder)

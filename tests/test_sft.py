@@ -371,6 +371,7 @@ def test_training_learns_and_returns_the_best(uninterrupted):
     assert json.loads((uninterrupted / "settings.json").read_text())["batch_size"] == 4
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_weights(uninterrupted, tmp_path):
     torch.manual_seed(123)  # the global state must not matter
     random.seed(123)
@@ -416,6 +417,7 @@ def test_a_run_in_words_says_so_before_it_is_sharded(tmp_path, monkeypatch):
     assert frame.config.max_latents == planner.model.config.max_latents == 0
 
 
+@pytest.mark.slow
 def test_moments_are_forgotten_at_a_new_stage_if_asked(tmp_path):
     trained(tmp_path, replace(SETTINGS, reset_optimizer=True))
     state = load_file(tmp_path / "state/state.safetensors")
@@ -445,6 +447,7 @@ def test_a_question_trained_on_may_not_validate(tmp_path):
 # --- workers ---
 
 
+@pytest.mark.slow
 def test_batches_made_ahead_are_the_batches(uninterrupted, tmp_path):
     """Two workers or none: the same run to the last bit. Global noise is left alone."""
     torch.manual_seed(7)

@@ -141,6 +141,7 @@ def test_decisions_say_how_close_they_were():
 # --- what is found ---
 
 
+@pytest.mark.slow
 def test_greedy_is_what_evaluate_finds(planner, sets):
     report = evaluate_benchmarks(planner, sets, EvalSettings(batch_size=3))
     expected = evaluate(planner, sets["gsm8k"])
@@ -202,6 +203,7 @@ def test_pass_at_k_counts_the_right_samples(planner, sets, monkeypatch):
     assert metrics["pass@2"].mean == pytest.approx(metrics["accuracy"].mean) and metrics["accuracy"].mean > 0
 
 
+@pytest.mark.slow
 def test_an_outcome_line_has_what_happened(planner, sets, whole):
     lines = [json.loads(line) for line in (whole / "gsm8k.outcomes.jsonl").read_text().splitlines()]
     trace = planner.reason(sets["gsm8k"])
@@ -253,6 +255,7 @@ def test_a_run_goes_on_where_it_was_cut_off(planner, sets, whole, tmp_path, monk
     assert idle.calls == 0 and kept(tmp_path) == kept(whole)
 
 
+@pytest.mark.slow
 def test_a_folder_takes_more_sets_of_the_same_run(planner, sets, whole, tmp_path, monkeypatch):
     evaluate_benchmarks(planner, {"gsm8k": sets["gsm8k"]}, SETTINGS, tmp_path)
     more = Failing(planner, monkeypatch, lambda calls, rows: False, None)
@@ -352,6 +355,7 @@ def test_samples_of_one_problem_are_split_where_they_do_not_fit(planner, sets, w
     assert (tmp_path / "report.md").read_text() == (whole / "report.md").read_text()
 
 
+@pytest.mark.slow
 def test_memory_that_does_not_hold_one_problem_is_told(planner, sets, monkeypatch):
     Failing(planner, monkeypatch, lambda calls, rows: True, RuntimeError(CPU))
     with pytest.raises(ValueError, match="own: problem [012] alone does not fit .*DefaultCPUAllocator.*take"):
@@ -456,6 +460,7 @@ def test_the_papers_figures_have_the_papers_mean():
     assert {name for name, r in PAPER.items() if not r.mark} == {"multiarith"}
 
 
+@pytest.mark.slow
 def test_the_command_makes_one_table(mirror, tmp_path, planner, capsys):
     planner.save_pretrained(tmp_path / "checkpoint")
     command = ["eval", str(tmp_path / "checkpoint"), "--benchmarks", "gsm8k", "gsm-hard", "svamp", "multiarith"]

@@ -12,6 +12,7 @@ from atp_lite.planner import ModelSettings, Planner
 from atp_lite.recipes import COT, GRPO, LATENT
 from atp_lite.views.microscope import read_journey
 
+pytestmark = pytest.mark.slow
 TINY = ModelSettings(hidden_size=16, layers=1, heads=2, intermediate_size=32)
 
 
