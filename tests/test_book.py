@@ -96,6 +96,8 @@ def test_the_reference_has_every_module_and_what_is_said_below_a_name(book):
     for said in ("G, trajectories per question", "epsilon of the clipped ratio"):  # below fields
         assert said in settings
     assert "Exercises, notebook first" not in settings and "&lt;factory&gt;" not in settings
+    aside = book.pages["docs/api/atp_lite.rl.settings"].partition('class="toc-tree"')[2]
+    assert '<a class="reference internal" href="#atp_lite.rl.settings.RLSettings">RLSettings</a>' in aside
     assert "Characters of a caption" in book.article("docs/api/atp_lite.views.palette")  # below a constant
     codi = book.article("docs/api/atp_lite.methods.codi")
     assert re.search(r"<pre>.*?student  L_S = -log p\(a \| q", codi, flags=re.DOTALL), "an equation keeps its lines"

@@ -170,7 +170,7 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.connect("builder-inited", write_pages)
     app.connect("autodoc-process-docstring", process, priority=400)  # before napoleon
     app.connect("autodoc-process-signature", signature)
-    app.connect("html-page-context", contents, priority=400)  # before the theme
+    app.connect("html-page-context", contents, priority=600)  # after the theme
     app.connect("html-collect-pages", with_source, priority=400)  # before viewcode
     app.connect("doctree-read", drop_noise)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
