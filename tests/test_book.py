@@ -15,6 +15,7 @@ import pytest
 from nbformat import v4
 from once import made_once
 
+from tools import architecture
 from tools.badges import slug
 from tools.book.docstrings import PACKAGES, modules, to_rst
 from tools.book.figures import STILL, draw, figure
@@ -192,6 +193,14 @@ def test_in_a_browser_without_a_network(book, width, theme):
 
 
 # --- the pieces ---
+def test_the_picture_of_the_house_is_drawn_by_its_script_and_names_what_there_is():
+    assert architecture.OUT.read_text(encoding="utf-8") == architecture.picture()
+    places = [place for box in architecture.BOXES for place in box.place.split()]
+    assert len(places) >= 12
+    for place in places:
+        assert any((ROOT / "atp_lite" / folder / place).exists() for folder in ("", "model")), place
+
+
 def test_a_blank_figure_is_rejected():
     with pytest.raises(ValueError, match="without data: .*nothing"):
         figure({"data": [], "layout": {"title": {"text": "nothing"}}})

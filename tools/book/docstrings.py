@@ -150,12 +150,11 @@ def contents(app: Sphinx, pagename: str, templatename: str, context: dict, tree:
     """
     if tree is None or not pagename.startswith("docs/api/"):
         return
+    link = '<a class="reference internal" href="#{}">{}</a>'.format
     signatures = [s for s in tree.findall(addnodes.desc_signature) if s["ids"] and not s.get("class")]
-    names = "".join(
-        f'<li><a class="reference internal" href="#{s["ids"][0]}">{s["fullname"]}</a></li>' for s in signatures
-    )
-    if names:
-        context["toc"] = f'<ul><li><a class="reference internal" href="#">{pagename[9:]}</a><ul>{names}</ul></li></ul>'
+    if names := "".join(f"<li>{link(s['ids'][0], s['fullname'])}</li>" for s in signatures):
+        context["toc"] = f"<ul><li>{link('', pagename.removeprefix('docs/api/'))}<ul>{names}</ul></li></ul>"
+        context["furo_hide_toc"] = False
 
 
 def with_source(app: Sphinx) -> list:
