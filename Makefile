@@ -100,5 +100,5 @@ lock:  ## write requirements.lock anew from pyproject.toml, in a fresh environme
 	cmp -s "$$fresh/lock" requirements.lock || cp "$$fresh/lock" requirements.lock
 
 clean:  ## remove .venv, runs and caches; data stays
-	rm -rf .venv runs build dist exercises .pytest_cache .ruff_cache .mypy_cache .import_linter_cache .hypothesis *.egg-info
+	rm -rf .venv runs build dist exercises docs/api .pytest_cache .ruff_cache .mypy_cache .import_linter_cache .hypothesis *.egg-info
 	find . -name .git -prune -o \( -name __pycache__ -o -name .ipynb_checkpoints -o -name .virtual_documents \) -type d -prune -exec rm -rf {} +
