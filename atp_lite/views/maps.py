@@ -65,9 +65,10 @@ def map_figure(
         fig.update_yaxes(scaleanchor=f"x{i + 1}", **cell(i, columns))
     fig.update_layout(showlegend=False)
     n = route.counts[route.start]
+    routes = f"{n} shortest route{'s' * (n != 1)} of {route.distance} hops"
     caption = (
-        f"From {route.start} (circle) to {route.goal} (star): {n} shortest route{'s' * (n != 1)} of {route.distance} hops. "
-        "Filled cells are blocked. Blue: a legal hop that goes on from the last one. Red, dotted: a hop that is not."
+        f"From {route.start} (circle) to {route.goal} (star): {routes}. Filled cells are blocked. Blue: a legal hop "
+        "that goes on from the last one. Red, dotted: a hop that is not."
     )
     return finish(fig, title, caption, height=110 + rows * SIDE, bottom=12)
 
