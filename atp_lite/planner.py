@@ -15,7 +15,6 @@ from torch import Tensor
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
 from atp_lite.domains import DOMAINS, UNNAMED, Domain, Problem
-from atp_lite.engine.lora import has_lora, merged_state
 from atp_lite.engine.pretrained import BackboneSettings, from_backbone, latent_tokenizer
 from atp_lite.engine.sharding import unsharded_copy
 from atp_lite.model import Decoded, LatentReasoner, ReasonerConfig, Thought
@@ -190,7 +189,7 @@ class Planner:
     def save_pretrained(self, folder: str | os.PathLike[str]) -> None:
         """Weights as safetensors, configuration and tokenizer as JSON. LoRA matrices are written merged."""
         transformers.logging.disable_progress_bar()
-        self.model.save_pretrained(folder, state_dict=merged_state(self.model) if has_lora(self.model) else None)
+        self.model.save_pretrained(folder)
         self.tokenizer.save_pretrained(folder)
 
     def push_to_hub(self, repo_id: str, *, private: bool | None = None, token: str | None = None) -> str:

@@ -13,10 +13,10 @@ from benchmarks.speed.ratios import generation_ratio, sft_ratio
 
 @pytest.mark.slow
 @pytest.mark.parametrize("method", ["atp-no-decoder", "atp", "atp-step-no-decoder"])
-def test_sft_step_costs_at_most_half_more_than_plain_training(method):
+def test_sft_step_costs_at_most_twice_plain_training(method):
     ratio, positions = sft_ratio(16, 6, method, rounds=9)
     assert positions == 32 + 6 + 1 + 16, "the plain model reads as many: question, latents, <|end-latent|>, answer"
-    assert ratio.median <= 1.5
+    assert ratio.median <= 2.0
 
 
 @pytest.mark.slow

@@ -532,7 +532,7 @@ def test_without_a_network_commands_fail_in_one_line_that_names_the_remedy(tmp_p
     write_jsonl(tmp_path / "gsm8k_test.jsonl", [*rows[:2], rows[0]])
     commands = {
         "eval --benchmarks gsm8k svamp": ["openai/gsm8k", "gsm8k_test.jsonl", "--benchmark.mirror"],
-        "sft --domain word-problems": ["openai/gsm8k", "gsm8k_train.jsonl", "--benchmark.mirror"],
+        "sft --domain word-problems --init data/checkpoints/cot": ["openai/gsm8k", "gsm8k_train.jsonl"],
         "rl --domain word-problems --benchmark.name svamp": ["ChilleD/SVAMP", "svamp_train.jsonl"],
         "data --domain word-problems --benchmark.name gsm8k_aug": ["zen-E/GSM8k-Aug", "--benchmark.mirror"],
         "sft --backbone some/model": ["some/model", "hf download some/model --local-dir FOLDER"],

@@ -11,7 +11,7 @@ from typing import Any
 from accelerate import Accelerator
 from accelerate.utils.memory import should_reduce_batch_size
 
-from atp_lite.domains import SPLITS, Problem, data_hash, overlap, write_jsonl
+from atp_lite.domains import SPLITS, Problem, data_hash, measured, overlap, write_jsonl
 from atp_lite.domains.sources import Sources
 from atp_lite.engine.lora import LoRASettings, add_lora
 from atp_lite.engine.pretrained import BackboneSettings
@@ -101,12 +101,22 @@ class SFT(Sources):
         if self.init and self.backbone:
             raise ValueError(f"--init {self.init} and --backbone {self.backbone}: a run starts from one of them")
         limit = self.model.max_latents
+        if (self.init or self.backbone) and self.model != ModelSettings(max_latents=limit):
+            raise ValueError(
+                "--model describes a model from random weights; with --init or --backbone only --model.max-latents "
+                "counts: leave the others out"
+            )
         if self.init:
             planner = Planner.from_pretrained(self.init)
             limit = max(limit, planner.model.config.max_latents)  # a checkpoint keeps what it has learned to think
         elif self.backbone:
             planner = Planner.from_backbone(self.backbone, self.pretrained, self.domain)
             limit = self.pretrained.max_latents
+        elif measured(self.entry.vocabulary, self.problem_settings) is None:
+            raise ValueError(
+                f"{self.domain} has no closed vocabulary, so there is no model from random weights: give --backbone "
+                "NAME or --init CHECKPOINT"
+            )
         else:
             planner = Planner.fresh(self.domain, self.model, self.settings.seed, problems=self.problem_settings)
         method, last_stage = METHODS[self.settings.method], self.settings.curriculum.last_stage

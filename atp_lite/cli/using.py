@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -29,6 +29,8 @@ class Eval(Sources):
 
     checkpoint: Path = CHECKPOINTS / "atp-rl"
     """Folder of the checkpoint."""
+    domain: str = "checkpoint"
+    """What test problems are about, where no file or benchmark is given. checkpoint: what the checkpoint is about."""
     benchmarks: tuple[str, ...] = ()
     """Test splits of gsm8k, gsm8k_aug, gsm_hard, svamp, multiarith: any of them, in one table with the paper's figures.
     From the hub, or from the folder --benchmark.mirror (its name and split are not looked at)."""
@@ -43,8 +45,9 @@ class Eval(Sources):
     """Begin anew in --out, dropping the outcomes there."""
 
     def run(self) -> int:
-        sets = self.sets()
         planner = Planner.from_pretrained(self.checkpoint)
+        about = planner.domain.name or "arithmetic"
+        sets = (replace(self, domain=about) if self.domain == "checkpoint" else self).sets()
         try:
             report = evaluate_benchmarks(
                 planner,

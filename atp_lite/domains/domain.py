@@ -46,7 +46,7 @@ def measured(measure: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T | 
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """The closed vocabulary of a domain, of which `tokens.vocabulary_tokenizer` makes a tokenizer."""
+    """The closed vocabulary of a domain, of which `tokens.domain_tokenizer` makes a tokenizer."""
 
     words: tuple[str, ...]
     """Runs of letters, whole numbers and single signs, in the order of their ids."""

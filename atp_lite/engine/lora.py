@@ -11,6 +11,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -74,6 +75,7 @@ def add_lora(model: LatentReasoner, settings: LoRASettings, seed: int = 0) -> No
     model.backbone.set_input_embeddings(trained)
     if head.weight is embed.weight:  # tied: the output layer scores the learned tokens as it will once merged
         trained.hook = head.register_forward_hook(RescoreTrainedRows(trained))
+    model.weights_to_save = partial(merged_state, model)  # type: ignore[method-assign]
 
 
 class TrainedRows(nn.Module):
@@ -146,6 +148,7 @@ def merge_lora(model: LatentReasoner) -> None:
     if rows.hook is not None:
         rows.hook.remove()
     model.backbone.set_input_embeddings(rows.base)
+    del model.weights_to_save
 
 
 def merged_state(model: LatentReasoner) -> dict[str, Tensor]:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class ActiveRows:
-    """The rows of a batch that still think. A row that stops leaves the batch and costs nothing more."""
+    """The rows of a batch that still generate latents. A finished row is dropped and costs no further compute."""
 
     def __init__(self, context: Context, hidden: Tensor) -> None:
         self.context, self.hidden = context, hidden  # (b, d): the state that produces the next latent
@@ -26,7 +26,7 @@ class ActiveRows:
         self.retired: list[tuple[Tensor, Context, Tensor]] = []
 
     def retire_finished(self, done: Tensor) -> None:
-        """Let the rows where `done` (b,) leave; what they have read is kept."""
+        """Drop the rows where `done` (b,) is True; their cache and last hidden state are kept."""
         if done.all():
             self.retired.append((self.rows, self.context, self.hidden))
             self.rows = self.rows[:0]
@@ -38,8 +38,8 @@ class ActiveRows:
         """(b, ...) of the active rows -> (B, ...) with zeros elsewhere."""
         return scatter_rows(values, self.rows, self.n_rows)
 
-    def all_retired(self) -> tuple[Context, Tensor]:
-        """What all rows have read, and their last hidden states (B, d)."""
+    def merge_retired(self) -> tuple[Context, Tensor]:
+        """The merged cache of all rows, and their last hidden states (B, d)."""
         states = [scatter_rows(hidden, rows, self.n_rows) for rows, _, hidden in self.retired]
         context = Context.merge([(rows, context) for rows, context, _ in self.retired], self.n_rows)
         return context, torch.stack(states).sum(0) if len(states) > 1 else states[0]
@@ -65,7 +65,7 @@ def think(
 
     Args:
         question, question_mask: (B, Q), left-padded, ending with `<|start-latent|>`.
-        lengths: (B,) latents to think per row (the label's length in training); None: the stop head decides, at the
+        lengths: (B,) number of latents per row (from the label in training); None: the stop head decides, at the
             end of a step only (every c latents).
         max_latents: the limit where the stop head decides; None: the configuration's.
         group_size: G trajectories per question; every (B, ...) of the trace then is (B * G, ...).
@@ -74,7 +74,7 @@ def think(
         sample_stop: draw the stop decision too, instead of stopping where P(stop) > 1/2.
         edits: t (counted from 1) -> what is fed back in the place of l_t, (d,) for all rows or (B, d). The
             distribution stays what the head said; everything after t is thought anew from the edit.
-        generator: source of every draw; `RowNoise` gives each row of (B * G) draws of its own.
+        generator: random source; `RowNoise` gives each of the B * G rows an independent stream.
 
     Raises:
         ValueError: fewer than one trajectory per question, or questions that are not padded on the left.
@@ -129,7 +129,7 @@ def think(
             active.retire_finished(stop_logit > 0)
 
     length = len(columns)  # T
-    context, last_hidden = active.all_retired()
+    context, last_hidden = active.merge_retired()
     model.match_collectives(context, last_hidden, idle=max(planned - length, 0))
     nothing = torch.zeros_like(hidden[:, 0], dtype=torch.bool)
     blank = (model.latent_head(hidden), hidden, hidden, nothing, nothing)

@@ -1,4 +1,4 @@
-"""The losses of supervised training: L_SFT = L_Enc + L_Dec + L_Stop + beta L_KL, and what rivals share with it."""
+"""The losses of supervised training, L_SFT = L_Enc + L_Dec + L_Stop + beta L_KL, and terms that baselines share."""
 
 from __future__ import annotations
 

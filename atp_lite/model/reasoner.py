@@ -99,6 +99,13 @@ class LatentReasoner(PreTrainedModel):
     teacher_forced = replay.teacher_forced
     replay = replay.replay
 
+    def save_pretrained(  # type: ignore[override]
+        self, save_directory: Any, *, state_dict: dict[str, Tensor] | None = None, **how: Any
+    ) -> None:
+        """As every transformers model, so `push_to_hub` works too; what is written is `weights_to_save`."""
+        weights = self.weights_to_save() if state_dict is None else state_dict
+        super().save_pretrained(save_directory, state_dict=weights, **how)
+
     def get_input_embeddings(self) -> nn.Module:
         table: nn.Module = self.backbone.get_input_embeddings()
         return table
@@ -171,7 +178,11 @@ class LatentReasoner(PreTrainedModel):
         )
         return later_age(trace, Decoded, step_tokens=tokens, step_log_probs=log_probs)
 
-    # Three hooks for whoever spreads the weights over several devices (`engine/sharding.py`); here they do nothing.
+    # Hooks of the engine, which here do nothing: the first for LoRA, the others for weights sharded over devices.
+
+    def weights_to_save(self) -> dict[str, Tensor] | None:
+        """What `save_pretrained` writes; None: the weights as they are."""
+        return None
 
     def gather_weights(self) -> None:
         """Called before anything is read."""

@@ -1,9 +1,9 @@
 """The RL loop, top to bottom. One iteration:
 
  1. questions are drawn, anew each time; every process takes its part of them;
- 2. the objective thinks and answers G times about each, latents and answers sampled, and decodes the thoughts;
- 3. it adds up the rewards, gives each action its credit and compares within each group: advantages;
- 4. it replays the trajectories in one parallel pass and steps along the estimator's loss.
+ 2. rollout: G trajectories (latents and answer) are sampled per question, and the latents decoded to text;
+ 3. rewards are computed, credit is assigned to actions, and advantages are normalised within each group;
+ 4. log-probabilities are recomputed in one teacher-forced pass, and a step is taken on the estimator's loss.
 
 Steps 2 to 4 are `grpo` in `rl/objectives.py`; the controls use the same questions in another way.
 """
@@ -61,7 +61,7 @@ def train_rl(
     objective = OBJECTIVES[settings.objective]
     with learner.run as run:
         if run.done == 0:
-            look_at(learner, validation)
+            validate(learner, validation)
             run.keep(settings.keep_every)
         for i in run.steps():
             chosen = random.Random(f"{settings.seed}-{i}").sample(list(questions), settings.questions)
@@ -72,12 +72,12 @@ def train_rl(
             run.log(**run.mean(metrics))
             run.keep(settings.keep_every)
             if run.due(settings.eval_every):
-                look_at(learner, validation)
+                validate(learner, validation)
                 run.save_state()
     return Planner.from_pretrained(run.folder / "best")
 
 
-def look_at(learner: Learner, validation: Sequence[Problem]) -> None:
-    """Evaluate the averaged weights, greedily, and keep them if they are the best."""
+def validate(learner: Learner, validation: Sequence[Problem]) -> None:
+    """Evaluate the averaged weights, greedily, and save them if they are the best so far."""
     result = evaluate(learner.run.evaluated, validation, EvalSettings(learner.settings.eval_batch))
     learner.run.validate({name: estimate.mean for name, estimate in result.summary().items()})

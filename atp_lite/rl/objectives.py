@@ -1,4 +1,4 @@
-"""Objectives: all that one iteration does with its questions. `OBJECTIVES` holds them by name.
+"""Objectives: the body of one RL iteration. `OBJECTIVES` holds them by name.
 
 GRPO is the method's second stage. The others are what it must be compared with: other uses of the same questions, from
 the same checkpoint.
@@ -71,7 +71,7 @@ def improve_policy(learner: Learner, samples: Samples, measure_kl: bool) -> dict
     """
     s, run, model = learner.settings, learner.run, learner.model
     n_groups = len(samples.trace) // s.group_size
-    if s.epochs * s.mini_batches > 1:  # the policy will have moved by the second update: write down where it was
+    if s.epochs * s.mini_batches > 1:  # several updates per rollout: keep what the sampling policy said
         with torch.no_grad(), summon_full_params(model), run.autocast():
             parts = [samples.questions(chosen) for chosen in torch.arange(n_groups).chunk(s.accumulate)]
             old = torch.cat([replay_actions(model, part.trace, s)[0].values for part in parts])
@@ -148,7 +148,7 @@ def rejection(learner: Learner, problems: Sequence[Problem], iteration: int) -> 
     s, run, planner = learner.settings, learner.run, learner.planner
     trace, _, metrics = scored_rollout(learner, problems)
     kept = verified_chains(trace, random.Random(f"{s.seed}-kept-{iteration}"))
-    kept = gather_object([problem for problem in kept if _can_be_read(problem, planner)])  # of all processes
+    kept = gather_object([problem for problem in kept if _is_tokenizable(problem, planner)])  # of all processes
     metrics["kept"] = len(kept) / s.questions
     if not kept:
         return metrics
@@ -163,8 +163,8 @@ def rejection(learner: Learner, problems: Sequence[Problem], iteration: int) -> 
     return metrics | step_metrics(run, run.update(losses))
 
 
-def _can_be_read(problem: Problem, planner: Planner) -> bool:
-    """Decoded digits can stand side by side and make a number that is no token: such a chain is no label."""
+def _is_tokenizable(problem: Problem, planner: Planner) -> bool:
+    """False where a decoded chain holds a number outside the vocabulary: it cannot be a label."""
     try:
         return bool(planner.collate.encode([problem]))
     except ValueError:
@@ -179,7 +179,7 @@ def answer_cross_entropy(
 ) -> tuple[Tensor, Thought]:
     """-log p(true answer | q, own latents), mean over the answer's tokens; the gradient flows through the latents.
 
-    The planner thinks by itself (its own stops); no chain label is used.
+    Latents are generated free-running, with the model's own stop decisions; no chain label is used.
     """
     batch = planner.collate([replace(p, steps=()) for p in problems], stage=0).to(planner.model.device)
     trace = planner.model.think(batch.question, batch.question_mask, sample=sample, generator=generator)
