@@ -1,5 +1,6 @@
 """A posterior that sees the step: its losses one question at a time, its labels by hand, its thoughts typed."""
 
+import math
 import random
 from dataclasses import replace
 from pathlib import Path
@@ -69,9 +70,19 @@ def naive_losses(planner: Planner, problem, replaced: int | None = None) -> dict
     ends = torch.zeros(len(latents))
     ends[-1] = 1.0
     stop = F.binary_cross_entropy_with_logits(model.stop_head(hidden)[free], ends[free], reduction="sum")
-    eos, dec = model.config.eos_id, 0.0
-    for mean, step in zip(means, row.steps, strict=True):
+    eos, dec, dec_prior, tokens = model.config.eos_id, 0.0, 0.0, 0
+    said = model.latent_head(hidden)
+    for i, (mean, step) in enumerate(zip(means, row.steps, strict=True)):
         dec += naive_cross_entropy(model.decoder.lm, model.decoder.bridge(mean[None]), [*step, eos])
+        if i != replaced:
+            humps = said.means if isinstance(said, Mixture) else said.mu[:, None]  # (T, K, d)
+            likelihood = 0.0
+            for k in range(humps.shape[1]):
+                own = humps[i * c : (i + 1) * c, k]
+                weight = said.log_weights[i * c : (i + 1) * c, k].sum().exp() if isinstance(said, Mixture) else 1.0
+                nats = naive_cross_entropy(model.decoder.lm, model.decoder.bridge(own[None]), [*step, eos])
+                likelihood += float(weight) * math.exp(-nats)
+            dec_prior, tokens = dec_prior - math.log(likelihood), tokens + len(step) + 1
     kl = (
         q.log_prob(latents[free]) - prior.log_prob(latents[free])
         if isinstance(prior, Mixture)
@@ -80,6 +91,7 @@ def naive_losses(planner: Planner, problem, replaced: int | None = None) -> dict
     return {
         "enc": naive_language(planner, problem, inputs, LONGEST),
         "dec": (dec, sum(len(step) + 1 for step in row.steps)),
+        "dec_prior": (dec_prior, tokens),
         "stop": (float(stop), len(free)),
         "prior": (float(kl), len(free)),
         "kl": (float(kl), len(free)),
@@ -143,7 +155,7 @@ def test_a_batch_in_which_nothing_can_be_predicted_teaches_answer_and_text():
     planner = started()
     rows = [replace(row, replaced=0) for row in planner.collate.encode(PROBLEMS[:1])]
     terms = losses(planner, rows, LONGEST, True, torch.Generator())
-    assert terms["enc"] > 0 and terms["dec"] > 0 and terms["stop"] == terms["prior"] == terms["kl"] == 0
+    assert {name for name, term in terms.items() if term} == {"enc", "dec"}
     bare = planner.collate.encode([replace(PROBLEMS[0], steps=())])
     assert losses(planner, bare, LONGEST, True, torch.Generator())["kl"] == 0
 

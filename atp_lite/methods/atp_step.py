@@ -2,7 +2,8 @@
 
     q(z_t | s_t)       the step encoder, of the text of the label's step
     p(z_t | q, z_<t)   the latent head, the prior: all that is left when the planner thinks alone
-    L = -log p(a | q, z_1 .. z_T) + L_Dec + L_Stop + w KL( sg(q) || p ) + beta KL( q || sg(p) ),   z_t drawn from q
+    L = -log p(a | q, z_1 .. z_T) + L_Dec + L_Stop + w KL( sg(q) || p ) + beta KL( q || sg(p) )
+        - log sum_k pi_k p_phi(s_t | mu_k),                                                z_t drawn from q
 
 In ATP-Latent the posterior of a latent has seen what the prior sees, never the step, so a draw cannot stand for one
 choice among several, and the answer need not ask it. Here z_t says which step was taken; what follows has to follow it.
@@ -12,6 +13,9 @@ thought; `Planner.thought` turns text into a thought.
 The KL( q(z_t | s_t) || p(z_t | q, z_<t) ) is the same number twice, once for each of the two (sg stops the gradient of
 the other; Hafner et al. 2021, arXiv 2010.02193, section 2.2): the prior can learn fast while the posterior stays free
 to say what it has read. With w = beta that is the usual KL.
+
+The last term reads the prior back as text. pi_k and mu_k are the weights and means of its humps: one of a Gaussian, K
+of a `mixture`, each of which may then take one of several equally right steps, where a Gaussian lies between them.
 
 Two settings of `SFTSettings` make thoughts causes, and the planner robust to its own:
 
@@ -28,13 +32,13 @@ import torch
 from torch import Tensor
 
 from atp_lite.methods.method import Method
-from atp_lite.model import Losses, is_last, stop_loss, written_loss
+from atp_lite.model import Decoder, Distribution, Losses, is_last, stop_loss, written_loss
 from atp_lite.planner import Planner
 from atp_lite.tokens import Encoded
 
 
 def losses(planner: Planner, rows: Sequence[Encoded], stage: int, sample: bool, generator: torch.Generator) -> Losses:
-    """enc: the language; dec: every step's text from its own latents; stop; prior and kl: of every latent."""
+    """enc: the language; dec, dec_prior: every step's text from its own latents, from the prior's; stop; prior, kl."""
     model = planner.model
     batch = planner.collate(rows, stage).to(model.device)
     steps = torch.arange(int(batch.n_latents.max()), device=model.device)  # (T,)
@@ -44,16 +48,34 @@ def losses(planner: Planner, rows: Sequence[Encoded], stage: int, sample: bool, 
     question, known = (batch.question, batch.question_mask), (batch.language[:, :-1], batch.language_mask[:, :-1])
     hidden, states = model.teacher_forced(*question, latents, thought, *known)
     enc = written_loss(model, states, batch.language, batch.language_mask)
-    nothing = enc.new_zeros(())
-    dec = nothing if model.decoder is None else model.decoder.loss(latents, batch.steps, batch.steps_mask)
+    terms = {"enc": enc} | dict.fromkeys(("dec", "dec_prior", "stop", "prior", "kl"), enc.new_zeros(()))
+    if model.decoder is not None:
+        terms["dec"] = model.decoder.loss(latents, batch.steps, batch.steps_mask)
     predicted = thought & ~batch.replaced.repeat_interleave(model.config.latents_per_step, 1)
     if not predicted.any():
-        return {"enc": enc, "dec": dec, "stop": nothing, "prior": nothing, "kl": nothing}
-    stop = stop_loss(model.stop_head(hidden), is_last(thought), predicted)
-    prior, said, drawn = model.latent_head(hidden[predicted]), posterior[predicted], latents[predicted]  # of (N, d)
-    kl = said.kl_to(prior.map(Tensor.detach), drawn).mean()
-    taught = said.map(Tensor.detach).kl_to(prior, drawn.detach()).mean()
-    return {"enc": enc, "dec": dec, "stop": stop, "prior": taught, "kl": kl}
+        return terms
+    terms["stop"] = stop_loss(model.stop_head(hidden), is_last(thought), predicted)
+    prior = model.latent_head(hidden)  # of (B, T, d)
+    if model.decoder is not None:
+        terms["dec_prior"] = prior_text_loss(
+            model.decoder, prior, batch.steps, batch.steps_mask * ~batch.replaced[..., None]
+        )
+    said, drawn, free = posterior[predicted], latents[predicted], prior[predicted]  # of (N, d)
+    terms["prior"] = said.map(Tensor.detach).kl_to(free, drawn.detach()).mean()
+    terms["kl"] = said.kl_to(free.map(Tensor.detach), drawn).mean()
+    return terms
+
+
+def prior_text_loss(decoder: Decoder, prior: Distribution, steps: Tensor, mask: Tensor) -> Tensor:
+    """-log sum_k pi_k p_phi(s_i | mu_k), mean over the tokens of all steps, in nats; shapes as in `Decoder.log_prob`.
+
+    Where a step has c > 1 latents, hump k is taken in each of them: at most what all combinations would say.
+    """
+    log_weights, means = prior.humps  # (B, T, K), (B, T, K, d)
+    log_weights = log_weights.unflatten(1, (-1, decoder.latents_per_step)).sum(2)  # (B, S, K)
+    texts = torch.stack([decoder.log_prob(mu, steps, mask) for mu in means.unbind(2)], -1)  # (B, S, K)
+    real = mask.any(-1)  # (B, S)
+    return -torch.logsumexp(log_weights + texts, -1)[real].sum() / mask.sum()
 
 
 def alone(planner: Planner, rows: Sequence[Encoded], stage: int, sample: bool, generator: torch.Generator) -> Losses:

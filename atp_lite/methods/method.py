@@ -141,6 +141,7 @@ def loss_denominators(collate: Collator, rows: Sequence[Encoded], stage: int) ->
     return {
         "enc": int(batch.language_mask[:, 1:].sum()),
         "dec": int(batch.steps_mask.sum()),
+        "dec_prior": int((batch.steps_mask * ~batch.replaced[..., None]).sum()),
         "stop": predicted,
         "kl": predicted,
         "prior": predicted,

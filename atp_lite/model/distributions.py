@@ -86,6 +86,12 @@ class Distribution(ABC):
         return self.mean
 
     @property
+    def humps(self) -> tuple[Tensor, Tensor]:
+        """log-weights (..., K) and means (..., K, d) of its parts: one, at the mode, unless it is made of several."""
+        mode = self.mode
+        return mode.new_zeros(*mode.shape[:-1], 1), mode[..., None, :]
+
+    @property
     @abstractmethod
     def stddev(self) -> Tensor:
         """(..., d) standard deviation of each dimension; 0 for a point."""
@@ -231,6 +237,10 @@ class Mixture(Distribution):
     def log_weights(self) -> Tensor:
         """(..., K) log pi_k."""
         return torch.log_softmax(at_least_float32(self.logits), -1)
+
+    @property
+    def humps(self) -> tuple[Tensor, Tensor]:
+        return self.log_weights, self.means
 
     @property
     def mean(self) -> Tensor:
