@@ -457,3 +457,11 @@ def test_without_a_network_a_benchmark_says_what_to_do(monkeypatch, capsys):
     assert main(["eval", "--domain", "word-problems", "--benchmark.name", "svamp"]) == 2
     said = capsys.readouterr().err.strip()
     assert "\n" not in said and "ChilleD/SVAMP" in said and "mirror" in said
+
+
+def test_a_head_that_would_be_ignored_is_refused(capsys):
+    """A checkpoint keeps its own head, so another one that is asked for is no silent Gaussian."""
+    arguments = ["sft", "--init", "data/checkpoints/cot", "--model.latent-head", "mixture"]
+    assert main(arguments) == 2
+    error = capsys.readouterr().err
+    assert "latent_head 'mixture'" in error and "has 'gaussian'" in error and len(error.splitlines()) == 1

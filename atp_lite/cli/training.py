@@ -16,6 +16,7 @@ from atp_lite.domains.sources import Sources
 from atp_lite.engine.lora import LoRASettings, add_lora
 from atp_lite.engine.pretrained import BackboneSettings
 from atp_lite.methods import METHODS
+from atp_lite.model import ReasonerConfig
 from atp_lite.planner import ModelSettings, Planner
 from atp_lite.recipes import CHECKPOINTS, GRPO, LATENT
 from atp_lite.rl import RLSettings, train_rl
@@ -101,11 +102,6 @@ class SFT(Sources):
         if self.init and self.backbone:
             raise ValueError(f"--init {self.init} and --backbone {self.backbone}: a run starts from one of them")
         limit = self.model.max_latents
-        if (self.init or self.backbone) and self.model != ModelSettings(max_latents=limit):
-            raise ValueError(
-                "--model describes a model from random weights; with --init or --backbone only --model.max-latents "
-                "counts: leave the others out"
-            )
         if self.init:
             planner = Planner.from_pretrained(self.init)
             limit = max(limit, planner.model.config.max_latents)  # a checkpoint keeps what it has learned to think
@@ -119,6 +115,13 @@ class SFT(Sources):
             )
         else:
             planner = Planner.fresh(self.domain, self.model, self.settings.seed, problems=self.problem_settings)
+        for name, chosen in (("latent_head", self.model.latent_head), ("decoder_type", self.model.decoder)):
+            own = getattr(planner.model.config, name)
+            if chosen not in (getattr(ReasonerConfig, name), own):
+                raise ValueError(
+                    f"--model asks for the {name} {chosen!r}, and {self.init or self.backbone} has {own!r}: --model is "
+                    "for models from random weights, so leave it out, or start without --init and --backbone"
+                )
         method, last_stage = METHODS[self.settings.method], self.settings.curriculum.last_stage
         if not (self.backbone and method.name == "atp"):  # a fresh latent reasoner is ATP-Latent already
             planner = method.start(planner, last_stage, limit, self.settings.seed)
