@@ -131,6 +131,8 @@ def test_the_install_cell_installs_the_whole_repository_on_colab(commands, monke
     google, module, output = (types.ModuleType(name) for name in ("google", "google.colab", "google.colab.output"))
     output.enable_custom_widget_manager = lambda: switched_on.append("widgets")
     google.colab, module.output = module, output
+    for pretended in (google, module, output):  # as a real module has: whoever looks for one asks for its spec
+        pretended.__spec__ = importlib.machinery.ModuleSpec(pretended.__name__, None)
     for fake in (google, module, output):
         monkeypatch.setitem(sys.modules, fake.__name__, fake)
     usual = plotly.io.renderers["plotly_mimetype"]
