@@ -1,6 +1,7 @@
 """Badges, install cells and words of the cards: written from one address and one glossary, and true."""
 
 import contextlib
+import importlib.machinery
 import io
 import subprocess
 import sys
