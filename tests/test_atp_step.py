@@ -20,7 +20,7 @@ from atp_lite.engine.pretrained import BackboneSettings
 from atp_lite.methods import METHODS
 from atp_lite.methods.atp_step import ATP_STEP, losses
 from atp_lite.methods.method import loss_denominators
-from atp_lite.model import Mixture
+from atp_lite.model import Gaussian, LatentHead, Mixture
 from atp_lite.planner import Planner
 from atp_lite.rl import RLSettings, train_rl
 from atp_lite.sft import BatchPlan, SFTSettings, train_sft
@@ -251,15 +251,12 @@ def test_a_share_of_the_labels_is_replaced_by_seed_and_step_alone():
     assert not planner.collate(rows, LONGEST).replaced.any()
 
 
-def test_the_loader_replaces_labels_but_not_where_the_planner_thinks_alone():
+def test_the_loader_replaces_labels():
     planner = started()
-    settings = replace(SETTINGS, counterfactual=1.0, exposure=0.5, exposure_from=0.5)
-    assert [settings.thinks_alone(step) for step in range(6)] == [False] * 4 + [True, False]
-    assert sum(replace(settings, exposure=0.3, exposure_from=0, stage_steps=(100,)).thinks_alone(i)
-               for i in range(100)) == 30  # fmt: skip
+    settings = replace(SETTINGS, counterfactual=1.0)
     plan = BatchPlan(planner.collate.encode(PROBLEMS), 4, 0, bucket=1)
     data = StepData(plan, settings, planner.domain, planner.collate, range(4), 1, collate_ahead=False)
-    assert data[4][0] == plan.batch(4) != data[3][0]
+    assert data[4][0] == data[4][1][0] != plan.batch(4)
     for name, value in (("counterfactual", 1.5), ("exposure", -0.1)):
         with pytest.raises(ValueError, match=f"{name} is {value}: give a share from 0 to 1"):
             replace(SETTINGS, **{name: value})
@@ -267,13 +264,58 @@ def test_the_loader_replaces_labels_but_not_where_the_planner_thinks_alone():
         SFTSettings(counterfactual=0.5)
 
 
-def test_thinking_alone_is_the_recurrent_loss_without_its_kl():
-    planner = started()
-    rows = planner.collate.encode(PROBLEMS[:4])
-    found = ATP_STEP.thinking_alone().losses(planner, rows, LONGEST, True, torch.Generator().manual_seed(3))
+# --- exposure ---
+
+
+def test_exposure_begins_when_it_is_told_to():
+    settings = replace(SETTINGS, exposure=0.5, exposure_from=0.5)
+    assert [settings.exposure_at(step) for step in range(6)] == [0.0, 0.0, 0.0, 0.5, 0.5, 0.5]
+    assert ATP_STEP.exposed(0.0) is ATP_STEP
+    assert ATP_STEP.exposed(0.5).losses.keywords == {"exposure": 0.5}
+
+
+@pytest.mark.parametrize("head", ["gaussian", "mixture"])
+def test_exposed_thoughts_are_the_priors_versions_of_the_labels_steps(head):
+    """All of them, but for the one that was replaced: half drawn, half at the mean; targets stay the label's."""
+    planner = started(latent_head=head)
+    model = planner.model
+    rows = [replace(row, replaced=1) for row in planner.collate.encode(PROBLEMS[2:5])]  # three steps each
+    fed, texts = [], []
+    with pytest.MonkeyPatch.context() as patch:
+        told = model.teacher_forced
+        patch.setattr(type(model), "teacher_forced", lambda _, *given: fed.append(given[2]) or told(*given))
+        bridge = model.decoder.bridge.register_forward_pre_hook(lambda _, given: texts.append(given[0]))
+        ATP_STEP.exposed(1.0).losses(planner, rows, LONGEST, True, torch.Generator().manual_seed(1))
+        bridge.remove()
+    label, own = fed  # (B, T, d)
+    assert torch.equal(own[:, 1], label[:, 1])
+    assert torch.equal(texts[0].flatten(), label.flatten()), "the decoder still learns to read the label's"
     batch = planner.collate(rows, LONGEST)
-    expected = planner.model.sft_losses(batch, generator=torch.Generator().manual_seed(3))
-    assert set(found) == {"enc", "dec", "stop"} and all(found[name] == expected[name] for name in found)
+    with torch.no_grad():
+        mask = torch.ones(3, 3, dtype=torch.bool)
+        hidden, _ = told(batch.question, batch.question_mask, label, mask, batch.language[:, :1], mask[:, :1])
+        said, posterior = model.latent_head(hidden), model.encode_steps(batch.steps, batch.steps_mask).mean
+        at_mode = 0
+        for row in range(3):
+            for t in (0, 2):
+                humps = [Gaussian(*pair) for pair in zip(said.means[row, t], said.logvars[row, t], strict=True)] if (
+                    head == "mixture") else [said[row, t]]  # fmt: skip
+                weights = said.humps[0][row, t]
+                nearest = max(range(len(humps)), key=lambda k: weights[k] + humps[k].log_prob(posterior[row, t]))
+                distance = (own[row, t] - humps[nearest].mu) / humps[nearest].stddev
+                exact = torch.allclose(own[row, t], humps[nearest].mu, atol=1e-5)
+                at_mode += exact
+                assert exact or 0.6 < distance.square().mean() < 1.6, "32 draws of N(0, 1)"
+        assert 0 < at_mode < 6
+
+
+def test_a_mixture_begins_near_the_gaussian_in_its_middle():
+    planner = started(latent_head="mixture", latent_head_options={"components": 2})
+    hidden = torch.randn(5, 32, generator=torch.Generator().manual_seed(0))
+    said, middle = planner.model.latent_head(hidden), LatentHead.forward(planner.model.latent_head, hidden)
+    apart = planner.model.latent_head.means(planner.model.latent_head.trunk(hidden)).unflatten(-1, (2, 32))
+    torch.testing.assert_close(said.means, middle.mu[:, None] + 0.1 * apart)
+    assert said.log_weights.exp().min() > 0.4, "all of them have work to do"
 
 
 # --- typed thoughts, checkpoints, other backbones ---

@@ -21,7 +21,9 @@ Two settings of `SFTSettings` make thoughts causes, and the planner robust to it
 
 - `counterfactual`: in some labels one step is replaced by another and the rest follows from it. Nobody can predict the
   replaced thought, so it has neither KL nor stop decision.
-- `exposure`: in some steps the planner thinks its own thoughts, in the recurrent loop, with the same loss but the KL.
+- `exposure`: a share of the thoughts that are read are the prior's own versions of the label's step, from the hump that
+  is nearest to it, half of them drawn, half of them at its mean, as they are thought at test time. A second parallel
+  pass, without gradient, finds them (Mihaylova and Martins 2019, arXiv 1906.07651).
 """
 
 from __future__ import annotations
@@ -37,21 +39,34 @@ from atp_lite.planner import Planner
 from atp_lite.tokens import Encoded
 
 
-def losses(planner: Planner, rows: Sequence[Encoded], stage: int, sample: bool, generator: torch.Generator) -> Losses:
+def losses(
+    planner: Planner,
+    rows: Sequence[Encoded],
+    stage: int,
+    sample: bool,
+    generator: torch.Generator,
+    exposure: float = 0.0,
+) -> Losses:
     """enc: the language; dec, dec_prior: every step's text from its own latents, from the prior's; stop; prior, kl."""
     model = planner.model
     batch = planner.collate(rows, stage).to(model.device)
     steps = torch.arange(int(batch.n_latents.max()), device=model.device)  # (T,)
     thought = steps < batch.n_latents[:, None]  # (B, T)
+    predicted = thought & ~batch.replaced.repeat_interleave(model.config.latents_per_step, 1)
     posterior = model.encode_steps(batch.steps, batch.steps_mask)  # of (B, T, d)
     latents = posterior.draw(generator) if sample else posterior.mode
     question, known = (batch.question, batch.question_mask), (batch.language[:, :-1], batch.language_mask[:, :-1])
-    hidden, states = model.teacher_forced(*question, latents, thought, *known)
+    fed = latents
+    if exposure:
+        with torch.no_grad():
+            hidden, _ = model.teacher_forced(*question, latents, thought, known[0][:, :1], known[1][:, :1])
+            own = own_version(model.latent_head(hidden).hump_of(posterior.mode), generator)
+        fed = torch.where((predicted & chance(exposure, predicted, generator))[..., None], own, latents)
+    hidden, states = model.teacher_forced(*question, fed, thought, *known)
     enc = written_loss(model, states, batch.language, batch.language_mask)
     terms = {"enc": enc} | dict.fromkeys(("dec", "dec_prior", "stop", "prior", "kl"), enc.new_zeros(()))
     if model.decoder is not None:
         terms["dec"] = model.decoder.loss(latents, batch.steps, batch.steps_mask)
-    predicted = thought & ~batch.replaced.repeat_interleave(model.config.latents_per_step, 1)
     if not predicted.any():
         return terms
     terms["stop"] = stop_loss(model.stop_head(hidden), is_last(thought), predicted)
@@ -78,13 +93,15 @@ def prior_text_loss(decoder: Decoder, prior: Distribution, steps: Tensor, mask: 
     return -torch.logsumexp(log_weights + texts, -1)[real].sum() / mask.sum()
 
 
-def alone(planner: Planner, rows: Sequence[Encoded], stage: int, sample: bool, generator: torch.Generator) -> Losses:
-    """enc, dec, stop of thoughts that the planner draws itself, one after the other."""
-    batch = planner.collate(rows, stage).to(planner.model.device)
-    terms = planner.model.sft_losses(batch, sample=sample, generator=generator)
-    return {name: term for name, term in terms.items() if name != "kl"}
+def own_version(hump: Distribution, generator: torch.Generator) -> Tensor:
+    """(B, T, d) the thoughts of the prior itself: half of them drawn, half of them modes."""
+    mode = hump.mode
+    return torch.where(chance(0.5, mode[..., :1], generator), hump.draw(generator), mode)
 
 
-ATP_STEP = Method(
-    "atp-step", losses, decoder=True, step_encoder=True, alone=alone, stages="single", weights={"prior": 0.1}
-)
+def chance(share: float, like: Tensor, generator: torch.Generator) -> Tensor:
+    """True with this probability, of the shape of `like`."""
+    return torch.rand(like.shape, generator=generator, device=like.device) < share
+
+
+ATP_STEP = Method("atp-step", losses, decoder=True, step_encoder=True, stages="single", weights={"prior": 0.1})

@@ -20,6 +20,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Literal
 
 import torch
@@ -50,8 +51,6 @@ class Method:
     """Whether a decoder reads the latents as text; None leaves that to the planner."""
     step_encoder: bool = False
     """Whether a step encoder turns the label's steps into latents."""
-    alone: Loss | None = None
-    """The loss where the planner thinks its own thoughts, for a method whose `losses` follow those of the label."""
     stages: Literal["curriculum", "single", "words"] = "curriculum"
     """curriculum: steps leave the language one by one; single: all at once; words: none ever does."""
     tokens_per_latent: int = 1
@@ -69,9 +68,9 @@ class Method:
         """The weighted sum of the terms: `total_loss`."""
         return total_loss(terms, beta, self.weights)
 
-    def thinking_alone(self) -> Method:
-        """The method with the loss on the planner's own thoughts, if it has one."""
-        return self if self.alone is None else replace(self, losses=self.alone)
+    def exposed(self, share: float) -> Method:
+        """The method with this share of its thoughts from the planner itself; one with a step encoder can do that."""
+        return replace(self, losses=partial(self.losses, exposure=share)) if share else self
 
     def start(self, planner: Planner, last_stage: int, max_latents: int = 8, seed: int = 0) -> Planner:
         """A planner for this method that begins where `planner` ended: its backbone, and all heads that fit.

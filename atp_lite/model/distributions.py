@@ -85,6 +85,10 @@ class Distribution(ABC):
         """(..., d) the likeliest latent, as well as it is known: what is thought without sampling."""
         return self.mean
 
+    def hump_of(self, latent: Tensor) -> Distribution:
+        """The part that `latent` (..., d) most likely came from, as a distribution of its own."""
+        return self
+
     @property
     def humps(self) -> tuple[Tensor, Tensor]:
         """log-weights (..., K) and means (..., K, d) of its parts: one, at the mode, unless it is made of several."""
@@ -242,6 +246,14 @@ class Mixture(Distribution):
     def humps(self) -> tuple[Tensor, Tensor]:
         return self.log_weights, self.means
 
+    def hump_of(self, latent: Tensor) -> Gaussian:
+        chosen = (self.log_weights + self._each(latent)).argmax(-1)
+        return Gaussian(self._component(self.means, chosen), self._component(self.logvars, chosen))
+
+    def _each(self, latent: Tensor) -> Tensor:
+        """log N(latent; mu_k, sigma_k^2) (..., K)."""
+        return gaussian_log_prob(latent[..., None, :], self.means, torch.exp(0.5 * self.logvars))
+
     @property
     def mean(self) -> Tensor:
         weights = self.log_weights.exp().to(self.means.dtype)
@@ -266,8 +278,7 @@ class Mixture(Distribution):
 
     def log_prob(self, latent: Tensor) -> Tensor:
         """log sum_k pi_k N(latent; mu_k, sigma_k^2)."""
-        each = gaussian_log_prob(latent[..., None, :], self.means, torch.exp(0.5 * self.logvars))  # (..., K)
-        return torch.logsumexp(self.log_weights + each, -1)
+        return torch.logsumexp(self.log_weights + self._each(latent), -1)
 
     def kl_to_prior(self) -> Tensor:
         """At most sum_k pi_k KL( N(mu_k, sigma_k^2) || N(0, I) ), by convexity: there is no closed form."""

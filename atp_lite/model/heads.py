@@ -69,20 +69,24 @@ class LatentHead(nn.Module):
 
 
 @LATENT_HEADS.register("mixture")
-class MixtureHead(nn.Module):
-    """h_t -> sum_k pi_k N(mu_k, diag sigma_k^2).
+class MixtureHead(LatentHead):
+    """h_t -> sum_k pi_k N(mu_k, diag sigma_k^2): a Gaussian whose humps move apart where one will not do.
+
+    They begin close to each other: humps that begin far apart do not share the work, the first to fit takes it all.
 
     Args:
         size: d, the width of the backbone.
         components: K.
     """
 
+    APART = 0.1
+    """What a hump's difference from the Gaussian in the middle is multiplied by."""
+
     def __init__(self, size: int, components: int = 4) -> None:
-        super().__init__()
+        super().__init__(size)
         if components < 1:
             raise ValueError(f"components is {components}: a mixture has 1 or more")
         self.shape = (components, size)
-        self.trunk = trunk(size)
         self.weights = nn.Linear(size, components)
         self.means = nn.Linear(size, components * size)
         self.log_variances = nn.Linear(size, components * size)
@@ -90,8 +94,11 @@ class MixtureHead(nn.Module):
     @in_own_precision
     def forward(self, hidden: Tensor) -> Distribution:
         features = self.trunk(hidden)
-        means, logvars = (layer(features).unflatten(-1, self.shape) for layer in (self.means, self.log_variances))
-        return Mixture(self.weights(features), means, logvars)
+        mu, logvar = (
+            middle(features)[..., None, :] + self.APART * apart(features).unflatten(-1, self.shape)  # (..., K, d)
+            for middle, apart in ((self.mean, self.means), (self.log_variance, self.log_variances))
+        )
+        return Mixture(self.APART * self.weights(features), mu, logvar)
 
 
 class PointHead(nn.Module):

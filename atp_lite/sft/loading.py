@@ -46,9 +46,7 @@ class StepData(Dataset[StepRows]):
         self.places, self.accumulate, self.collate_ahead = places, accumulate, collate_ahead
 
     def __getitem__(self, step: int) -> StepRows:
-        batch = self.plan.batch(step)
-        if not self.settings.thinks_alone(step):
-            batch = counterfactual_labels(batch, step, self.settings, self.domain, self.collate)
+        batch = counterfactual_labels(self.plan.batch(step), step, self.settings, self.domain, self.collate)
         split = micro_batches([batch[place] for place in self.places], self.accumulate)
         if self.collate_ahead:
             stage = self.curriculum.stage(step)

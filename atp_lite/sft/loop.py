@@ -77,7 +77,7 @@ def train_sft(
             batch, micro_batches = next(batches)
             terms: dict[str, Tensor] = {}
             model.train()
-            now = method.thinking_alone() if settings.thinks_alone(step) else method
+            now = method.exposed(settings.exposure_at(step))
             losses = scaled_losses(run, planner, now, micro_batches, stage, beta, settings.sample, terms)
             update = run.update(losses)
             run.finish_step(tokens=planner.collate.count(batch, stage))

@@ -53,10 +53,9 @@ class SFTSettings(RunSettings):
     """Share of the labels, drawn anew at every step, in which one step is replaced by another and the rest follows from
     that (`Domain.counterfactual`); for atp-step, which can leave out what nobody can predict."""
     exposure: float = 0.0
-    """Share of the optimizer steps in which the planner thinks alone, each thought drawn after its own ones before, and
-    not after those of the label; for atp-step."""
-    exposure_from: float = 0.5
-    """Share of the run that is over before these steps come in."""
+    """Share of the thoughts that are read which are the planner's own, and not those of the label; for atp-step."""
+    exposure_from: float = 0.1
+    """Share of the run that is over before they come in."""
     log_every: int = 50
     """Optimizer steps between lines of losses in the log."""
     eval_every: int = 300
@@ -74,7 +73,7 @@ class SFTSettings(RunSettings):
         for name in ("counterfactual", "exposure", "exposure_from"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name} is {getattr(self, name)}: give a share from 0 to 1")
-        if (self.counterfactual or self.exposure) and METHODS[self.method].alone is None:
+        if (self.counterfactual or self.exposure) and not METHODS[self.method].step_encoder:
             raise ValueError(f"{self.method} has no use for counterfactual or exposure: they are settings of atp-step")
         if not 1 <= self.accumulate <= self.batch_size:
             raise ValueError(f"accumulate is {self.accumulate}: choose 1 to batch_size, {self.batch_size}")
@@ -83,11 +82,9 @@ class SFTSettings(RunSettings):
     def curriculum(self) -> Curriculum:
         return Curriculum(self.first_stage, self.stage_steps)
 
-    def thinks_alone(self, step: int) -> bool:
-        """Whether the planner thinks its own thoughts in optimizer step `step`: `exposure` of them, evenly spread."""
-        first = round(self.exposure_from * self.curriculum.total_steps)
-        done = max(0, step - first)
-        return step >= first and int((done + 1) * self.exposure) > int(done * self.exposure)
+    def exposure_at(self, step: int) -> float:
+        """The share of the planner's own thoughts in optimizer step `step`."""
+        return self.exposure if step >= self.exposure_from * self.curriculum.total_steps else 0.0
 
 
 def beta_at(step: int, settings: SFTSettings, size: int) -> float:
