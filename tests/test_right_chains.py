@@ -39,11 +39,21 @@ def test_classes_are_those_of_the_number_of_right_chains():
     assert found[3].correct and found[3].coherence == 1.0  # neither answer nor coherence sees the repeated step
 
 
+def test_a_longer_walk_arrives_and_is_no_right_chain():
+    problem = DOMAINS["routes"].read_question("3 : : aa to ac")
+    walks = [["aa>ab", "ab>ac"], ["aa>ba", "ba>bb", "bb>ab", "ab>ac"], ["aa>ab", "ab>bb"]]
+    trace = told_trace(["ac"] * 3, walks, [problem] * 3)
+    trace.domain = DOMAINS["routes"]
+    found = outcomes(trace)
+    assert [(o.arrives, o.right_chain) for o in found] == [(True, True), (True, False), (False, False)]
+    assert summarise(found)["arrives"].mean == pytest.approx(2 / 3)
+
+
 def test_a_domain_that_cannot_verify_has_no_share_of_right_chains():
     trace = told_trace(["14"], [["3+4=7", "7*2=14"]], [Problem("Tom adds 3 and 4. Twice that?", ("3+4=7",), "14")])
     trace.domain = DOMAINS["word-problems"]
     (outcome,) = outcomes(trace)
-    assert outcome.right_chain is None and not any("right_chains" in name for name in summarise([outcome]))
+    assert outcome.right_chain is None and not any(name in ("right_chains", "arrives") for name in summarise([outcome]))
 
 
 def test_some_of_k_samples_are_right_chains():

@@ -25,6 +25,7 @@ LABELS = {
     "diversity": "distinct chains per sampled trajectory, %",
     "sampled_right_chains": "right chain, sampled, %",
     "right_chains": "right chain, %",
+    "arrives": "chain arrives, %",
     "right_chains_several": "right chain, where several are right, %",
 }
 """Metrics as a table calls them."""
@@ -125,6 +126,8 @@ class Outcome:
     """Whether the steps are one of the question's right chains (`Domain.verify`); None where nobody can tell."""
     n_chains: int | None = None
     """How many chains are equally right; None as above."""
+    arrives: bool | None = None
+    """Whether every step is in its place and the last one gives the answer, be it by a longer way; None as above."""
 
 
 @dataclass(frozen=True)
@@ -203,6 +206,7 @@ def outcomes(
                 matched_steps=shared.total() / len(steps) if steps else 0.0,
                 right_chain=None if verdict is None else verdict.is_right,
                 n_chains=measured(trace.domain.count_chains, problem),
+                arrives=None if verdict is None else verdict.arrives,
             )
         )
     return result
@@ -240,6 +244,7 @@ def right_chains(results: Sequence[Outcome]) -> dict[str, Estimate]:
     classes = {"right_chains": (1, math.inf), "right_chains_several": (2, math.inf)}
     classes |= {f"right_chains_{name}": limits for name, limits in CHAIN_CLASSES.items()}
     found = {name: [right for right, n in known if low <= n <= high] for name, (low, high) in classes.items()}
+    found["arrives"] = [o.arrives for o in results if o.arrives is not None]
     return {name: wilson(sum(own), len(own)) for name, own in found.items() if own}
 
 
