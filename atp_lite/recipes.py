@@ -109,7 +109,7 @@ def train(
         planner = METHODS[settings.method].start(start, stages.last_stage, ModelSettings().max_latents, settings.seed)
         train_sft(planner, data["train"], data["validation"], settings, folder, resume)
     else:
-        train_rl(start, data["rl"], data["validation"], settings, folder, resume)
+        train_rl(start, data["rl"], data["validation"], settings, folder, resume, rehearse=data["train"])
     return last
 
 

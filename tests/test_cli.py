@@ -382,6 +382,15 @@ def test_too_little_memory_is_one_line_with_what_needs_less(command, tiny, monke
         main([command, *data])
 
 
+def test_a_rehearsal_reads_the_labelled_problems_of_its_file(tiny, monkeypatch):
+    given = []
+    monkeypatch.setattr("atp_lite.cli.training.train_rl", lambda *run: given.append(run[-1]))
+    data = ["--validation", str(tiny / "validation.jsonl"), "--questions", str(tiny / "validation.jsonl")]
+    command = ["rl", *data, "--out", str(tiny / "run"), "--rehearse", str(tiny / "train.jsonl")]
+    assert main(command) == 0 and main([*command, "--settings.rehearsal", "0.5"]) == 0
+    assert given == [(), read_jsonl(tiny / "train.jsonl")]
+
+
 def test_solve_answers_with_a_rival_whose_thoughts_nobody_can_read(tmp_path, capsys):
     small = Planner.fresh("arithmetic", ModelSettings(hidden_size=16, layers=1, heads=2, intermediate_size=32))
     METHODS["coconut"].start(small, 3).save_pretrained(tmp_path)

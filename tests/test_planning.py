@@ -1,13 +1,20 @@
 """Planning with a verifier: what guards the answers while latents move."""
 
+import copy
+import random
 from dataclasses import replace
 
 import pytest
 import torch
+from safetensors.torch import load_file
 from small import PROBLEMS, lively_planner
 
+from atp_lite.domains import Problem
+from atp_lite.methods import METHODS, method_of
+from atp_lite.methods.method import loss_denominators
 from atp_lite.rl import RLSettings, Samples, train_rl
-from atp_lite.rl.objectives import with_references
+from atp_lite.rl.learner import Learner
+from atp_lite.rl.objectives import improve_policy, with_references
 from atp_lite.rl.surrogates import through_decoder
 
 GUARDED = RLSettings(
@@ -81,3 +88,113 @@ def test_the_estimator_through_the_decoder_is_its_formula_row_by_row():
     per_action = gain[:, None].expand(-1, trace.latents.shape[1] + trace.answer.shape[1])
     again = through_decoder(planner.model, Samples(trace, per_action), replace(GUARDED, sigma=0.3))
     assert again.loss.item() == pytest.approx(expected, rel=1e-4)
+
+
+# --- rehearsal ---
+
+REHEARSING = replace(
+    GUARDED, answer_ce=0.0, learn_answer=True, rehearsal=0.5, rehearsal_batch=5, questions=2, group_size=2, sigma=0.3
+)
+
+
+def rehearsing(folder, planner, settings=REHEARSING, problems=PROBLEMS):
+    learner = Learner(planner, settings, folder, rehearse=problems)
+    learner.run.generator.manual_seed(3)
+    trace = learner.rollout(PROBLEMS[:2])
+    return learner, Samples(trace, torch.tensor([1.0, -1.0, 0.5, -0.5]))
+
+
+@pytest.mark.parametrize("method", ["atp", "sim-cot", "atp-step"])
+def test_a_rehearsal_adds_the_loss_of_the_planners_own_method(tmp_path, method):
+    """Losses of an update with and without differ by weight * L_SFT of the batch that the seed says."""
+    planner, losses = lively_planner(c=2), {}
+    if method != "atp":
+        planner = METHODS[method].start(planner, 3)
+    assert method_of(planner).name == method
+    for weight in (0.0, 0.5):
+        twin = planner.with_model(copy.deepcopy(planner.model))
+        learner, samples = rehearsing(tmp_path / str(weight), twin, replace(REHEARSING, rehearsal=weight))
+        learner.run.generator.manual_seed(4)
+        losses[weight] = improve_policy(learner, samples, measure_kl=False)
+    chosen = random.Random("0-rehearsal-0-0").sample(PROBLEMS, 5)
+    assert len({len(p.steps) for p in chosen}) > 1, "rows of several lengths in one batch"
+    stage = planner.model.config.max_latents // 2
+    generator = torch.Generator().manual_seed(4)
+    terms = METHODS[method].losses(planner, planner.collate.encode(chosen), stage, True, generator)
+    expected = METHODS[method].total(terms, 0.1 / 32).item()
+    assert losses[0.5]["loss"] == pytest.approx(losses[0.0]["loss"] + 0.5 * expected, rel=1e-4)
+    for name, term in terms.items():
+        assert losses[0.5][f"rehearsal_{name}"] == pytest.approx(term.item(), rel=1e-4)
+    assert not any(name.startswith("rehearsal") for name in losses[0.0])
+
+
+def test_rehearsal_of_mixed_lengths_is_that_of_its_rows_one_by_one():
+    """The recurrence with a batch of one to three steps: each term is the mean over the tokens of single rows."""
+    planner = lively_planner()
+    rows = planner.collate.encode(PROBLEMS)
+    whole = METHODS["atp"].losses(planner, rows, 8, False, None)
+    sums, counts = dict.fromkeys(whole, 0.0), dict.fromkeys(whole, 0)
+    for row in rows:
+        terms, own = METHODS["atp"].losses(planner, [row], 8, False, None), loss_denominators(planner.collate, [row], 8)
+        for name, term in terms.items():
+            sums[name] += term.item() * own[name]
+            counts[name] += own[name]
+    for name, term in whole.items():
+        assert term.item() == pytest.approx(sums[name] / counts[name], rel=1e-4), name
+
+
+def test_micro_batches_of_a_rehearsal_add_up(tmp_path):
+    """accumulate splits the labelled problems too; without noise the gradient is the same."""
+    found = {}
+    for accumulate in (1, 2):
+        settings = replace(REHEARSING, accumulate=accumulate, rehearsal=1.0)
+        learner, samples = rehearsing(
+            tmp_path / str(accumulate), METHODS["sim-cot"].start(lively_planner(), 3), settings
+        )
+        improve_policy(learner, replace(samples, advantages=torch.zeros(4)), measure_kl=False)
+        found[accumulate] = {n: p.grad for n, p in learner.model.named_parameters() if p.grad is not None}
+    for name, gradient in found[1].items():
+        torch.testing.assert_close(found[2][name], gradient, atol=1e-6, rtol=1e-4)
+
+
+def test_a_rehearsal_moves_the_prior_and_leaves_step_encoder_and_decoder(tmp_path):
+    planner = METHODS["atp-step"].start(lively_planner(), 3)
+    learner, samples = rehearsing(tmp_path, planner)
+    before = {name: value.clone() for name, value in planner.model.state_dict().items()}
+    improve_policy(learner, replace(samples, advantages=torch.zeros(4)), measure_kl=False)
+    moved = {name.split(".")[0] for name, value in planner.model.state_dict().items() if not value.equal(before[name])}
+    assert moved == {"backbone", "latent_head", "stop_head"}
+
+
+def test_a_run_that_rehearses_goes_on_where_it_was_cut_off(tmp_path, monkeypatch):
+    settings = replace(REHEARSING, iterations=3, epochs=2, eval_every=1)
+    train_rl(lively_planner(), PROBLEMS[:4], PROBLEMS[4:6], settings, tmp_path / "whole", rehearse=PROBLEMS[:4] * 2)
+    rollout, calls = Learner.rollout, []
+
+    def cut(self, *problems):
+        calls.append(1)
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return rollout(self, *problems)
+
+    monkeypatch.setattr(Learner, "rollout", cut)
+    parts = PROBLEMS[:4], PROBLEMS[4:6], settings, tmp_path / "cut"
+    with pytest.raises(KeyboardInterrupt):
+        train_rl(lively_planner(), *parts, rehearse=PROBLEMS[:4] * 2)
+    monkeypatch.undo()
+    train_rl(lively_planner(), *parts, resume=True, rehearse=PROBLEMS[:4] * 2)
+    one, two = (load_file(tmp_path / run / "last/model.safetensors") for run in ("whole", "cut"))
+    assert all(torch.equal(two[name], value) for name, value in one.items())
+
+
+def test_a_rehearsal_needs_labelled_problems_that_are_not_validated(tmp_path):
+    planner, data = lively_planner(), (PROBLEMS[:4], PROBLEMS[4:])
+    with pytest.raises(ValueError, match="rehearsal is 0.5, with 5 .* there are 0: give more .*rehearse=problems"):
+        train_rl(planner, *data, REHEARSING, tmp_path)
+    with pytest.raises(ValueError, match="in train and in validation"):
+        train_rl(planner, *data, REHEARSING, tmp_path, rehearse=PROBLEMS)
+    with pytest.raises(ValueError, match="'3' has 0 steps, and a chain to rehearse needs 1 to 8"):
+        train_rl(planner, *data, REHEARSING, tmp_path, rehearse=[Problem("3", (), "3")] * 5)
+    for wrong in ({"rehearsal": -1.0}, {"objective": "rejection"}):
+        with pytest.raises(ValueError, match="rehearsal is .* with objective .* above 0 with grpo only"):
+            replace(REHEARSING, **wrong)

@@ -140,6 +140,8 @@ class RL(Sources):
     """JSONL of questions with answers (chains are not read); none makes problems."""
     validation: Path | None = None
     """JSONL of validation problems; none makes problems."""
+    rehearse: Path | None = None
+    """JSONL of problems with chains, read where --settings.rehearsal is above 0; none makes training problems."""
     lora: LoRASettings = NO_LORA
     """How much of a pretrained model learns; rank 0 trains all of it."""
     settings: RLSettings = GRPO
@@ -147,8 +149,11 @@ class RL(Sources):
     """Go on with the run in --out."""
 
     def run(self) -> int:
-        planner = Planner.from_pretrained(self.init)
-        return _run(self, planner, train_rl, self.questions, "rl")
+        def train(*run: Any) -> Planner:
+            labelled = self.training_data(self.rehearse, "train", self.validation)[0] if self.settings.rehearsal else ()
+            return train_rl(*run, labelled)
+
+        return _run(self, Planner.from_pretrained(self.init), train, self.questions, "rl")
 
 
 def _run(command: SFT | RL, planner: Planner, train: Callable[..., Any], problems: Path | None, split: str) -> int:

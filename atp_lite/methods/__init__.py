@@ -12,6 +12,7 @@ from atp_lite.methods.method import Method
 from atp_lite.methods.pause import PAUSE
 from atp_lite.methods.sim_cot import SIM_COT
 from atp_lite.methods.words import COT, ICOT, NO_COT
+from atp_lite.planner import Planner
 from atp_lite.registry import Registry
 
 METHODS: Registry[Method] = Registry("method")
@@ -20,4 +21,26 @@ RIVALS = (COT, NO_COT, ICOT, PAUSE, COCONUT, SIM_COT, CODI, COLAR)
 for _method in (ATP, ATP_STEP, *RIVALS, ATP_POINT, ATP_FIXED, ATP_NO_DECODER):
     METHODS.register(_method.name)(_method)
 
-__all__ = ["METHODS", "Method"]
+
+def method_of(planner: Planner) -> Method:
+    """The method that a planner has the parts of: its head, its layout, its decoder and step encoder.
+
+    Where several fit, the first of `METHODS`.
+
+    Raises:
+        ValueError: none does.
+    """
+    config = planner.model.config
+    for method in METHODS.values():
+        if (
+            (method.head_for(planner), method.layout) == (config.latent_head, config.layout)
+            and method.decoder in (None, config.decoder is not None)
+            and method.step_encoder == (config.step_encoder is not None)
+        ):
+            return method
+    raise ValueError(
+        f"no method thinks with a {config.latent_head} head in the layout {config.layout!r}: register one in METHODS"
+    )
+
+
+__all__ = ["METHODS", "Method", "method_of"]

@@ -69,6 +69,11 @@ class ReasonerConfig(PreTrainedConfig):
     def hidden_size(self) -> int:
         return int(AutoConfig.for_model(**(self.backbone or {})).hidden_size)
 
+    @property
+    def latent_steps(self) -> int:
+        """How many steps can be latent: the last stage of its curriculum, or a later one."""
+        return self.max_latents // self.latents_per_step
+
 
 class LatentReasoner(PreTrainedModel):
     """A causal LM (theta) with a latent head and a stop head, and a decoder (phi) that reads latents as text."""

@@ -18,6 +18,7 @@ from atp_lite.model import Decoded, LatentReasoner, Replay
 from atp_lite.planner import Planner
 from atp_lite.rl.metrics import mean_sigma
 from atp_lite.rl.registries import OBJECTIVES
+from atp_lite.rl.rehearsal import Rehearsal
 from atp_lite.rl.settings import RLSettings
 
 
@@ -29,10 +30,16 @@ class Learner:
             micro-batches, then `run.step`. With several processes all of them must take the same steps.
         settings: of the run, with a number where `sigma` said "mean".
         tokens: positions that this process thought about: questions (once a group), latents, answers.
+        rehearsal: the supervised loss beside every update, where the settings ask for one.
     """
 
     def __init__(
-        self, planner: Planner, settings: RLSettings, folder: str | os.PathLike[str], resume: bool = False
+        self,
+        planner: Planner,
+        settings: RLSettings,
+        folder: str | os.PathLike[str],
+        resume: bool = False,
+        rehearse: Sequence[Problem] = (),
     ) -> None:
         objective = OBJECTIVES[settings.objective]
         if sharding_requested() and not objective.can_shard:
@@ -40,6 +47,7 @@ class Learner:
                 f"objective {settings.objective} cannot be sharded: it learns while rows stop when they like; use DDP"
             )
         self.planner, self.settings, self.tokens = planner, settings, 0
+        self.rehearsal = Rehearsal(planner, rehearse, settings) if settings.rehearsal else None
         self.model: LatentReasoner = planner.model
         self.model.train(False)
         if not has_lora(self.model):  # then the small matrices learn, and what is frozen stays so

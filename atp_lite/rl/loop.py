@@ -33,8 +33,11 @@ def train_rl(
     settings: RLSettings,
     folder: str | os.PathLike[str],
     resume: bool = False,
+    rehearse: Sequence[Problem] = (),
 ) -> Planner:
     """Train the planner in place on questions with answers (chains are not read); return the best on validation.
+
+    rehearse: problems with chains, which are imitated beside every update where `settings.rehearsal` is above 0.
 
     Writes to `folder` what `TrainingRun` says; the averaged weights are validated and kept.
 
@@ -43,11 +46,12 @@ def train_rl(
     (atp_lite/engine/distributed.py says why). The main process alone writes; its metrics are means over the processes.
 
     Raises:
-        ValueError: a validation question is also trained on, the checkpoint cannot be explored, or the processes
-            cannot share the questions evenly.
+        ValueError: a validation question is also trained on, the checkpoint cannot be explored, there is nothing to
+            rehearse, or the processes cannot share the questions evenly.
         KeyboardInterrupt: passed on after the state was saved.
     """
-    check_disjoint((p.question for p in questions), (p.question for p in validation))
+    rehearsed = rehearse if settings.rehearsal else ()
+    check_disjoint((p.question for p in (*questions, *rehearsed)), (p.question for p in validation))
     if settings.questions > len(questions):
         raise ValueError(f"{settings.questions} questions per iteration, but there are {len(questions)}: take fewer")
     world = Accelerator().num_processes
@@ -56,7 +60,7 @@ def train_rl(
             f"{settings.questions} questions over {world} processes do not split into {settings.mini_batches} equal "
             "mini-batches: take a multiple of both"
         )
-    learner = Learner(planner, settings, folder, resume)
+    learner = Learner(planner, settings, folder, resume, rehearsed)
     learner.choose_sigma(list(questions)[:256])
     objective = OBJECTIVES[settings.objective]
     with learner.run as run:

@@ -20,7 +20,7 @@ from atp_lite.domains import Problem
 from atp_lite.engine.distributed import micro_batches, scale_to_global_mean
 from atp_lite.engine.run import TrainingRun, Update
 from atp_lite.engine.sharding import summon_full_params
-from atp_lite.methods import METHODS
+from atp_lite.methods import method_of
 from atp_lite.methods.method import loss_denominators
 from atp_lite.model import Decoded, Thought
 from atp_lite.planner import Planner
@@ -65,9 +65,10 @@ def scored_rollout(
 
 
 def improve_policy(learner: Learner, samples: Samples, measure_kl: bool) -> dict[str, float]:
-    """L = L_estimator + answer_ce L_answer + kl_weight KL(policy now || policy at the start), for each mini-batch.
+    """L = L_estimator + answer_ce L_answer + kl_weight KL(policy now || policy at the start) + rehearsal L_SFT.
 
-    L_answer = -log p(true answer | q, sampled latents), mean over its tokens.
+    For each mini-batch. L_answer = -log p(true answer | q, sampled latents), mean over its tokens; L_SFT is of labelled
+    problems (`Rehearsal`).
     """
     s, run, model = learner.settings, learner.run, learner.model
     n_groups = len(samples.trace) // s.group_size
@@ -100,7 +101,12 @@ def improve_policy(learner: Learner, samples: Samples, measure_kl: bool) -> dict
                 # every process has as many trajectories, so its mean has this share in the mean over all of them
                 run.backward(loss * (len(chosen) / len(questions)) / run.accelerator.num_processes)
                 stats.append((found, estimate.count))
-            updates.append((mean_of(stats) | mean_of(kls) | step_metrics(run, run.step()), 1))
+            terms: dict[str, Tensor] = {}
+            if learner.rehearsal is not None:
+                for loss in learner.rehearsal.losses(run, len(updates), terms):
+                    run.backward(loss)
+            rehearsed = run.sum({f"rehearsal_{name}": term.item() for name, term in terms.items()}) if terms else {}
+            updates.append((mean_of(stats) | mean_of(kls) | rehearsed | step_metrics(run, run.step()), 1))
     return mean_of(updates)
 
 
@@ -156,10 +162,9 @@ def rejection(learner: Learner, problems: Sequence[Problem], iteration: int) -> 
     n_parts = min(s.accumulate, len(rows) // world or len(rows))  # as many in every process
     if len(rows) >= world:  # otherwise every process takes all of them, for its share
         rows = rows[run.accelerator.process_index :: world]
-    stage, beta = max(len(p.steps) for p in kept), s.kl_factor / learner.model.config.hidden_size
+    stage, beta = learner.model.config.latent_steps, s.kl_factor / learner.model.config.hidden_size
     parts = [rows[i::n_parts] for i in range(n_parts)]
-    method = METHODS["atp" if learner.model.step_encoder is None else "atp-step"]
-    losses = scaled_losses(run, planner, method, parts, stage, beta, sample=True, terms={})
+    losses = scaled_losses(run, planner, method_of(planner), parts, stage, beta, sample=True, terms={})
     return metrics | step_metrics(run, run.update(losses))
 
 
@@ -203,6 +208,6 @@ def answer_ce(learner: Learner, problems: Sequence[Problem], iteration: int) -> 
     return step_metrics(run, run.step())
 
 
-OBJECTIVES["grpo"] = Objective(grpo, smallest_group=2)
+OBJECTIVES["grpo"] = Objective(grpo, smallest_group=2, rehearses=True)
 OBJECTIVES["rejection"] = Objective(rejection, trains_decoder=True)
 OBJECTIVES["answer-ce"] = Objective(answer_ce, can_shard=False)

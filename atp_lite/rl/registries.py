@@ -64,6 +64,8 @@ class Objective:
     """Otherwise phi is frozen: a moving judge could be talked into anything."""
     can_shard: bool = True
     """Whether all processes read their layers equally often while it learns."""
+    rehearses: bool = False
+    """Whether its updates can have the supervised loss of labelled problems beside them (`improve_policy`)."""
     smallest_group: int = 1
     """The least trajectories per question."""
 

@@ -61,7 +61,7 @@ class RLSettings(RunSettings):
     latent_weight: float = 0.1
     """Weight of a latent's (and its stop decision's) term in the surrogate; an answer token has 1."""
     learn_stop: bool = False
-    """Stop decisions are sampled and learn; otherwise the stop head is frozen and decides as in evaluation."""
+    """Stop decisions are sampled and learn from rewards; otherwise the stop head decides as in evaluation."""
     learn_answer: bool = True
     """Answer tokens are actions that learn."""
     answer_ce: float = 0.0
@@ -69,8 +69,13 @@ class RLSettings(RunSettings):
     takes the place of sampled answers, so it goes with `learn_answer` off; 0 leaves it out."""
     kl_weight: float = 0.0
     """Weight of the KL to the start, nats per trajectory; above 0 it is computed in every update."""
+    rehearsal: float = 0.0
+    """For objective grpo: weight of the SFT loss of the planner's own method, on labelled problems beside every update,
+    so that what imitation taught is not lost; 0 leaves it out."""
+    rehearsal_batch: int = 64
+    """Labelled problems an update, over all processes together."""
     kl_factor: float = 0.1
-    """For objective rejection: the KL factor of its SFT loss."""
+    """Of the SFT loss: of objective rejection, and of a rehearsal."""
     ema: float = 0.99
     """Decay of the averaged weights, which are evaluated and kept; 0 keeps the last weights."""
     eval_every: int = 25
@@ -89,7 +94,7 @@ class RLSettings(RunSettings):
             check_weights(self.latent_rewards)
             if self.credit == "trajectory":
                 raise ValueError("credit trajectory pays every action by `rewards`: leave out latent_rewards")
-        require_positive(self, "iterations", "questions", "group_size", "mini_batches", "epochs")
+        require_positive(self, "iterations", "questions", "group_size", "mini_batches", "epochs", "rehearsal_batch")
         if self.questions % self.mini_batches:
             raise ValueError(f"{self.questions} questions do not split into {self.mini_batches} equal mini-batches")
         if self.rollout_batch is not None and (self.rollout_batch < 1 or self.rollout_batch % self.group_size):
@@ -117,6 +122,10 @@ class RLSettings(RunSettings):
             raise ValueError(
                 f"answer_ce is {self.answer_ce}: give 0 or more, and switch learn_answer off, since answers are then "
                 "learned from their references"
+            )
+        if self.rehearsal < 0 or self.rehearsal and not OBJECTIVES[self.objective].rehearses:
+            raise ValueError(
+                f"rehearsal is {self.rehearsal} with objective {self.objective}: give 0 or more, above 0 with grpo only"
             )
         if not (self.learn_latents or self.learn_stop or self.learn_answer):
             raise ValueError("nothing would learn: switch on learn_latents, learn_stop or learn_answer")
