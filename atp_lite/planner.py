@@ -260,7 +260,7 @@ class Planner:
         batch = self.collate(self.collate.encode(bare), stage=0).to(self.model.device)
         trace = self.model.think(batch.question, batch.question_mask, group_size=group_size, **how)
         trace.problems = [problem for problem in problems for _ in range(group_size)]
-        trace.domain = self.domain
+        trace.domain, trace.fixed_length = self.domain, self.model.config.layout == "fixed"
         return trace
 
     @torch.no_grad()

@@ -278,9 +278,10 @@ def test_spare_latents_of_a_fixed_number_are_no_steps_too_many():
     trace = planner.reason(EXAMPLES[1:2])
     assert int(trace.n_latents[0]) == LONGEST and len(EXAMPLES[1].steps) == 2
     for texts, right in ((["1+1=2", "2+1=3"], True), (["1+1=2", "2+1=3", "3+1=4"], False), (["1+1=2"], False)):
-        trace.steps = [texts]
-        (outcome,) = outcomes(trace, spare=True)
+        trace.steps, trace.fixed_length = [texts], True
+        (outcome,) = outcomes(trace)
         assert outcome.stop_right is right
+        trace.fixed_length = False
         assert not outcomes(trace)[0].stop_right, "where a stop head decides, three latents are three steps"
 
 

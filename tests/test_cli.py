@@ -384,11 +384,11 @@ def test_too_little_memory_is_one_line_with_what_needs_less(command, tiny, monke
 
 def test_a_rehearsal_reads_the_labelled_problems_of_its_file(tiny, monkeypatch):
     given = []
-    monkeypatch.setattr("atp_lite.cli.training.train_rl", lambda *run: given.append(run[-1]))
+    monkeypatch.setattr("atp_lite.cli.training.train_rl", lambda *_, **more: given.append(more))
     data = ["--validation", str(tiny / "validation.jsonl"), "--questions", str(tiny / "validation.jsonl")]
     command = ["rl", *data, "--out", str(tiny / "run"), "--rehearse", str(tiny / "train.jsonl")]
     assert main(command) == 0 and main([*command, "--settings.rehearsal", "0.5"]) == 0
-    assert given == [(), read_jsonl(tiny / "train.jsonl")]
+    assert given == [{}, {"rehearse": read_jsonl(tiny / "train.jsonl")}]
 
 
 def test_solve_answers_with_a_rival_whose_thoughts_nobody_can_read(tmp_path, capsys):

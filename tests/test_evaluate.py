@@ -6,7 +6,6 @@ import math
 import random
 from dataclasses import replace
 from functools import partial
-from types import SimpleNamespace
 
 import pytest
 import torch
@@ -15,7 +14,7 @@ from hypothesis import strategies as st
 from scipy.stats import binomtest
 from small import PROBLEMS, lively_planner, tiny_planner, told_trace
 
-from atp_lite.domains import DOMAINS, Problem, generate, same_answer, same_number
+from atp_lite.domains import Problem, generate, same_answer, same_number
 from atp_lite.evaluation import EvalSettings, evaluate, mean_interval, outcomes, pass_at_k, wilson
 from atp_lite.model import RowNoise
 from atp_lite.model.decisions import best
@@ -191,11 +190,7 @@ def test_without_decoding_no_step_metric_is_claimed(planner):
 
 
 def test_what_counts_as_the_answer():
-    trace = SimpleNamespace(
-        domain=DOMAINS["arithmetic"],
-        n_latents=torch.zeros(2), n_answer_tokens=torch.ones(2), steps=[[], []], answers=["4+9", "9.0000001"],
-        problems=[Problem("4+5", ("4+5=9",), "9")] * 2,
-    )  # fmt: skip
+    trace = told_trace(["4+9", "9.0000001"], [[], []], [Problem("4+5", ("4+5=9",), "9")] * 2)
     assert [o.correct for o in outcomes(trace)] == [False, False], "the whole answer, exactly"
     last = partial(same_answer, relative=1e-6)
     assert [o.correct for o in outcomes(trace, right=last)] == [True, True]

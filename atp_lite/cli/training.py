@@ -149,19 +149,18 @@ class RL(Sources):
     """Go on with the run in --out."""
 
     def run(self) -> int:
-        def train(*run: Any) -> Planner:
-            labelled = self.training_data(self.rehearse, "train", self.validation)[0] if self.settings.rehearsal else ()
-            return train_rl(*run, labelled)
-
-        return _run(self, Planner.from_pretrained(self.init), train, self.questions, "rl")
+        planner = Planner.from_pretrained(self.init)
+        return _run(self, planner, train_rl, self.questions, "rl")
 
 
 def _run(command: SFT | RL, planner: Planner, train: Callable[..., Any], problems: Path | None, split: str) -> int:
     if command.lora.rank:
         add_lora(planner.model, command.lora, command.settings.seed)
     with _explained(command.out, command.resume):
-        data = command.training_data(problems, split, command.validation)
-        train(planner, *data, command.settings, command.out, command.resume)
+        data, more = command.training_data(problems, split, command.validation), {}
+        if isinstance(command, RL) and command.settings.rehearsal:
+            more["rehearse"], _ = command.training_data(command.rehearse, "train", command.validation)
+        train(planner, *data, command.settings, command.out, command.resume, **more)
     best = command.out / "best"
     Accelerator().print(f"best on validation: {best}; look closer with: atp-lite eval {best}")
     return 0

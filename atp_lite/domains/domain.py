@@ -192,6 +192,14 @@ class Domain:
         """
         return verify_chain(self._needed(problem), steps)
 
+    def complete_prefix(self, problem: Problem, steps: Sequence[str]) -> Sequence[str]:
+        """The shortest beginning of a chain that arrives (`verify`); all of it where none does, or nobody can tell."""
+        for end in range(len(steps) + 1):
+            verdict = measured(self.verify, problem, steps[:end])
+            if verdict is None or verdict.arrives:
+                return steps if verdict is None else steps[:end]
+        return steps
+
     def equivalent_chains(self, problem: Problem) -> Iterator[tuple[str, ...]]:
         """Every right chain: the needed steps in each order that respects what uses what. Lazy.
 

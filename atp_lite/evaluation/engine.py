@@ -281,9 +281,8 @@ class Scorer:
         trace, tokens, margin = self._reason([i for i, _ in jobs], decode=self.settings.decode)
         spread = (trace.sigma.mean(-1) * trace.latent_mask).sum(1) / trace.n_latents.clamp(min=1)  # (B,)
         sigmas = [round(value, 6) for value in spread.tolist()]
-        config = self.planner.model.config
-        spare = config.layout == "fixed" and self.settings.decode
-        found = outcomes(trace, config.latents_per_step, spare, self.settings.judge(self.planner.domain))
+        c, judge = self.planner.model.config.latents_per_step, self.settings.judge(self.planner.domain)
+        found = outcomes(trace, c, judge)
         return list(zip(found, sigmas, strict=True)), tokens, margin
 
     def _sampled(self, jobs: list[Job]) -> Made[tuple[bool, tuple[str, ...]]]:
@@ -299,7 +298,7 @@ class Scorer:
         )
         judge = s.judge(self.planner.domain)
         right = [judge(answer, p.answer) for answer, p in zip(trace.answers, trace.problems, strict=True)]
-        return list(zip(right, map(tuple, trace.steps), strict=True)), tokens, margin
+        return list(zip(right, map(tuple, trace.chains), strict=True)), tokens, margin
 
     def _reason(self, positions: Sequence[int], **how: Any) -> tuple[Decoded, int, float]:
         """`Planner.reason`, how many tokens it took, and by how much the closest token or stop was decided."""

@@ -173,21 +173,20 @@ def _known(kind: type[Outcome | Record], line: dict[str, Any], *but: str) -> dic
     return {name: line[name] for name in names}
 
 
-def outcomes(
-    trace: Decoded, latents_per_step: int = 1, spare: bool = False, right: Callable[[str, str], bool] = is_right
-) -> list[Outcome]:
+def outcomes(trace: Decoded, latents_per_step: int = 1, right: Callable[[str, str], bool] = is_right) -> list[Outcome]:
     """One `Outcome` a row of a trace that was answered (and decoded, if the step metrics are to mean anything).
 
+    Where every row was given the same number of latents, those that read as nothing count as no step, and those after
+    a complete chain do not count (`Decoded.chains`).
+
     right: whether an answer is the reference.
-    spare: every row was given the same number of latents, so those that read as nothing count as no step.
     """
     result = []
     counts, tokens = trace.n_latents.tolist(), trace.n_answer_tokens.tolist()
-    for i, problem in enumerate(trace.problems):
-        steps = trace.steps[i]
+    for i, (problem, steps) in enumerate(zip(trace.problems, trace.chains, strict=True)):
         found = measured(trace.domain.coherence, steps, trace.answers[i], problem.question)
         latent = counts[i] // latents_per_step
-        taken = len(steps) if spare else max(latent, len(steps))  # those written in words come on top
+        taken = len(steps) if trace.fixed_length else max(latent, len(steps))  # those written in words come on top
         verdict = measured(trace.domain.verify, problem, steps)
         shared = Counter(steps) & Counter(problem.steps)
         result.append(
@@ -199,7 +198,7 @@ def outcomes(
                 correct=right(trace.answers[i], problem.answer),
                 n_latents=counts[i],
                 n_answer_tokens=tokens[i],
-                steps=tuple(steps),
+                steps=tuple(trace.steps[i]),
                 stop_right=taken == len(problem.steps),
                 coherence=None if found is None else found.score,
                 right_steps=None if found is None else found.right,

@@ -53,6 +53,8 @@ class Thought:
     """(B,) the problem of each row, where known."""
     domain: Domain = field(default=UNNAMED, kw_only=True)
     """What the problems are about: it reads the steps and judges the answers."""
+    fixed_length: bool = field(default=False, kw_only=True)
+    """Whether every row was given the same number of latents, whatever it needs (the layout `fixed`)."""
 
     def __len__(self) -> int:
         return self.latent_mask.shape[0]
@@ -166,6 +168,14 @@ class Decoded(Answered):
     """(B, S, W) log-probability of each of those tokens."""
     steps: list[list[str]] = field(default_factory=list, kw_only=True)
     """(B,) the steps of each row as text: decoded latents first, then those written in words; filled by the planner."""
+
+    @property
+    def chains(self) -> list[list[str]]:
+        """(B,) the steps that are judged: all, but after a complete chain what spare latents read as does not count."""
+        if not self.fixed_length:
+            return self.steps
+        rows = zip(self.problems, self.steps, strict=True)
+        return [list(self.domain.complete_prefix(problem, steps)) for problem, steps in rows]
 
 
 Age = TypeVar("Age", bound=Thought)

@@ -32,10 +32,11 @@ def rollout_metrics(trace: Decoded) -> dict[str, float]:
     """Accuracy, coherence (where the domain has it), diversity (distinct chains / G), sigma and length of samples."""
     right = [trace.domain.is_right(a, p.answer) for a, p in zip(trace.answers, trace.problems, strict=True)]
     size = trace.group_size
-    groups = [trace.steps[i : i + size] for i in range(0, len(trace), size)]
+    chains = trace.chains
+    groups = [chains[i : i + size] for i in range(0, len(trace), size)]
     distinct = sum(len({tuple(steps) for steps in group}) for group in groups)
     real = trace.latent_mask
-    rows = zip(trace.steps, trace.answers, trace.problems, strict=True)
+    rows = zip(chains, trace.answers, trace.problems, strict=True)
     found = [measured(trace.domain.coherence, steps, answer, p.question) for steps, answer, p in rows]
     scores = [coherence.score for coherence in found if coherence is not None]
     return {

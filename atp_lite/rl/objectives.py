@@ -77,7 +77,7 @@ def improve_policy(learner: Learner, samples: Samples, measure_kl: bool) -> dict
             parts = [samples.questions(chosen) for chosen in torch.arange(n_groups).chunk(s.accumulate)]
             old = torch.cat([replay_actions(model, part.trace, s)[0].values for part in parts])
         samples = replace(samples, old=old)
-    updates = []
+    updates: list[tuple[Mapping[str, float], float]] = []
     for _ in range(s.epochs):
         order = learner.permutation(n_groups) if s.mini_batches > 1 else torch.arange(n_groups)
         for questions in order.chunk(s.mini_batches):
@@ -141,10 +141,10 @@ def verified_chains(trace: Decoded, rng: random.Random) -> list[Problem]:
     A trajectory holds when its answer is right, every decoded step is valid arithmetic, and every step is coherent.
     """
     kept: dict[int, list[Problem]] = {}
-    for row, problem in enumerate(trace.problems):
-        found = trace.domain.coherence(trace.steps[row], trace.answers[row], problem.question)
+    for row, (problem, steps) in enumerate(zip(trace.problems, trace.chains, strict=True)):
+        found = trace.domain.coherence(steps, trace.answers[row], problem.question)
         if trace.domain.is_right(trace.answers[row], problem.answer) and found.score == 1.0 and found.right == 1.0:
-            own = replace(problem, steps=tuple(trace.steps[row]))
+            own = replace(problem, steps=tuple(steps))
             kept.setdefault(row // trace.group_size, []).append(own)
     return [rng.choice(own) for own in kept.values()]
 

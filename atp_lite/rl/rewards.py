@@ -114,12 +114,12 @@ def total_reward(
 
 
 def _coherence(trace: Decoded, problems: Sequence[Problem]) -> list[Coherence]:
-    rows = zip(trace.steps, trace.answers, problems, strict=True)
+    rows = zip(trace.chains, trace.answers, problems, strict=True)
     return [trace.domain.coherence(steps, answer, problem.question) for steps, answer, problem in rows]
 
 
 def _verdicts(trace: Decoded, problems: Sequence[Problem]) -> list[ChainVerdict]:
-    return [trace.domain.verify(problem, steps) for steps, problem in zip(trace.steps, problems, strict=True)]
+    return [trace.domain.verify(problem, steps) for steps, problem in zip(trace.chains, problems, strict=True)]
 
 
 def _rows(trace: Decoded, values: Sequence[float]) -> Tensor:
