@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from atp_lite.domains import DOMAINS, Problem, data_hash, label_errors
+from atp_lite.domains import DOMAINS, Problem, data_hash
 from atp_lite.evaluation import EvalSettings, Evaluation, evaluate
 from atp_lite.planner import Planner
-from atp_lite.recipes import CHECKPOINTS, JOURNEY, PARENTS, REGIMES, SETTINGS, fresh_planner, regime_data, train
+from atp_lite.recipes import CHECKPOINTS, JOURNEY, PARENTS, REGIMES, fresh_planner, regime_data, settings_of, train
 from atp_lite.views.microscope import journey, write_journey
 
 BUNDLED = {
@@ -21,8 +21,14 @@ BUNDLED = {
     "atp-sft-noisy": ("noisy", "atp-sft"),
     "atp-rl-noisy": ("noisy", "grpo"),
     "coconut": ("clean", "coconut"),
+    "atp-plan": ("clean", "plan"),
+    "atp-step": ("clean", "atp-step"),
     "sim-cot": ("clean", "sim-cot"),
     "atp-sft-stories": ("stories", "atp-sft"),
+    "routes-cot": ("routes", "cot"),
+    "routes-sft": ("routes", "atp-sft"),
+    "routes-plan": ("routes", "plan"),
+    "routes-step": ("routes", "atp-step"),
 }
 """Name of the checkpoint -> the regime of its labels and the recipe that ends in it."""
 
@@ -42,11 +48,12 @@ def train_recipe(recipe: str, regime: str, seed: int, data: dict[str, list[Probl
     start = fresh_planner(regime, seed)
     if parent is not None:
         start = Planner.from_pretrained(train_recipe(parent, regime, seed, data, runs))
-    return train(start, replace(SETTINGS[recipe], seed=seed), data, runs / recipe)
+    return train(start, replace(settings_of(recipe, regime), seed=seed), data, runs / recipe)
 
 
 def measure(planner: Planner, test: list[Problem], draws: bool = True) -> tuple[dict, Evaluation]:
-    """Greedy metrics; with `draws`, accuracy when latents are sampled (4 draws) and pass@k when answers are too (8).
+    """Greedy metrics; with `draws`, accuracy when latents are sampled (4 draws), and pass@k of answers and chains when
+    answers are too (8 draws).
 
     Returns the report as plain values, and the greedy evaluation.
     """
@@ -54,8 +61,9 @@ def measure(planner: Planner, test: list[Problem], draws: bool = True) -> tuple[
     result = evaluate(planner, test, EvalSettings(samples=4 if draws else 0))
     report = result.to_json()
     if draws:
-        drawn = evaluate(planner, test, EvalSettings(samples=8, temperature=1.0, decode=False)).to_json()["metrics"]
-        report["metrics"] |= {name: value for name, value in drawn.items() if name.startswith("pass@")}
+        eight = EvalSettings(samples=8, temperature=1.0, diversity=True, greedy=False)
+        drawn = evaluate(planner, test, eight).to_json()["metrics"]
+        report["metrics"] |= {name: value for name, value in drawn.items() if name != "sampled_accuracy"}
     return report, result
 
 
@@ -78,24 +86,24 @@ def make_checkpoints(out: Path, runs: Path, seed: int = 0, only: Sequence[str] =
         planner = Planner.from_pretrained(last)
         report, result = measure(planner, data["test"])
         progress = json.loads((last.parent / "state" / "progress.json").read_text())
-        wrong, labels = map(sum, zip(*label_errors(data["train"]).values(), strict=True))
+        domain = DOMAINS.of(REGIMES[regime])
         card = {
             "name": name,
             "recipe": recipe,
             "command": "make checkpoints",
             "seed": seed,
             "labels": regime,
-            "wrong_labels": round(wrong / labels, 4),
+            "wrong_labels": round(domain.wrong_labels(data["train"]) / len(data["train"]), 4),
             "train_hash": data_hash(data["train"]),
             "test_hash": data_hash(data["test"]),
             "cpu_minutes": round(progress["cpu_seconds"] / 60, 1),
-            "settings": asdict(replace(SETTINGS[recipe], seed=seed)),
+            "settings": asdict(replace(settings_of(recipe, regime), seed=seed)),
             "evaluation": report,
         }
         shutil.rmtree(out / name, ignore_errors=True)
         planner.save_pretrained(out / name)
         (out / name / "card.json").write_text(json.dumps(card, indent=1) + "\n")
-        (out / name / "README.md").write_text(_card_text(card, result))
+        (out / name / "README.md").write_text(_card_text(card, result, domain.about))
         print(f"{out / name}: accuracy {result.accuracy.percent()} %")
 
 
@@ -106,7 +114,7 @@ def make_journey(path: Path, runs: Path, seed: int = 0) -> None:
     """
     data = regime_data("noisy")
     start = Planner.from_pretrained(train_recipe("atp-sft", "noisy", seed, data, runs / f"noisy-{seed}"))
-    settings = replace(SETTINGS["grpo"], seed=seed, keep_every=KEPT_EVERY)
+    settings = replace(settings_of("grpo", "noisy"), seed=seed, keep_every=KEPT_EVERY)
     folder = runs / f"noisy-{seed}" / "journey"
     train(start, settings, data, folder)
     followed = [p for n in (3, 4) for p in [p for p in data["validation"] if len(p.steps) == n][:3]]
@@ -114,9 +122,8 @@ def make_journey(path: Path, runs: Path, seed: int = 0) -> None:
     print(f"{path}: {len(followed)} problems followed through {settings.iterations} iterations")
 
 
-def _card_text(card: dict, result: Evaluation) -> str:
+def _card_text(card: dict, result: Evaluation, about: str) -> str:
     labels = "all right" if not card["wrong_labels"] else f"{100 * card['wrong_labels']:.1f} % wrong, on purpose"
-    about = DOMAINS.of(REGIMES[card["labels"]]).about
     facts = {
         "made by": f"`{card['command']}` (recipe `{card['recipe']}` in `atp_lite/recipes.py`)",
         "seed": card["seed"],

@@ -8,36 +8,77 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from atp_lite.domains import DOMAINS, ArithmeticSettings, Problem, StorySettings
-from atp_lite.domains.made import MadeSettings
+from atp_lite.domains.routes import RouteSettings
 from atp_lite.methods import METHODS
 from atp_lite.planner import ModelSettings, Planner
 from atp_lite.resources import bundled
 from atp_lite.rl import RLSettings, train_rl
 from atp_lite.sft import SFTSettings, train_sft
 
-REGIMES: dict[str, MadeSettings] = {
+Recipe = SFTSettings | RLSettings
+
+# ------------------------------------------------------------------------ data
+
+REGIMES: dict[str, Any] = {
     "clean": ArithmeticSettings(),
     "noisy": ArithmeticSettings(label_noise=0.6),
     "hidden": ArithmeticSettings(hidden_length=True),
     "stories": StorySettings(),
+    "routes": RouteSettings(),
 }
-"""Training labels: all right, or imperfect demonstrations (a swapped last operation), or questions of one length whose
-number of steps cannot be seen (see ArithmeticSettings), or word problems with right labels."""
+"""Settings of the problems, by the kind of their training labels: all right; imperfect demonstrations (a swapped last
+operation); right, of questions of one length whose number of steps cannot be seen (see ArithmeticSettings); of word
+problems; one shortest route of several."""
+MODELS = {"routes": ModelSettings(layers=3)}
+"""The size of a regime's planners, where it is not the default."""
+COUNTS = {"routes": {"train": 16_000, "rl": 4000}}
+"""Problems of each number of steps in a split of a regime, where the domain's default is not taken."""
 
 
 def fresh_planner(regime: str, seed: int) -> Planner:
     """A planner with random weights that has the words of the regime's questions."""
     settings = REGIMES[regime]
-    return Planner.fresh(DOMAINS.of(settings).name, seed=seed, problems=settings)
+    return Planner.fresh(DOMAINS.of(settings).name, MODELS.get(regime), seed, problems=settings)
 
+
+def regime_data(regime: str, limit: int | None = None) -> dict[str, list[Problem]]:
+    """The four splits of a regime; only training labels can be wrong.
+
+    limit: about so many problems a split, as many of each number of steps; None takes the regime's numbers.
+    """
+    settings = REGIMES[regime]
+    domain = DOMAINS.of(settings)
+    lengths = domain.default_counts("train", settings)
+    each = COUNTS.get(regime, {}) if limit is None else dict.fromkeys(domain.splits, -(-limit // len(lengths)))
+    return domain.make_splits(settings, {split: dict.fromkeys(lengths, count) for split, count in each.items()})
+
+
+# --------------------------------------------------------------------- recipes
 
 COT = SFTSettings(first_stage=0, stage_steps=(2500,))
 """Chain of thought in words, from random weights."""
 
 LATENT = SFTSettings(first_stage=1, stage_steps=(250, 250, 250, 4250), final_kl_factor=0.1, kl_ramp=0.5)
 """ATP-Latent SFT from the chain-of-thought checkpoint, one stage for each step that becomes latent."""
+
+CONTINUED_SFT = SFTSettings(
+    first_stage=4, stage_steps=(1200,), lr=1e-3, warmup_steps=20, final_lr=0.1, kl_factor=0.1, final_kl_factor=0.1
+)
+"""The first control: go on imitating the same labels."""
+
+STEP = SFTSettings(
+    method="atp-step",
+    first_stage=4,
+    stage_steps=(6000,),
+    kl_factor=0.03,
+    final_kl_factor=0.03,
+    exposure=0.3,
+    counterfactual=0.5,
+)
+"""ATP-Latent with a step posterior, from the chain-of-thought checkpoint."""
 
 GRPO = RLSettings(iterations=250, lr=6e-4, latent_weight=0.2, latent_rewards={"coherence": 1.0})
 """Reinforcement learning from the latent checkpoint with the paper's total reward.
@@ -46,71 +87,124 @@ Answer tokens are credited with all of it, latents with its coherence term: whet
 the luck of the answer's own draw, which is noise to the latents.
 """
 
-CONTINUED_SFT = SFTSettings(
-    first_stage=4, stage_steps=(1200,), lr=1e-3, warmup_steps=20, final_lr=0.1, kl_factor=0.1, final_kl_factor=0.1
+PLAN = replace(
+    GRPO,
+    iterations=700,
+    rewards={"chain": 1.0},
+    latent_rewards=None,
+    latent_weight=1.0,
+    learn_answer=False,
+    answer_ce=1.0,
+    eval_every=100,
 )
-"""The first control: go on imitating the same labels."""
+"""Planning: latents are rewarded by a verifier of the chain, which reads no label. Answers learn from the true ones, so
+that they keep up with latents that move."""
 
-ARMS: dict[str, SFTSettings | RLSettings] = {
-    "continued-sft": CONTINUED_SFT,
-    "grpo": GRPO,
-    "grpo-correct-only": replace(GRPO, rewards={"correct": 1.0, "format": 0.5}, latent_rewards=None),
-    "grpo-coherence-only": replace(GRPO, rewards={"coherence": 1.0}, latent_rewards=None, learn_answer=False),
-    "grpo-shuffled-reward": replace(GRPO, shuffle_rewards=True),
-    "rejection": replace(GRPO, objective="rejection", iterations=300, lr=1e-3),
-    "answer-ce": replace(GRPO, objective="answer-ce", questions=256, iterations=320),
-}
-"""What can be done next with a latent checkpoint; all arms start from it and get about the same CPU time."""
+SIM_COT_SIGMA = 0.3
+"""Noise that SIM-CoT's latents, which are points, explore with."""
 
-RIVALS: dict[str, SFTSettings] = {
-    name: replace(LATENT, method=name)
-    for name in ("icot", "coconut", "sim-cot", "atp-point", "atp-fixed", "atp-no-decoder")
-} | {
-    name: replace(LATENT, method=name, first_stage=4, stage_steps=(LATENT.curriculum.total_steps,))
-    for name in ("no-cot", "pause", "codi", "colar")
-}
-"""Rivals and ablations of ATP-Latent: as many optimizer steps from the same chain-of-thought checkpoint."""
 
-SETTINGS: dict[str, SFTSettings | RLSettings] = {"cot": COT, "atp-sft": LATENT} | ARMS | RIVALS
-"""Every recipe by its name."""
+def rivals(latent: SFTSettings) -> dict[str, Recipe]:
+    """Rivals and ablations of ATP-Latent: as many optimizer steps from the same chain-of-thought checkpoint."""
+    stages = latent.curriculum
+    whole = replace(latent, first_stage=stages.last_stage, stage_steps=(stages.total_steps,))
+    by_stages = ("icot", "coconut", "sim-cot", "atp-point", "atp-fixed", "atp-no-decoder")
+    at_once = ("no-cot", "pause", "codi", "colar")
+    return {name: replace(latent, method=name) for name in by_stages} | {
+        name: replace(whole, method=name) for name in at_once
+    }
 
-PARENTS: dict[str, str | None] = {"cot": None, "atp-sft": "cot"}
-PARENTS |= dict.fromkeys(ARMS, "atp-sft") | dict.fromkeys(RIVALS, "cot")
+
+def arms(continued: SFTSettings, plan: RLSettings) -> dict[str, Recipe]:
+    """What can be done next with a latent checkpoint: planning and its controls, as many iterations each, and others.
+
+    The paper's reward and its controls get about the same CPU time as each other.
+    """
+    as_long = {"iterations": plan.iterations, "eval_every": plan.eval_every}
+    verified = replace(GRPO, objective="rejection", lr=1e-3, rewards=plan.rewards, latent_rewards=None)
+    return {
+        "continued-sft": continued,
+        "grpo": GRPO,
+        "grpo-correct-only": replace(GRPO, rewards={"correct": 1.0, "format": 0.5}, latent_rewards=None),
+        "grpo-coherence-only": replace(GRPO, rewards={"coherence": 1.0}, latent_rewards=None, learn_answer=False),
+        "grpo-shuffled-reward": replace(GRPO, shuffle_rewards=True),
+        "rejection": replace(GRPO, objective="rejection", iterations=300, lr=1e-3),
+        "answer-ce": replace(GRPO, objective="answer-ce", questions=256, iterations=320),
+        "plan": plan,
+        "plan-shuffled": replace(plan, shuffle_rewards=True),
+        "plan-rejection": replace(verified, **as_long),
+        "plan-paper": replace(GRPO, **as_long),
+    }
+
+
+def recipes(
+    cot: SFTSettings, latent: SFTSettings, continued: SFTSettings, step: SFTSettings, plan: RLSettings
+) -> dict[str, Recipe]:
+    """Every recipe of a domain by its name, from those in which domains differ."""
+    others = {
+        "sim-cot-plan": replace(plan, estimator="decoder", sigma=SIM_COT_SIGMA),
+        "atp-step-plan": plan,
+    }
+    return {"cot": cot, "atp-sft": latent, "atp-step": step} | arms(continued, plan) | rivals(latent) | others
+
+
+ROUTES_COT = replace(COT, stage_steps=(1500,))
+ROUTES_LATENT = replace(LATENT, stage_steps=(120, 120, 120, 120, 120, 3400))
+ROUTES_CONTINUED = replace(CONTINUED_SFT, first_stage=6)
+ROUTES_STEP = replace(STEP, first_stage=6, kl_factor=0.2, final_kl_factor=0.2)
+ROUTES_PLAN = replace(PLAN, iterations=300, rewards={"arrives": 1.0, "hops": 1.0}, estimator="decoder", eval_every=50)
+"""The same on routes, where a walk counts that arrives."""
+
+ARMS, RIVALS = arms(CONTINUED_SFT, PLAN), rivals(LATENT)
+SETTINGS = recipes(COT, LATENT, CONTINUED_SFT, STEP, PLAN)
+"""Every recipe by its name, as it is on arithmetic; a regime of `OWN_SETTINGS` has its own."""
+OWN_SETTINGS = {"routes": recipes(ROUTES_COT, ROUTES_LATENT, ROUTES_CONTINUED, ROUTES_STEP, ROUTES_PLAN)}
+
+PARENTS: dict[str, str | None] = {"cot": None} | dict.fromkeys(("atp-sft", "atp-step", *RIVALS), "cot")
+PARENTS |= dict.fromkeys(ARMS, "atp-sft") | {"sim-cot-plan": "sim-cot", "atp-step-plan": "atp-step"}
 """Each recipe and the one whose last weights it starts from."""
 
-TOUR_COT = replace(COT, stage_steps=(1200,))
-"""The tour's chain of thought: shorter, since it is only the start for the latents."""
 
-TOUR_LATENT = replace(LATENT, stage_steps=(200, 200, 200, 2400))
-"""The tour's latent SFT."""
-
-TOUR_RL = replace(GRPO, iterations=60, eval_every=20)
-"""The tour's reinforcement learning."""
+def settings_of(name: str, regime: str) -> Recipe:
+    """The settings of a recipe in a regime."""
+    return OWN_SETTINGS.get(regime, SETTINGS)[name]
 
 
-def regime_data(regime: str, counts: Mapping[int, int] | None = None) -> dict[str, list[Problem]]:
-    """The four splits of a regime (`counts` problems of each number of steps); only training labels can be wrong."""
-    return DOMAINS.of(REGIMES[regime]).make_splits(REGIMES[regime], counts)
+TOUR = {
+    "clean": (
+        replace(COT, stage_steps=(1200,)),
+        replace(LATENT, stage_steps=(200, 200, 200, 2400)),
+        replace(PLAN, iterations=150, eval_every=25),
+    ),
+    "routes": (
+        replace(COT, stage_steps=(1000,)),
+        replace(LATENT, stage_steps=(80, 80, 80, 80, 80, 1400)),
+        replace(ROUTES_PLAN, iterations=80, eval_every=20),
+    ),
+}
+"""The tour's shorter recipes by regime: chain of thought, which is only the start for what follows; latents; planning.
+"""
+
+# -------------------------------------------------------------------- training
 
 
-def train(
-    start: Planner, settings: SFTSettings | RLSettings, data: Mapping[str, Sequence[Problem]], folder: Path
+def run(
+    start: Planner, settings: Recipe, data: Mapping[str, Sequence[Problem]], folder: Path, resume: bool = False
 ) -> Path:
-    """One run of a recipe from `start`, resumed where it was cut off; returns the folder of its last weights.
-
-    data: what `regime_data` gives. Nothing is trained where `folder` holds the last weights already.
-    """
-    last = folder / "last"
-    if last.is_dir():
-        return last
-    resume = (folder / "state").is_dir()
+    """One run of a recipe from `start`; returns the folder of its last weights. data: what `regime_data` gives."""
     if isinstance(settings, SFTSettings):
         stages = settings.curriculum
         planner = METHODS[settings.method].start(start, stages.last_stage, ModelSettings().max_latents, settings.seed)
         train_sft(planner, data["train"], data["validation"], settings, folder, resume)
     else:
         train_rl(start, data["rl"], data["validation"], settings, folder, resume, rehearse=data["train"])
-    return last
+    return folder / "last"
+
+
+def train(start: Planner, settings: Recipe, data: Mapping[str, Sequence[Problem]], folder: Path) -> Path:
+    """The same, resumed where it was cut off; nothing is trained where `folder` holds the last weights already."""
+    last = folder / "last"
+    return last if last.is_dir() else run(start, settings, data, folder, (folder / "state").is_dir())
 
 
 CHECKPOINTS = bundled("data/checkpoints")

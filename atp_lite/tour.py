@@ -10,60 +10,77 @@ from pathlib import Path
 
 import torch
 
-from atp_lite.domains import generate, read_expression
+from atp_lite.domains import DOMAINS
 from atp_lite.engine.log import read_metrics
-from atp_lite.evaluation import EvalSettings, Evaluation, evaluate
-from atp_lite.planner import ModelSettings, Planner
-from atp_lite.recipes import CHECKPOINTS, REGIMES, TOUR_COT, TOUR_LATENT, TOUR_RL
-from atp_lite.rl import train_rl
-from atp_lite.sft import train_sft
+from atp_lite.evaluation import Evaluation, evaluate
+from atp_lite.planner import Planner
+from atp_lite.recipes import CHECKPOINTS, REGIMES, TOUR, Recipe, fresh_planner, run
 from atp_lite.views import fit_projection, thought_table, trajectories, write_report
 
-EXAMPLES = ("(3+4)*(9-2)", "((2+6)*4)-(7+5)", "6+(((1+5)-3)+9)")
-"""Example problems of the report."""
+EXAMPLES = {
+    "arithmetic": ("(3+4)*(9-2)", "((2+6)*4)-(7+5)", "6+(((1+5)-3)+9)"),
+    "routes": ("5 : ab bd cb dd eb : aa to ce", "5 : bb bd cc db dd : aa to ee", "5 : ac bc cc da ed : aa to ad"),
+}
+"""Example problems of the report, by domain."""
+BUNDLED = {
+    "arithmetic": {"CoT": "cot", "ATP-Latent SFT": "atp-sft", "ATP-Latent RL": "atp-plan"},
+    "routes": {"CoT": "routes-cot", "ATP-Latent SFT": "routes-sft", "ATP-Latent RL": "routes-plan"},
+}
+"""Checkpoints that were trained longer, by domain and by what the tour calls them."""
 
 
-def tour(folder: str | Path, seed: int = 0) -> dict[str, Evaluation]:
-    """Make the problems, train chain of thought, latents and RL, evaluate all three, write `report.html`.
+def tour(folder: str | Path, seed: int = 0, domain: str = "arithmetic") -> dict[str, Evaluation]:
+    """Make the problems, train chain of thought, latents and planning, evaluate all three, write `report.html`.
 
-    Prints the accuracy table; returns the evaluations by name. Accuracy is greedy, on the toy test set, which neither
-    training nor checkpoint selection has seen.
+    Prints a table; returns the evaluations by name. All figures are greedy, on test problems, which neither training
+    nor the choice of recipes has seen, and of the weights at the end of a phase.
+
+    Raises:
+        ValueError: there is no tour of this domain.
     """
-    folder = Path(folder)
+    by_domain = {DOMAINS.of(REGIMES[regime]).name: regime for regime in TOUR}
+    if domain not in by_domain:
+        raise ValueError(f"there is no tour of the domain {domain!r}: choose from {', '.join(by_domain)}")
+    regime, folder = by_domain[domain], Path(folder)
+    problems, settings = DOMAINS[domain], REGIMES[regime]
     started = time.perf_counter()
     minutes: dict[str, float] = {}
 
     def clock(name: str) -> None:
         minutes[name] = (time.perf_counter() - started) / 60 - sum(minutes.values())
 
-    print("1 / 5  problems: expressions with two to four steps, and one chain of thought for each")
-    data = {split: generate(REGIMES["clean"], split) for split in ("train", "rl", "validation", "test")}
+    lengths = list(problems.default_counts("test", settings))
+    print(f"1 / 5  problems: {problems.about} with {lengths[0]} to {lengths[-1]} steps, one chain of thought for each")
+    data = problems.make_splits(settings)
     clock("problems")
 
+    def phase(name: str, start: Planner, recipe: Recipe) -> Planner:
+        return Planner.from_pretrained(run(start, replace(recipe, seed=seed), data, folder / name))
+
+    cot_recipe, latent_recipe, plan_recipe = TOUR[regime]
     print("2 / 5  chain of thought: a tiny LLaMA learns to write the steps in words")
-    start = Planner.fresh(seed=seed)
-    cot = train_sft(start, data["train"], data["validation"], replace(TOUR_COT, seed=seed), folder / "cot")
+    cot = phase("cot", fresh_planner(regime, seed), cot_recipe)
     clock("chain of thought")
 
     print("3 / 5  latents: one step after the other becomes a vector (ATP-Latent SFT)")
-    start = Planner.from_pretrained(folder / "cot" / "best")
-    start.model.config.max_latents = ModelSettings().max_latents
-    sft = train_sft(start, data["train"], data["validation"], replace(TOUR_LATENT, seed=seed), folder / "sft")
+    sft = phase("sft", cot, latent_recipe)
     clock("latent SFT")
 
-    print("4 / 5  planning: reinforcement learning with the coherence reward (ATP-Latent RL)")
-    start = Planner.from_pretrained(folder / "sft" / "best")
-    rl = train_rl(start, data["rl"], data["validation"], replace(TOUR_RL, seed=seed), folder / "rl")
+    print("4 / 5  planning: reinforcement learning with a verifier of the chain (ATP-Latent RL)")
+    rl = phase("rl", sft, plan_recipe)
     clock("latent RL")
 
     print("5 / 5  evaluation on the test set, and the report")
-    planners = {"CoT": cot, "ATP-Latent SFT": sft, "ATP-Latent RL": rl}
-    results = {name: evaluate(planner, data["test"], EvalSettings()) for name, planner in planners.items()}
+    sft = Planner.from_pretrained(folder / "sft" / "last")
+    results = {
+        name: evaluate(planner, data["test"])
+        for name, planner in {"CoT": cot, "ATP-Latent SFT": sft, "ATP-Latent RL": rl}.items()
+    }
     trace = rl.reason(data["test"][:200])
-    examples = rl.reason([read_expression(text) for text in EXAMPLES])
+    examples = rl.reason([problems.read_question(text) for text in EXAMPLES[domain]])
     clock("evaluation")
     facts = {
-        "Training problems": f"{len(data['train']):,}, with one chain of thought each",
+        "Training problems": f"{len(data['train']):,} {problems.about}, with one chain of thought each",
         "Test problems": f"{len(data['test']):,}, none of them in training or validation",
         "Parameters": f"{sum(p.numel() for p in rl.model.parameters()):,}",
         "Seed": str(seed),
@@ -78,21 +95,21 @@ def tour(folder: str | Path, seed: int = 0) -> dict[str, Evaluation]:
         sft_metrics=read_metrics(folder / "sft" / "metrics.jsonl"),
         rl_metrics=read_metrics(folder / "rl" / "metrics.jsonl"),
         evaluations={name: result.to_json() for name, result in results.items()},
-        bundled=bundled_evaluations(),
-        examples=[thought_table(rl, examples, row) for row in range(len(EXAMPLES))],
+        bundled=bundled_evaluations(domain),
+        examples=[thought_table(rl, examples, row) for row in range(len(examples))],
         trajectories=trajectories(rl, trace, fit_projection(trace)),
     )
-    print(f"\n{'':16} accuracy, % [95 % interval]   coherence, %   minutes in all {sum(minutes.values()):.1f}")
+    print(f"\n{'':16} {'accuracy, % [95 %]':22} {'right chain, %: one is right':30} several are right")
     for name, result in results.items():
-        metrics = result.summary()
-        print(f"{name:16} {metrics['accuracy'].percent():29} {100 * metrics['coherence'].mean:.1f}")
-    print(f"\nOpen {report} in a browser.")
+        cells = {key: estimate.percent() for key, estimate in result.summary().items()}
+        one, several = cells.get("right_chains_1", ""), cells.get("right_chains_several", "")
+        print(f"{name:16} {cells['accuracy']:22} {one:30} {several}")
+    print(f"\n{sum(minutes.values()):.1f} minutes in all. Open {report} in a browser.")
     return results
 
 
-def bundled_evaluations() -> dict[str, dict] | None:
+def bundled_evaluations(domain: str) -> dict[str, dict] | None:
     """What the longer-trained checkpoints in `data/checkpoints/` reach, from their cards; None where there are none."""
-    names = {"CoT": "cot", "ATP-Latent SFT": "atp-sft", "ATP-Latent RL": "atp-rl"}
-    cards = {name: CHECKPOINTS / folder / "card.json" for name, folder in names.items()}
+    cards = {name: CHECKPOINTS / folder / "card.json" for name, folder in BUNDLED[domain].items()}
     found = {name: json.loads(path.read_text())["evaluation"] for name, path in cards.items() if path.is_file()}
     return found or None

@@ -11,10 +11,11 @@ from atp_lab.compare.measure import between_curve, noise_curve, partners
 from atp_lab.compare.run import find_start, folder_of, grid_data, held, next_job, pending, wanted
 from atp_lab.compare.tables import OverSeeds, metric, over_seeds
 from atp_lite.cli.settings import read_config
-from atp_lite.domains import read_expression
+from atp_lite.domains import DOMAINS, read_expression
 from atp_lite.evaluation import evaluate
 from atp_lite.planner import ModelSettings, Planner
-from atp_lite.recipes import CHECKPOINTS, LATENT, PARENTS, SETTINGS
+from atp_lite.recipes import CHECKPOINTS, LATENT, OWN_SETTINGS, PARENTS, REGIMES, ROUTES_PLAN, SETTINGS, settings_of
+from atp_lite.sft import SFTSettings
 
 TINY = ModelSettings(hidden_size=16, layers=1, heads=2, intermediate_size=32)
 
@@ -22,7 +23,7 @@ TINY = ModelSettings(hidden_size=16, layers=1, heads=2, intermediate_size=32)
 @pytest.fixture
 def grid(tmp_path, monkeypatch):
     """Two cells, far too short to learn, on a tiny planner."""
-    tiny = lambda regime, seed: Planner.fresh(settings=TINY, seed=seed)  # noqa: E731
+    tiny = lambda regime, seed: Planner.fresh(DOMAINS.of(REGIMES[regime]).name, TINY, seed)  # noqa: E731
     monkeypatch.setattr("atp_lab.compare.run.fresh_planner", tiny)
     cells = {"cot": Cell(), "sim-cot": Cell(), "grpo": Cell(after="atp"), "atp": Cell(recipe="atp-sft")}
     return Grid(
@@ -51,10 +52,25 @@ def test_jobs_give_every_cell_its_seeds_and_extra_seeds_come_last():
 
 def test_a_cell_is_its_recipe_changed_and_scaled():
     cells = {"cot": Cell(), "b": Cell(recipe="atp-sft", change={"final_kl_factor": 1.0}, budget=0.5)}
-    settings = resolve(Grid(cells=cells, budget=0.1), "b", 7)
+    settings = resolve(Grid(cells=cells, budget=0.1), Job("b", "clean", 7))
     assert settings == replace(LATENT, final_kl_factor=1.0, stage_steps=(12, 12, 12, 212), seed=7)
-    rl = resolve(Grid(cells=cells | {"atp-sft": Cell(), "grpo": Cell(change={"sigma": "learned"})}), "grpo", 1)
+    cells |= {"atp-sft": Cell(), "grpo": Cell(change={"sigma": "learned"}), "plan": Cell(change={"sigma": 0.3})}
+    rl = resolve(Grid(cells=cells), Job("grpo", "clean", 1))
     assert (rl.sigma, rl.iterations, rl.seed) == ("learned", SETTINGS["grpo"].iterations, 1)
+    routes = [resolve(Grid(cells=cells), Job(cell, "routes", 1)) for cell in ("b", "plan")]
+    assert routes == [
+        replace(settings_of("atp-sft", "routes"), final_kl_factor=1.0, stage_steps=routes[0].stage_steps, seed=1),
+        replace(ROUTES_PLAN, sigma=0.3, seed=1),
+    ]
+    assert routes[0].curriculum.last_stage == 6 and SETTINGS["plan"].rewards != ROUTES_PLAN.rewards
+
+
+def test_recipes_of_a_domain_fit_its_longest_chain():
+    assert set(PARENTS) == set(SETTINGS) == set(OWN_SETTINGS["routes"])
+    for regime, longest in (("clean", 4), ("routes", 6)):
+        trained = [settings_of(name, regime) for name in SETTINGS]
+        stages = {s.curriculum.last_stage for s in trained if isinstance(s, SFTSettings) and s.first_stage > 0}
+        assert stages == {longest} == {max(DOMAINS.of(REGIMES[regime]).default_counts("train", REGIMES[regime]))}
 
 
 @pytest.mark.parametrize(
@@ -75,22 +91,23 @@ def test_mistakes_in_the_grid_are_found_before_anything_runs(cells, message):
 
 @pytest.mark.slow
 def test_the_committed_grids_hold_every_recipe():
-    for name in ("compare-smoke", "compare-toy"):
-        grid = read_config(f"configs/{name}.yaml", Grid)
-        used = {cell.recipe or name for name, cell in grid.cells.items()}
-        assert used >= set(SETTINGS), f"{name} leaves out {set(SETTINGS) - used}"
-        assert all(grid.start(name) in (*grid.cells, None) for name in grid.cells)
-    assert set(PARENTS) == set(SETTINGS)
+    smoke, toy, planning = (read_config(f"configs/compare-{name}.yaml", Grid) for name in ("smoke", "toy", "planning"))
+    for grids in ((smoke,), (toy, planning)):
+        used = {cell.recipe or name for grid in grids for name, cell in grid.cells.items()}
+        assert used == set(SETTINGS), f"left out: {set(SETTINGS) - used}"
     main = ("cot", "no-cot", "coconut", "sim-cot", "atp-sft", "grpo")
-    assert all(len(grid.cells[name].seeds) >= 5 for name in main)
+    assert all(len(toy.cells[name].seeds) >= 5 for name in main)
+    assert len(planning.seeds) >= 5 and set(planning.regimes) == {"clean", "routes"}
 
 
 def test_training_and_test_questions_are_apart_and_longer_ones_are_longer():
-    data = grid_data("clean", 30)
-    seen = {problem.question for problem in data["train"]}
-    assert not seen & {p.question for split in ("test", "longer", "validation", "rl") for p in data[split]}
-    assert {len(p.steps) for p in data["longer"]} == {5}
-    assert max(len(p.steps) for p in data["train"]) == 4
+    for regime, longest in (("clean", 4), ("routes", 6)):
+        data = grid_data(regime, 30)
+        seen = {problem.question for problem in data["train"]}
+        assert len(seen) == 30
+        assert not seen & {p.question for split in ("test", "longer", "validation", "rl") for p in data[split]}
+        assert {len(p.steps) for p in data["longer"]} == {longest + 1}
+        assert max(len(p.steps) for p in data["train"]) == longest
 
 
 @pytest.mark.slow

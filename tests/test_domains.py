@@ -116,7 +116,7 @@ def test_splits_that_share_a_question_are_refused():
 
     with pytest.raises(ValueError, match="in two splits.*'train', 'rl'"):
         Same().make_splits(None)
-    splits = STORIES.make_splits(StorySettings(), {2: 5})
+    splits = STORIES.make_splits(StorySettings(), dict.fromkeys(STORIES.splits, {2: 5}))
     assert list(splits) == ["train", "rl", "validation", "test"] and all(len(made) == 5 for made in splits.values())
     assert splits["test"] == generate(StorySettings(), "test", {2: 5})
 
@@ -129,21 +129,23 @@ def test_a_domain_may_have_nothing():
     for ask in (
         lambda: domain.generate(None, "test"), lambda: domain.vocabulary(None), lambda: domain.read_question("x"),
         lambda: domain.needed_steps("x"), lambda: domain.coherence([], ""), lambda: domain.default_counts("test", None),
+        lambda: domain.one_step_longer(None), lambda: domain.wrong_labels([]),
     ):  # fmt: skip
         with pytest.raises(NotMeasured, match="the domain 'silent' has no .*: define it in Silent, or do without"):
             ask()
+    assert domain.describe_labels([PRODUCT]) == ""
     assert domain.examples() == [] and not domain.recognises("x") and not domain.makes_problems
 
 
 def test_every_bundled_checkpoint_names_its_domain():
     for folder in sorted(CHECKPOINTS.iterdir()):
         name = json.loads((folder / "config.json").read_text())["domain"]
-        assert name == ("stories" if "stories" in folder.name else "arithmetic")
+        assert name == next((other for other in ("stories", "routes") if other in folder.name), "arithmetic")
     planner = Planner.from_pretrained(CHECKPOINTS / "atp-rl")
     trace = planner.reason([PRODUCT])
     assert planner.domain is trace.domain is ARITHMETIC
     assert {name: fresh_planner(name, 0).domain.name for name in REGIMES} == {
-        "clean": "arithmetic", "noisy": "arithmetic", "hidden": "arithmetic", "stories": "stories",
+        "clean": "arithmetic", "noisy": "arithmetic", "hidden": "arithmetic", "stories": "stories", "routes": "routes",
     }  # fmt: skip
 
 

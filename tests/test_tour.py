@@ -9,54 +9,83 @@ from atp_lab import bundle
 from atp_lite import recipes, tour
 from atp_lite.domains import DOMAINS
 from atp_lite.planner import ModelSettings, Planner
-from atp_lite.recipes import COT, GRPO, LATENT
+from atp_lite.recipes import COT, GRPO, LATENT, PLAN, ROUTES_PLAN, STEP
 from atp_lite.views.microscope import read_journey
 
 pytestmark = pytest.mark.slow
 TINY = ModelSettings(hidden_size=16, layers=1, heads=2, intermediate_size=32)
+QUICK = {"batch_size": 8, "warmup_steps": 1, "eval_every": 2}
+
+
+def tiny_recipes(rl):
+    """Every recipe of the bundle and the tour, a few steps each."""
+    cot, latent = replace(COT, stage_steps=(2,), **QUICK), replace(LATENT, stage_steps=(1, 1, 2), **QUICK)
+    rl = replace(rl, iterations=2, questions=4, group_size=2, eval_every=2, warmup_steps=1)
+    step = replace(STEP, first_stage=3, stage_steps=(2,), **QUICK)
+    rivals = {name: replace(latent, method=name) for name in ("coconut", "sim-cot")}
+    return {
+        "cot": cot,
+        "atp-sft": latent,
+        "atp-step": step,
+        "grpo": replace(rl, rewards=GRPO.rewards),
+        "plan": rl,
+    } | rivals
 
 
 @pytest.fixture
 def tiny(monkeypatch):
     """Recipes of a few steps each, on a few problems and a tiny planner."""
-    quick = {"batch_size": 8, "warmup_steps": 1, "eval_every": 2}
-    cot, latent = replace(COT, stage_steps=(2,), **quick), replace(LATENT, stage_steps=(1, 1, 2), **quick)
-    rl = replace(GRPO, iterations=2, questions=4, group_size=2, eval_every=2, warmup_steps=1)
     fresh = Planner.fresh
-    small = classmethod(lambda cls, domain="arithmetic", settings=None, **how: fresh(domain, TINY, **how))
+    small = classmethod(lambda cls, domain="arithmetic", settings=None, *rest, **how: fresh(domain, TINY, *rest, **how))
     monkeypatch.setattr(Planner, "fresh", small)
-    for name in ("arithmetic", "stories"):
+    for name in ("arithmetic", "stories", "routes"):
         monkeypatch.setattr(type(DOMAINS[name]), "default_counts", lambda self, split, settings: {2: 12, 3: 12})
-    monkeypatch.setattr(tour, "TOUR_COT", cot)
-    monkeypatch.setattr(tour, "TOUR_LATENT", latent)
-    monkeypatch.setattr(tour, "TOUR_RL", rl)
-    rivals = {name: replace(latent, method=name) for name in ("coconut", "sim-cot")}
-    monkeypatch.setattr(bundle, "SETTINGS", {"cot": cot, "atp-sft": latent, "grpo": rl} | rivals)
+    monkeypatch.setattr(recipes, "COUNTS", {})
+    settings = {"clean": tiny_recipes(PLAN), "routes": tiny_recipes(ROUTES_PLAN)}
+    monkeypatch.setattr(recipes, "SETTINGS", settings["clean"])
+    monkeypatch.setattr(recipes, "OWN_SETTINGS", {"routes": settings["routes"]})
+    phases = ("cot", "atp-sft", "plan")
+    monkeypatch.setattr(tour, "TOUR", {name: tuple(own[p] for p in phases) for name, own in settings.items()})
 
 
-def test_tour_ends_with_a_table_and_a_report(tiny, tmp_path, capsys):
-    results = tour.tour(tmp_path / "tour", seed=3)
+@pytest.mark.parametrize(
+    ("domain", "question"), [("arithmetic", "((2+6)*4)-(7+5)"), ("routes", "5 : bb bd cc db dd : aa to ee")]
+)
+def test_tour_ends_with_a_table_and_a_report(tiny, tmp_path, capsys, domain, question):
+    results = tour.tour(tmp_path / "tour", seed=3, domain=domain)
     assert list(results) == ["CoT", "ATP-Latent SFT", "ATP-Latent RL"]
     assert all(len(result.outcomes) == 24 for result in results.values())
     text = capsys.readouterr().out
     for name, result in results.items():
-        assert any(line.startswith(name) and result.accuracy.percent() in line for line in text.splitlines())
+        (line,) = [line for line in text.splitlines() if line.startswith(name)]
+        found = result.summary()
+        assert all(found[key].percent() in line for key in ("accuracy", "right_chains_1", "right_chains_several"))
     page = (tmp_path / "tour" / "report.html").read_text()
-    assert "((2+6)*4)-(7+5)" in page and "plotly" in page.lower()
+    assert question in page and "plotly" in page.lower() and "where several are right, %" in page
+
+
+def test_there_is_a_tour_of_some_domains_only(tmp_path):
+    with pytest.raises(ValueError, match="no tour of the domain 'stories': choose from arithmetic, routes"):
+        tour.tour(tmp_path, domain="stories")
 
 
 def test_bundled_checkpoints_carry_their_cards(tiny, tmp_path):
-    bundle.make_checkpoints(tmp_path / "out", tmp_path / "runs", seed=1)
-    for name, (regime, recipe) in bundle.BUNDLED.items():
+    some = ("cot", "atp-rl-noisy", "coconut", "atp-step", "atp-sft-stories", "routes-plan")
+    bundle.make_checkpoints(tmp_path / "out", tmp_path / "runs", seed=1, only=some)
+    for name in some:
+        regime, recipe = bundle.BUNDLED[name]
         card = json.loads((tmp_path / "out" / name / "card.json").read_text())
         assert (card["labels"], card["recipe"], card["seed"]) == (regime, recipe, 1)
         assert card["settings"]["seed"] == 1
         assert (card["wrong_labels"] > 0) == (regime == "noisy")
         thinks = Planner.from_pretrained(tmp_path / "out" / name).model.config.max_latents > 0
-        assert thinks == (name != "cot")
+        assert thinks == (recipe != "cot")
         assert ("pass@8" in card["evaluation"]["metrics"]) == thinks
         assert card["evaluation"]["metrics"]["accuracy"]["n"] == 24
-        assert f"`{card['test_hash']}`" in (tmp_path / "out" / name / "README.md").read_text()
+        text = (tmp_path / "out" / name / "README.md").read_text()
+        assert f"`{card['test_hash']}`" in text
+        assert ("| right chain, where several are right, % |" in text) == (recipe != "coconut")
+        assert ("A planner for routes on small maps" in text) == (regime == "routes")
 
 
 def test_one_bundled_checkpoint_or_the_journey_alone(tiny, tmp_path, monkeypatch):

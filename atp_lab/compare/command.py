@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from atp_lab.compare.grid import Grid
+from atp_lab.compare.grid import Grid, jobs
 from atp_lab.compare.rows import read_rows
 from atp_lab.compare.run import run_grid
 from atp_lab.compare.tables import main_table
@@ -28,7 +28,7 @@ class Compare(Grid):
         if not self.table:
             run_grid(self, self.workers, only=self.only)
         rows = read_rows(self.rows)
-        for regime in self.regimes:
-            print(f"\n{regime} labels\n\n{main_table(rows, regime, list(self.cells))}")
+        for regime in dict.fromkeys(job.regime for job in jobs(self)):
+            print(f"\n{regime}\n\n{main_table(rows, regime, list(self.cells))}")
         print(f"\nMeans over training seeds ± 95 % t-intervals; one line a run in {self.rows}.")
         return 0

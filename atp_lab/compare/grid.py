@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from atp_lite.cli.settings import build
-from atp_lite.recipes import PARENTS, REGIMES, SETTINGS
+from atp_lite.recipes import PARENTS, REGIMES, SETTINGS, settings_of
 from atp_lite.rl import RLSettings
 from atp_lite.sft import SFTSettings
 
@@ -56,8 +56,7 @@ class Grid:
 
     def __post_init__(self) -> None:
         for name, cell in self.cells.items():
-            recipe = cell.recipe or name
-            if recipe not in SETTINGS:
+            if (recipe := cell.recipe or name) not in SETTINGS:
                 raise ValueError(f"cell {name}: no recipe {recipe!r}; choose from {', '.join(SETTINGS)}")
             start = self.start(name)
             if start is not None and start not in self.cells:
@@ -65,7 +64,8 @@ class Grid:
             unknown = sorted(set(cell.regimes or self.regimes) - set(REGIMES))
             if unknown:
                 raise ValueError(f"cell {name}: no regime {unknown[0]!r}; choose from {', '.join(REGIMES)}")
-            resolve(self, name, 0)
+            for regime in cell.regimes or self.regimes:
+                resolve(self, Job(name, regime, 0))
         self._check_no_circle()
 
     def start(self, name: str) -> str | None:
@@ -100,13 +100,13 @@ def jobs(grid: Grid) -> Iterator[Job]:
                         yield Job(name, regime, seed)
 
 
-def resolve(grid: Grid, name: str, seed: int) -> SFTSettings | RLSettings:
-    """The settings of one run: the recipe, changed, scaled to its budget, with its seed.
+def resolve(grid: Grid, job: Job) -> SFTSettings | RLSettings:
+    """The settings of one run: the recipe in its regime, changed, scaled to its budget, with its seed.
 
     Raises ValueError that names the cell where a change does not fit.
     """
-    cell = grid.cells[name]
-    recipe = SETTINGS[cell.recipe or name]
+    name, cell = job.cell, grid.cells[job.cell]
+    recipe = settings_of(cell.recipe or name, job.regime)
     settings = build(type(recipe), cell.change, f"cell {name}", base=recipe)
     share = cell.budget * grid.budget
     if share <= 0:
@@ -117,4 +117,4 @@ def resolve(grid: Grid, name: str, seed: int) -> SFTSettings | RLSettings:
     else:
         questions = settings.questions if grid.batch_size is None else max(2, grid.batch_size // 2)
         settings = replace(settings, iterations=max(1, round(share * settings.iterations)), questions=questions)
-    return replace(settings, seed=seed)
+    return replace(settings, seed=job.seed)

@@ -17,7 +17,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from functools import lru_cache
 from pathlib import Path
 
@@ -28,7 +28,7 @@ from atp_lab.compare.grid import Grid, Job, jobs, resolve
 from atp_lab.compare.measure import measure
 from atp_lab.compare.rows import code_version, read_rows, write_row
 from atp_lite.cli.settings import IMPORTED, import_modules
-from atp_lite.domains import Problem, data_hash, generate, label_errors
+from atp_lite.domains import DOMAINS, Problem, data_hash
 from atp_lite.planner import Planner
 from atp_lite.recipes import REGIMES, fresh_planner, regime_data, train
 
@@ -36,15 +36,10 @@ from atp_lite.recipes import REGIMES, fresh_planner, regime_data, train
 @lru_cache(maxsize=2)
 def grid_data(regime: str, limit: int | None) -> dict[str, list[Problem]]:
     """The four splits of a regime, and `longer`: test questions that need one step more than any training question."""
-    settings = REGIMES[regime]
-    counts = None
-    if limit is not None:
-        lengths = range(settings.min_ops, settings.max_ops + 1)
-        counts = {n: -(-limit // len(lengths)) for n in lengths}
-    data = regime_data(regime, counts)
-    one_more = settings.max_ops + 1
-    longer = replace(settings, min_ops=one_more, max_ops=one_more)
-    data["longer"] = generate(longer, "test", {one_more: 1000 if limit is None else limit})
+    data, domain = regime_data(regime, limit), DOMAINS.of(REGIMES[regime])
+    longer = domain.one_step_longer(REGIMES[regime])
+    (length,) = domain.default_counts("test", longer)
+    data["longer"] = domain.generate(longer, "test", {length: 1000 if limit is None else limit})
     shared = {p.question for p in data["train"]} & {p.question for split in ("test", "longer") for p in data[split]}
     if shared:
         raise ValueError(f"{len(shared)} test questions are in the training data, such as {min(shared)}")
@@ -69,7 +64,7 @@ def run_job(grid: Grid, job: Job) -> dict:
     Raises FileNotFoundError where the cell it starts from has not been trained.
     """
     data = grid_data(job.regime, grid.limit)
-    settings = resolve(grid, job.cell, job.seed)
+    settings = resolve(grid, job)
     start_cell = grid.start(job.cell)
     if start_cell is None:
         planner = fresh_planner(job.regime, job.seed)
@@ -81,7 +76,7 @@ def run_job(grid: Grid, job: Job) -> dict:
     folder = folder_of(grid, job)
     planner = Planner.from_pretrained(train(planner, settings, data, folder))
     progress = json.loads((folder / "state" / "progress.json").read_text())
-    wrong, labels = map(sum, zip(*label_errors(data["train"]).values(), strict=True))
+    wrong = DOMAINS.of(REGIMES[job.regime]).wrong_labels(data["train"])
     return {
         "regime": job.regime,
         "seed": job.seed,
@@ -94,7 +89,7 @@ def run_job(grid: Grid, job: Job) -> dict:
         "version": code_version(),
         "train_hash": data_hash(data["train"]),
         "test_hash": data_hash(data["test"]),
-        "wrong_labels": round(wrong / labels, 4),
+        "wrong_labels": round(wrong / len(data["train"]), 4),
         "settings": asdict(settings),
     } | measure(planner, data["test"], data["longer"], grid.samples)
 

@@ -33,11 +33,13 @@ class Tour:
     """Folder of the tour; report.html in it is the page to open."""
     seed: int = 0
     """Seed of everything."""
+    domain: str = "arithmetic"
+    """What the planner learns to think about: arithmetic or routes."""
 
     def run(self) -> int:
         from atp_lite.tour import tour
 
-        tour(self.out, self.seed)
+        tour(self.out, self.seed, self.domain)
         return 0
 
 

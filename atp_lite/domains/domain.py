@@ -64,6 +64,7 @@ class Domain:
     | typed questions (`solve`, explorers) | `read_question`, `recognises`, `example` |
     | coherence, validity, well-formed answers | `read_step`, `read_answer` |
     | right chains, and how many there are | `needed_steps` |
+    | lines of evidence (`atp-lite compare`) | `one_step_longer`, `wrong_labels` |
     | labels in which a thought is a cause (`SFTSettings.counterfactual`) | `counterfactual` |
     """
 
@@ -104,9 +105,14 @@ class Domain:
         """The problems of one split, made or read; `generate` unless a domain has files."""
         return self.generate(settings, split)
 
-    def make_splits(self, settings: Any, counts: Mapping[int, int] | None = None) -> dict[str, list[Problem]]:
-        """Every split of made problems. Raises ValueError where two of them share a question."""
-        made = {split: self.generate(settings, split, counts) for split in self.splits}
+    def make_splits(
+        self, settings: Any, counts: Mapping[str, Mapping[int, int]] | None = None
+    ) -> dict[str, list[Problem]]:
+        """Every split of made problems. Raises ValueError where two of them share a question.
+
+        counts: of a split, how many problems of each number of steps; a split that is not named has its default.
+        """
+        made = {split: self.generate(settings, split, (counts or {}).get(split)) for split in self.splits}
         if shared := overlap(made, self.question_key):
             where = ", ".join(map(str, shared))
             raise ValueError(f"{self.name}: questions are in two splits, or twice in one: {where}")
@@ -120,9 +126,18 @@ class Domain:
         """What its test set is called in a table."""
         return self.label or self.name
 
+    def one_step_longer(self, settings: Any) -> Any:
+        """The same settings for problems that need one step more than any of theirs."""
+        raise self._lacks("one_step_longer")
+
+    def wrong_labels(self, problems: Sequence[Problem]) -> int:
+        """How many labels are wrong; what their questions say is true."""
+        raise self._lacks("wrong_labels")
+
     def describe_labels(self, problems: Sequence[Problem]) -> str:
         """What is wrong with the labels, in a few words for `atp-lite data`; empty where nobody can tell."""
-        return ""
+        wrong = measured(self.wrong_labels, problems)
+        return "" if wrong is None else f"{wrong} wrong labels"
 
     def examples(self, counts: Mapping[int, int] | None = None) -> list[Problem]:
         """Problems to look at: the worked example, then test problems (`counts` of each number of steps)."""

@@ -177,8 +177,11 @@ class MadeDomain(EquationDomain):
                 return place, replace(problem, steps=tuple(step.text for step in chain), answer=str(answer))
         return None
 
-    def describe_labels(self, problems: Sequence[Problem]) -> str:
-        return f"{sum(p.answer != self.true_answer(p.question) for p in problems)} wrong labels"
+    def one_step_longer(self, settings: Any) -> Any:
+        return replace(settings, min_ops=settings.max_ops + 1, max_ops=settings.max_ops + 1)
+
+    def wrong_labels(self, problems: Sequence[Problem]) -> int:
+        return sum(p.answer != self.true_answer(p.question) for p in problems)
 
 
 def as_split(split: str) -> Split:

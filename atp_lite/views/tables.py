@@ -8,6 +8,14 @@ from collections.abc import Mapping, Sequence
 HEADER = ("step", "decoded as", "probability", "stop", "sigma", "arithmetic", "result used in")
 
 
+SHARES = {
+    "accuracy": "right",
+    "right_chains_1": "right chain, where one is right",
+    "right_chains_several": "right chain, where several are right",
+}
+"""Shares of problems, as a table of models calls them."""
+
+
 class Bold(str):
     """A cell of `html_table` in bold."""
 
@@ -46,14 +54,16 @@ def accuracy_html(evaluations: Mapping[str, Mapping], bundled: Mapping[str, Mapp
         evaluations: name -> `Evaluation.to_json()`.
         bundled: the same of checkpoints that were trained longer, for a column beside; None leaves it out.
     """
-    bundled = bundled or {}
-    columns = ["model", "right, %"] + (["right if trained longer, %"] if bundled else [])
+    results = [evaluations, *([bundled] if bundled else [])]
+    metrics = [{name: result["metrics"] for name, result in own.items()} for own in results]
+    shares = [name for name in SHARES if any(name in found for own in metrics for found in own.values())]
+    ages = ("", " if trained longer")[: len(metrics)]
+    columns = ["model", *(f"{SHARES[share]}{age}, %" for share in shares for age in ages)]
     columns += ["coherence, %", "valid steps, %", "latents", "answer tokens", "problems"]
     rows = []
-    for name in dict.fromkeys([*evaluations, *bundled]):
-        here, there = (results.get(name, {}).get("metrics", {}) for results in (evaluations, bundled))
-        row = [name, _interval(here.get("accuracy"))]
-        row += [_interval(there.get("accuracy"))] if bundled else []
+    for name in dict.fromkeys([*evaluations, *(bundled or {})]):
+        here = metrics[0].get(name, {})
+        row = [name, *(_interval(own.get(name, {}).get(share)) for share in shares for own in metrics)]
         row += [_interval(here.get("coherence")), _interval(here.get("equations_right"))]
         row += [f"{here[metric]['mean']:.1f}" if metric in here else "–" for metric in ("latents", "answer_tokens")]
         rows.append([*row, str(here["accuracy"]["n"]) if "accuracy" in here else "–"])

@@ -19,6 +19,8 @@ from atp_lite.domains.problem import Problem
 from atp_lite.domains.routes.maps import LARGEST, Hop, Route, cells, read_route, route_of
 
 __all__ = ["Hop", "Route", "RouteSettings", "Routes", "read_route", "route_of"]
+DRAWS = 100_000
+"""Maps that are drawn, one after the other, before it is said that there is no further question."""
 
 
 @dataclass(frozen=True)
@@ -105,14 +107,15 @@ class Routes(Domain):
             failures = 0
             while len(found) < count:
                 route = draw_route(settings, rng)
-                if route.distance != hops or self.split_of(route.text) != split or route.text in found:
+                if split_of_core(route.map_text) != split or route.distance != hops or route.text in found:
                     failures += 1
-                    if failures > 20_000 + 200 * count:
+                    if failures > DRAWS:
                         raise ValueError(
                             f"{count} routes of {hops} hops were asked of the {split!r} split, but only {len(found)} "
                             "were found: ask for fewer, or change size and blocked"
                         )
                     continue
+                failures = 0
                 extra = settings.detour if split == "train" else 0
                 found[route.text] = Problem(route.text, hops_of(draw_walk(route, extra, rng)), route.goal)
             made += found.values()
@@ -199,8 +202,12 @@ class Routes(Domain):
             raise NotMeasured(f"{question!r:.80} has no route: the goal cannot be reached")
         return route
 
-    def describe_labels(self, problems: Sequence[Problem]) -> str:
-        return f"{sum(not self.verify(p, p.steps).arrives for p in problems)} labels that do not arrive"
+    def one_step_longer(self, settings: RouteSettings) -> RouteSettings:
+        return replace(settings, min_hops=settings.max_hops + 1, max_hops=settings.max_hops + 1)
+
+    def wrong_labels(self, problems: Sequence[Problem]) -> int:
+        """Those that do not arrive."""
+        return sum(not self.verify(p, p.steps).arrives for p in problems)
 
 
 def hops_of(path: Sequence[str]) -> tuple[str, ...]:
