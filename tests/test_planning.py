@@ -15,7 +15,7 @@ from atp_lite.methods.method import loss_denominators
 from atp_lite.rl import RLSettings, Samples, train_rl
 from atp_lite.rl.learner import Learner
 from atp_lite.rl.objectives import improve_policy, with_references
-from atp_lite.rl.surrogates import through_decoder
+from atp_lite.rl.pathwise import through_decoder
 
 GUARDED = RLSettings(
     objective="grpo", rewards={"chain": 1.0}, iterations=1, questions=4, group_size=4, learn_answer=False, answer_ce=0.5

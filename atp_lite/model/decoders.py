@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedModel
 
+from atp_lite.model.distributions import at_least_float32
 from atp_lite.model.generation import read, to_logits, write
 from atp_lite.registry import Registry
 
@@ -92,7 +93,7 @@ class StepDecoder(Decoder):
         embeds = torch.cat([prefix, self.lm.get_input_embeddings()(targets[:, :-1])], dim=1)  # (N, c + W - 1, width)
         hidden = self.lm.base_model(inputs_embeds=embeds).last_hidden_state
         hidden = hidden[:, self.latents_per_step - 1 :]  # (N, W, width): position i writes token i
-        logits = to_logits(self.lm, hidden[written]).float()
+        logits = at_least_float32(to_logits(self.lm, hidden[written]))
         nats = nn.functional.cross_entropy(logits, targets[written], reduction="none")
         tokens = nats.new_zeros(targets.shape).masked_scatter(written, -nats)  # (N, W)
         return nats.new_zeros(real.shape).masked_scatter(real, tokens.sum(-1))

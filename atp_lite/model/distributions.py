@@ -89,6 +89,13 @@ class Distribution(ABC):
         """The part that `latent` (..., d) most likely came from, as a distribution of its own."""
         return self
 
+    def redraw(self, latent: Tensor, before: Self) -> Tensor:
+        """Draw with the noise of `latent` (..., d), which `before` drew: l = mu + (latent - mu_before).
+
+        The gradient flows through the mean alone, so what is drawn with another spread keeps it.
+        """
+        return self.mean + (latent - before.mean).detach()
+
     @property
     def humps(self) -> tuple[Tensor, Tensor]:
         """log-weights (..., K) and means (..., K, d) of its parts: one, at the mode, unless it is made of several."""
@@ -247,8 +254,17 @@ class Mixture(Distribution):
         return self.log_weights, self.means
 
     def hump_of(self, latent: Tensor) -> Gaussian:
-        chosen = (self.log_weights + self._each(latent)).argmax(-1)
+        chosen = self._likeliest(latent)
         return Gaussian(self._component(self.means, chosen), self._component(self.logvars, chosen))
+
+    def redraw(self, latent: Tensor, before: Self) -> Tensor:
+        """From the component that `latent` most likely came from."""
+        chosen = before._likeliest(latent)
+        return self._component(self.means, chosen) + (latent - before._component(before.means, chosen)).detach()
+
+    def _likeliest(self, latent: Tensor) -> Tensor:
+        """(...) the component that `latent` (..., d) most likely came from."""
+        return (self.log_weights + self._each(latent)).argmax(-1)
 
     def _each(self, latent: Tensor) -> Tensor:
         """log N(latent; mu_k, sigma_k^2) (..., K)."""

@@ -57,6 +57,7 @@ def think(
     sigma: float | None = None,
     sample_stop: bool = False,
     edits: Mapping[int, Tensor] | None = None,
+    noise_of: Thought | None = None,
     generator: Noise = None,
 ) -> Thought:
     """The latent loop: h_t -> q(l_t | h_t) -> l_t, fed back as the next input, until the row stops.
@@ -65,8 +66,8 @@ def think(
 
     Args:
         question, question_mask: (B, Q), left-padded, ending with `<|start-latent|>`.
-        lengths: (B,) number of latents per row (from the label in training); None: the stop head decides, at the
-            end of a step only (every c latents).
+        lengths: (B,) number of latents per row (from the label in training), or (B * G,) one for each trajectory; None:
+            the stop head decides, at the end of a step only (every c latents).
         max_latents: the limit where the stop head decides; None: the configuration's.
         group_size: G trajectories per question; every (B, ...) of the trace then is (B * G, ...).
         sample: draw l_t from the head's distribution instead of taking its mode.
@@ -74,6 +75,8 @@ def think(
         sample_stop: draw the stop decision too, instead of stopping where P(stop) > 1/2.
         edits: t (counted from 1) -> what is fed back in the place of l_t, (d,) for all rows or (B, d). The
             distribution stays what the head said; everything after t is thought anew from the edit.
+        noise_of: a trace of these B * G rows, with the noise of which latents are drawn (`Distribution.redraw`); the
+            gradient flows through them, into all that led to them.
         generator: random source; `RowNoise` gives each of the B * G rows an independent stream.
 
     Raises:
@@ -94,7 +97,8 @@ def think(
     columns: list[tuple[Any, ...]] = []  # distribution, latents, hidden, thought, decided of every t, all (B, ...)
     limit = model.config.max_latents if max_latents is None else max_latents
     if lengths is not None:
-        lengths = lengths.repeat_interleave(group_size, 0)
+        if len(lengths) == len(question):
+            lengths = lengths.repeat_interleave(group_size, 0)
         limit = int(lengths.max())
     planned = 0 if lengths is None else model.max_steps(limit)  # of all processes, where they share the weights
     stops = lengths is None and model.config.layout != "fixed"  # may a row stop before the limit?
@@ -107,6 +111,8 @@ def think(
         if sample:
             policy = distribution if sigma is None else distribution.with_stddev(sigma)
             latent = policy.draw(of_rows(generator, rows))
+        if noise_of is not None:
+            latent = distribution.redraw(noise_of.latents[rows, t - 1], noise_of.distribution[rows, t - 1])
         if edits is not None and t in edits:
             latent = edits[t].to(latent).expand(active.n_rows, -1)[rows]
         decides = stops and t < limit and t % model.config.latents_per_step == 0

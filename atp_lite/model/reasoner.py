@@ -102,6 +102,7 @@ class LatentReasoner(PreTrainedModel):
     sft_losses = losses.sft_losses
     language_loss = losses.language_loss
     teacher_forced = replay.teacher_forced
+    rethink = replay.rethink
     replay = replay.replay
 
     def save_pretrained(  # type: ignore[override]

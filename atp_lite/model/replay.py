@@ -1,4 +1,4 @@
-"""Latents that are known: one parallel pass, with gradient, in the place of the recurrence."""
+"""Sampled trajectories, read again with gradient: latents fixed in one parallel pass, or through the recurrence."""
 
 from __future__ import annotations
 
@@ -26,6 +26,8 @@ class Replay:
     """(B, T)"""
     answer_logits: Tensor
     """(B, A, V) of each answer token, given the ones before it."""
+    latents: Tensor | None = None
+    """(B, T, d) the sampled latents, where the gradient flows through them into all that led to them; None: fixed."""
 
     @property
     def mu(self) -> Tensor:
@@ -70,15 +72,44 @@ def teacher_forced(
 
 def replay(model: LatentReasoner, trace: Answered) -> Replay:
     """Distributions, stop logits and answer logits of sampled trajectories; the draws themselves are fixed."""
-    end = torch.full((len(trace), 1), model.config.end_id, device=trace.answer.device)
     hidden, states = teacher_forced(
         model,
         trace.question,
         trace.question_mask,
         trace.latents.detach(),
         trace.latent_mask,
-        torch.cat([end, trace.answer[:, :-1]], dim=1),  # (B, A): position i writes answer token i
-        torch.cat([torch.ones_like(end).bool(), trace.answer_mask[:, :-1]], dim=1),
+        *_before_answer(model, trace),
         trace.group_size,
     )
     return Replay(model.latent_head(hidden), model.stop_head(hidden), to_logits(model.backbone, states))
+
+
+def rethink(model: LatentReasoner, trace: Answered) -> Replay:
+    """The same through the recurrence: l_t = mu_t(l_1 .. l_{t-1}) + noise, where the noise is what was drawn.
+
+    So what comes after a latent is differentiated through it, as in supervised training. While the model is the one
+    that drew them, the latents are those of the trace.
+    """
+    again = model.think(
+        trace.question,
+        trace.question_mask,
+        lengths=trace.n_latents,
+        group_size=trace.group_size,
+        noise_of=trace,
+    )
+    language, mask = _before_answer(model, trace)
+    _, states = read(model.backbone, model.embed(language), mask.long(), again.take_context())
+
+    def padded(values: Tensor) -> Tensor:
+        missing = trace.latents.shape[1] - values.shape[1]  # a part of a batch may think less than the whole
+        return torch.cat([values, values.new_zeros(len(values), missing, *values.shape[2:])], dim=1)
+
+    logits = to_logits(model.backbone, states)
+    return Replay(again.distribution.map(padded), padded(again.stop_logits), logits, padded(again.latents))
+
+
+def _before_answer(model: LatentReasoner, trace: Answered) -> tuple[Tensor, Tensor]:
+    """What is read after the latents, and its mask, both (B, A): position i writes answer token i."""
+    end = torch.full((len(trace), 1), model.config.end_id, device=trace.answer.device)
+    language = torch.cat([end, trace.answer[:, :-1]], dim=1)
+    return language, torch.cat([torch.ones_like(end).bool(), trace.answer_mask[:, :-1]], dim=1)

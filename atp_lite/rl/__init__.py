@@ -6,6 +6,7 @@ from atp_lite.rl.kl import kl_to_start
 from atp_lite.rl.loop import train_rl
 from atp_lite.rl.metrics import mean_sigma
 from atp_lite.rl.objectives import answer_cross_entropy, verified_chains
+from atp_lite.rl.pathwise import reparameterised, through_decoder
 from atp_lite.rl.registries import (
     ADVANTAGES,
     CREDIT,
@@ -38,7 +39,9 @@ __all__ = [
     "mean_sigma",
     "policy_log_probs",
     "register",
+    "reparameterised",
     "split",
+    "through_decoder",
     "total_reward",
     "train_rl",
     "trajectory",

@@ -23,6 +23,7 @@ from atp_lite.engine.sharding import summon_full_params
 from atp_lite.methods import method_of
 from atp_lite.methods.method import loss_denominators
 from atp_lite.model import Decoded, Thought
+from atp_lite.model.distributions import at_least_float32
 from atp_lite.planner import Planner
 from atp_lite.rl.advantages import used_groups
 from atp_lite.rl.kl import kl_to_start
@@ -92,9 +93,11 @@ def improve_policy(learner: Learner, samples: Samples, measure_kl: bool) -> dict
                     replay = model.replay(part.trace)
                 if s.answer_ce and replay is not None:
                     real = part.trace.answer_mask
-                    answer_ce = F.cross_entropy(replay.answer_logits[real].float(), part.trace.answer[real])
+                    answer_ce = F.cross_entropy(at_least_float32(replay.answer_logits[real]), part.trace.answer[real])
                     loss, found["answer_ce"] = loss + s.answer_ce * answer_ce, answer_ce.item()
                 if replay is not None and (s.kl_weight > 0 or measure_kl):
+                    if replay.latents is not None:  # the KL is along fixed trajectories
+                        replay = model.replay(part.trace)
                     kl = kl_to_start(replay, learner.replay_start(part.trace), part.trace, s.sigma)
                     loss = loss + s.kl_weight * kl
                     kls.append(({"kl": kl.item()}, len(chosen)))

@@ -4,6 +4,7 @@
     advantages   (rewards (B,), G) -> (B,)                          beside the others of its group     advantages.py
     credit       (trace, rewards, settings) -> (B,) or (B, T + A)   which action gets which reward     credit.py
     estimators   (model, samples, settings) -> Estimate             the loss whose gradient improves   surrogates.py
+                                                                                                       pathwise.py
     objectives   (learner, problems, iteration) -> metrics          all of one iteration               objectives.py
 
 `settings` are the run's `RLSettings`, with `sigma` a number where they said "mean".

@@ -26,8 +26,9 @@ class RLSettings(RunSettings):
     advantage: str = "group"
     """A name of ADVANTAGES. group: GRPO's; centred: not divided by the spread (Dr. GRPO); leave-one-out: RLOO."""
     estimator: str = "clipped"
-    """A name of ESTIMATORS, for objective grpo. clipped: the surrogate of PPO and GRPO; decoder: through the
-    drawn latents and the frozen decoder, for latents alone."""
+    """A name of ESTIMATORS, for objective grpo. clipped: the surrogate of PPO and GRPO; decoder: through the drawn
+    latents and the frozen decoder, for latents alone; reparameterised: the same and the answer, through the recurrence;
+    reference: the true answer alone (`answer_ce`), through the recurrence."""
     shuffle_rewards: bool = False
     """Hand every trajectory the reward of a random other one: a control that must teach nothing."""
     iterations: int = 300

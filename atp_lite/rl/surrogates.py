@@ -1,8 +1,8 @@
 """Estimators: from trajectories and their advantages to a loss whose gradient improves the policy.
 
 `ESTIMATORS` holds them by name, each a function (model, samples, settings) -> Estimate. `clipped` is GRPO's, a score
-function: it needs log pi of every action and no gradient of the reward. An estimator that goes back through drawn
-latents, or through the decoder, calls `model.think` or `model.decoder` itself and returns its own loss.
+function: it needs log pi of every action and no gradient of the reward. Those that go back through drawn latents are in
+`pathwise.py`.
 
 How `clipped` differs from textbook GRPO (Shao et al. 2024):
  1. An action is a latent vector, not a token: log pi(l_t | q, l_<t) = -||l_t - mu_t||^2 / (2 sigma^2) + const.
@@ -70,7 +70,7 @@ def policy_log_probs(
         decision = stop_log_prob(replay.stop_logits, trace.stopped)
         thought = thought + decision * trace.stop_decided
         thought_mask = thought_mask | trace.stop_decided
-    scores = torch.log_softmax(replay.answer_logits.float() / temperature, dim=-1)  # (B, A, V)
+    scores = torch.log_softmax(at_least_float32(replay.answer_logits) / temperature, dim=-1)  # (B, A, V)
     written = scores.gather(2, trace.answer[..., None])[..., 0]  # (B, A)
     mask = torch.cat([thought_mask, trace.answer_mask & answer], dim=1)
     return PolicyLogProbs(torch.cat([thought, written], dim=1).masked_fill(~mask, 0.0), mask)
@@ -123,31 +123,6 @@ def replay_actions(model: LatentReasoner, trace: Answered, settings: RLSettings)
     replay = model.replay(trace)
     kinds = settings.learn_latents, settings.learn_stop, settings.learn_answer
     return policy_log_probs(replay, trace, settings.sigma, settings.temperature, *kinds), replay
-
-
-@ESTIMATORS.register("decoder")
-def through_decoder(model: LatentReasoner, samples: Samples, settings: RLSettings) -> Estimate:
-    """L = -mean over trajectories of the mean over steps of A log p_phi(decoded text | l_t), l_t = mu_t + sigma eps.
-
-    eps is what was drawn, so the gradient reaches theta through mu_t and the frozen decoder. What a draw means is told
-    in the few tokens of its text, and not in the d dimensions of its noise.
-    """
-    trace = samples.trace
-    replay = model.replay(trace)
-    if model.decoder is None:
-        raise ValueError("estimator decoder goes back through a decoder, and this model has none: take clipped")
-    mean = replay.distribution.mean
-    latents = trace.latents.detach() + mean - mean.detach()  # (B, T, d): the value that was drawn, the mean's gradient
-    c, n_steps = model.config.latents_per_step, trace.step_tokens.shape[1]
-    latents = latents[:, : n_steps * c]
-    written = trace.step_tokens != model.config.pad_id  # (B, S, W)
-    scores = model.decoder.log_prob(latents, trace.step_tokens, written)  # (B, S)
-    gain = samples.advantages
-    gain = gain[:, None] if gain.dim() == 1 else gain[:, c - 1 : n_steps * c : c]
-    steps = written.any(-1)
-    loss = -((scores * gain).sum(1) / steps.sum(1).clamp(min=1)).mean()
-    mean_score = float(scores.detach().sum() / steps.sum().clamp(min=1))
-    return Estimate(loss, {"step_log_prob": mean_score}, float(steps.sum()), replay)
 
 
 @ESTIMATORS.register("clipped")
