@@ -67,6 +67,7 @@ def planner(method: str, latents: int, decoder_layers: int = 1) -> Planner:
         end_id=ids.end_id,
         eos_id=tokenizer.eos_token_id,
         pad_id=tokenizer.pad_token_id,
+        domain="arithmetic",
     )
     torch.manual_seed(0)
     return method_of(method).start(Planner(LatentReasoner(config), tokenizer), latents, latents)
