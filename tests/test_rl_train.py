@@ -447,7 +447,7 @@ def test_verified_chains_hold_and_are_one_a_question():
             ["2+4=7"],  # wrong arithmetic
             [],  # no thought at all
             ["1+3=4", "4*2=8"],
-            ["1+3=4", "9-5=4", "4*2=8"],
+            ["1+3=4", "9-5=4", "4*2=8"],  # a step that the question does not need
             ["1+3=4", "5+3=8"],  # 4 is used nowhere
         ],
         problems=[seven] * 3 + [eight] * 3,
@@ -456,6 +456,9 @@ def test_verified_chains_hold_and_are_one_a_question():
     kept = [verified_chains(trace, random.Random(seed)) for seed in range(20)]
     assert all([p.id for p in chains] == ["a", "b"] for chains in kept)
     assert {chains[0].steps for chains in kept} == {("3+4=7",)}
+    assert {chains[1].steps for chains in kept} == {("1+3=4", "4*2=8")}
+    trace.problems[3:] = [replace(eight, question="four, twice")] * 3  # no verifier: valid and coherent steps will do
+    kept = [verified_chains(trace, random.Random(seed)) for seed in range(20)]
     assert {chains[1].steps for chains in kept} == {("1+3=4", "4*2=8"), ("1+3=4", "9-5=4", "4*2=8")}
     trace.answers = ["6"] * 6
     assert verified_chains(trace, random.Random(0)) == []

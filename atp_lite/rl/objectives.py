@@ -16,7 +16,7 @@ from accelerate.utils import gather_object
 from torch import Tensor
 from torch.nn import functional as F
 
-from atp_lite.domains import Problem
+from atp_lite.domains import Problem, measured
 from atp_lite.engine.distributed import micro_batches, scale_to_global_mean
 from atp_lite.engine.run import TrainingRun, Update
 from atp_lite.engine.sharding import summon_full_params
@@ -141,12 +141,17 @@ def step_metrics(run: TrainingRun, update: Update) -> dict[str, float]:
 def verified_chains(trace: Decoded, rng: random.Random) -> list[Problem]:
     """Rejection sampling: the model's own trajectories that hold, one a question, as labelled problems.
 
-    A trajectory holds when its answer is right, every decoded step is valid arithmetic, and every step is coherent.
+    A trajectory holds when its answer is right and its chain arrives (`Domain.verify`), or, where the domain cannot
+    tell, every decoded step is valid and coherent.
     """
     kept: dict[int, list[Problem]] = {}
     for row, (problem, steps) in enumerate(zip(trace.problems, trace.chains, strict=True)):
-        found = trace.domain.coherence(steps, trace.answers[row], problem.question)
-        if trace.domain.is_right(trace.answers[row], problem.answer) and found.score == 1.0 and found.right == 1.0:
+        if (verdict := measured(trace.domain.verify, problem, steps)) is not None:
+            holds = verdict.arrives
+        else:
+            found = trace.domain.coherence(steps, trace.answers[row], problem.question)
+            holds = found.score == found.right == 1.0
+        if holds and trace.domain.is_right(trace.answers[row], problem.answer):
             own = replace(problem, steps=tuple(steps))
             kept.setdefault(row // trace.group_size, []).append(own)
     return [rng.choice(own) for own in kept.values()]
