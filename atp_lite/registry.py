@@ -39,7 +39,10 @@ class Registry(dict[str, T]):
         """Raise ValueError for the first name that is not registered."""
         for name in names:
             if name not in self:
-                raise ValueError(f"no {self.kind} is called {name!r}: choose from {', '.join(sorted(self))}")
+                raise ValueError(
+                    f"no {self.kind} is called {name!r}: choose from {', '.join(sorted(self))}, or import the module "
+                    "that registers yours (--import MODULE)"
+                )
 
     def __missing__(self, name: str) -> T:
         self.check(name)

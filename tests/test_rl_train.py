@@ -17,10 +17,12 @@ from atp_lite.methods import METHODS
 from atp_lite.model import Gaussian, total_loss
 from atp_lite.planner import Planner
 from atp_lite.rl import (
+    ADVANTAGES,
     CREDIT,
     ESTIMATORS,
     OBJECTIVES,
     REWARDS,
+    Estimate,
     RLSettings,
     Samples,
     answer_cross_entropy,
@@ -593,3 +595,29 @@ def test_the_decoder_learns_in_no_objective_that_is_judged_by_it(tmp_path, objec
 def test_a_name_that_is_not_registered_is_refused_at_once(field):
     with pytest.raises(ValueError, match=f"no {field} is called 'magic': choose from"):
         replace(SETTINGS, **{field: "magic"})
+
+
+def estimating(values):
+    """An estimator whose loss is this."""
+    return lambda model, samples, settings: Estimate(values, {}, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("registry", "field", "entry", "message"),
+    [
+        (REWARDS, "rewards", lambda trace, _: torch.zeros(3), r"reward 'own' gave \(3,\), where .* \(16,\) is needed"),
+        (REWARDS, "rewards", lambda trace, _: [0.0] * 16, "reward 'own' gave list, where a tensor"),
+        (REWARDS, "rewards", lambda trace, _: torch.full((16,), torch.nan), "reward 'own' gave 16 of 16 values"),
+        (ADVANTAGES, "advantage", lambda rewards, g: rewards[:2], r"advantage 'own' gave \(2,\)"),
+        (ADVANTAGES, "advantage", lambda rewards, g: rewards / 0, "advantage 'own' gave .* NaN or infinite"),
+        (CREDIT, "credit", lambda trace, rewards, s: torch.zeros(16, 1), r"credit 'own' gave \(16, 1\), .* \(16,\) or"),
+        (ESTIMATORS, "estimator", estimating(torch.zeros(16)), r"estimator 'own' gave \(16,\), .* shape \(\) is needed"),
+        (ESTIMATORS, "estimator", estimating(torch.tensor(torch.inf)), "estimator 'own' gave 1 of 1 values"),
+    ],
+)  # fmt: skip
+def test_what_a_registered_function_gives_is_looked_at_once(tmp_path, monkeypatch, registry, field, entry, message):
+    monkeypatch.setitem(registry, "own", entry)
+    changes = {field: {"own": 1.0} if field == "rewards" else "own"}
+    learner = learner_of(tmp_path, replace(SETTINGS, mini_batches=1, epochs=1, **changes))
+    with pytest.raises(ValueError, match=message):
+        iterate(learner, QUESTIONS[:4])

@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from atp_lite.rl.registries import ADVANTAGES
+from atp_lite.rl.registries import ADVANTAGES, checked
 
 
 @ADVANTAGES.register("group")
@@ -36,6 +36,11 @@ def centred_advantages(rewards: Tensor, group_size: int) -> Tensor:
 def leave_one_out(rewards: Tensor, group_size: int) -> Tensor:
     """A_i = r_i - mean of the other G - 1 = G / (G - 1) (r_i - mean): RLOO (Ahmadian et al. 2024)."""
     return centred_advantages(rewards, group_size) * (group_size / max(group_size - 1, 1))
+
+
+def advantages(name: str, rewards: Tensor, group_size: int) -> Tensor:
+    """Those of an entry of `ADVANTAGES`, (B,). Raises ValueError where it gives another shape, or values not finite."""
+    return checked("advantage", name, ADVANTAGES[name](rewards, group_size), tuple(rewards.shape))
 
 
 def used_groups(rewards: Tensor, group_size: int) -> Tensor:

@@ -13,7 +13,8 @@ import torch
 from torch import Tensor
 
 from atp_lite.model import Decoded
-from atp_lite.rl.registries import ADVANTAGES, CREDIT
+from atp_lite.rl.advantages import advantages
+from atp_lite.rl.registries import CREDIT
 from atp_lite.rl.rewards import weighted_sum
 from atp_lite.rl.settings import RLSettings
 
@@ -21,7 +22,7 @@ from atp_lite.rl.settings import RLSettings
 @CREDIT.register("trajectory")
 def trajectory(trace: Decoded, rewards: Mapping[str, Tensor], settings: RLSettings) -> Tensor:
     """Every action gets the whole reward of its trajectory, sum_i weight_i R_i -> (B,)."""
-    return ADVANTAGES[settings.advantage](weighted_sum(rewards, settings.rewards), trace.group_size)
+    return advantages(settings.advantage, weighted_sum(rewards, settings.rewards), trace.group_size)
 
 
 @CREDIT.register("split")
@@ -30,6 +31,6 @@ def split(trace: Decoded, rewards: Mapping[str, Tensor], settings: RLSettings) -
     whole = trajectory(trace, rewards, settings)
     if settings.latent_rewards is None:
         return whole
-    of_latents = ADVANTAGES[settings.advantage](weighted_sum(rewards, settings.latent_rewards), trace.group_size)
+    of_latents = advantages(settings.advantage, weighted_sum(rewards, settings.latent_rewards), trace.group_size)
     n_latents, n_tokens = trace.latents.shape[1], trace.answer.shape[1]
     return torch.cat([of_latents[:, None].expand(-1, n_latents), whole[:, None].expand(-1, n_tokens)], dim=1)

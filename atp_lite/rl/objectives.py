@@ -22,15 +22,16 @@ from atp_lite.engine.run import TrainingRun, Update
 from atp_lite.engine.sharding import summon_full_params
 from atp_lite.methods import method_of
 from atp_lite.methods.method import loss_denominators
-from atp_lite.model import Decoded, Thought
+from atp_lite.model import Decoded, LatentReasoner, Thought
 from atp_lite.model.distributions import at_least_float32
 from atp_lite.planner import Planner
 from atp_lite.rl.advantages import used_groups
 from atp_lite.rl.kl import kl_to_start
 from atp_lite.rl.learner import Learner
 from atp_lite.rl.metrics import rollout_metrics
-from atp_lite.rl.registries import CREDIT, ESTIMATORS, OBJECTIVES, Objective, Samples
+from atp_lite.rl.registries import CREDIT, ESTIMATORS, OBJECTIVES, Estimate, Objective, Samples, checked
 from atp_lite.rl.rewards import score, weighted_sum
+from atp_lite.rl.settings import RLSettings
 from atp_lite.rl.surrogates import replay_actions
 from atp_lite.sft.loop import scaled_losses
 from atp_lite.tokens import pad_rows
@@ -49,7 +50,8 @@ def grpo(learner: Learner, problems: Sequence[Problem], iteration: int) -> dict[
         trace = with_references(learner.planner, trace)
     used = used_groups(weighted_sum(rewards, s.rewards), s.group_size)
     metrics["used_groups"] = used.float().mean().item()
-    advantages = CREDIT[s.credit](trace, rewards, s)
+    shapes = (len(trace),), (len(trace), trace.latents.shape[1] + trace.answer.shape[1])
+    advantages = checked("credit", s.credit, CREDIT[s.credit](trace, rewards, s), *shapes)
     return metrics | improve_policy(learner, Samples(trace, advantages), iteration % s.eval_every == 0)
 
 
@@ -86,24 +88,17 @@ def improve_policy(learner: Learner, samples: Samples, measure_kl: bool) -> dict
             for chosen in questions.chunk(s.accumulate):
                 part = samples if len(chosen) == n_groups else samples.questions(chosen)
                 with run.autocast():
-                    estimate = ESTIMATORS[s.estimator](model, part, s)
-                loss, found = estimate.loss, dict(estimate.stats)
-                replay = estimate.replay
-                if replay is None and (s.answer_ce or s.kl_weight > 0 or measure_kl):
-                    replay = model.replay(part.trace)
-                if s.answer_ce and replay is not None:
-                    real = part.trace.answer_mask
-                    answer_ce = F.cross_entropy(at_least_float32(replay.answer_logits[real]), part.trace.answer[real])
-                    loss, found["answer_ce"] = loss + s.answer_ce * answer_ce, answer_ce.item()
-                if replay is not None and (s.kl_weight > 0 or measure_kl):
-                    if replay.latents is not None:  # the KL is along fixed trajectories
+                    estimate = guarded_estimate(model, part, s)
+                loss, replay = estimate.loss, estimate.replay
+                if s.kl_weight > 0 or measure_kl:
+                    if replay is None or replay.latents is not None:  # the KL is along fixed trajectories
                         replay = model.replay(part.trace)
                     kl = kl_to_start(replay, learner.replay_start(part.trace), part.trace, s.sigma)
                     loss = loss + s.kl_weight * kl
                     kls.append(({"kl": kl.item()}, len(chosen)))
                 # every process has as many trajectories, so its mean has this share in the mean over all of them
                 run.backward(loss * (len(chosen) / len(questions)) / run.accelerator.num_processes)
-                stats.append((found, estimate.count))
+                stats.append((estimate.stats, estimate.count))
             terms: dict[str, Tensor] = {}
             if learner.rehearsal is not None:
                 for loss in learner.rehearsal.losses(run, len(updates), terms):
@@ -111,6 +106,23 @@ def improve_policy(learner: Learner, samples: Samples, measure_kl: bool) -> dict
             rehearsed = run.sum({f"rehearsal_{name}": term.item() for name, term in terms.items()}) if terms else {}
             updates.append((mean_of(stats) | mean_of(kls) | rehearsed | step_metrics(run, run.step()), 1))
     return mean_of(updates)
+
+
+def guarded_estimate(model: LatentReasoner, samples: Samples, settings: RLSettings) -> Estimate:
+    """L_estimator + answer_ce L_answer, of samples whose answers are the references where `answer_ce` is above 0.
+
+    Raises:
+        ValueError: the estimator's loss is not one finite number.
+    """
+    estimate = ESTIMATORS[settings.estimator](model, samples, settings)
+    checked("estimator", settings.estimator, estimate.loss, ())
+    if not settings.answer_ce:
+        return estimate
+    replay = model.replay(samples.trace) if estimate.replay is None else estimate.replay
+    real = samples.trace.answer_mask
+    answer_ce = F.cross_entropy(at_least_float32(replay.answer_logits[real]), samples.trace.answer[real])
+    stats = {**estimate.stats, "answer_ce": answer_ce.item()}
+    return replace(estimate, loss=estimate.loss + settings.answer_ce * answer_ce, stats=stats, replay=replay)
 
 
 def with_references(planner: Planner, trace: Decoded) -> Decoded:

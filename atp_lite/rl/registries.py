@@ -76,3 +76,19 @@ ADVANTAGES: Registry[Callable[[Tensor, int], Tensor]] = Registry("advantage")
 CREDIT: Registry[Callable[[Decoded, Mapping[str, Tensor], Any], Tensor]] = Registry("credit")
 ESTIMATORS: Registry[Callable[[LatentReasoner, Samples, Any], Estimate]] = Registry("estimator")
 OBJECTIVES: Registry[Objective] = Registry("objective")
+
+
+def checked(kind: str, name: str, values: Tensor, *shapes: tuple[int, ...]) -> Tensor:
+    """What an entry of a registry has given, as it is.
+
+    Raises:
+        ValueError: it is no tensor of one of these shapes, or not every value is finite.
+    """
+    given = tuple(values.shape) if isinstance(values, Tensor) else type(values).__name__
+    if given not in shapes:
+        needed = " or ".join(map(str, shapes))
+        raise ValueError(f"{kind} {name!r} gave {given}, where a tensor of the shape {needed} is needed")
+    if not bool(values.isfinite().all()):
+        n = int((~values.isfinite()).sum())
+        raise ValueError(f"{kind} {name!r} gave {n} of {values.numel()} values that are NaN or infinite")
+    return values

@@ -15,7 +15,7 @@ from torch import Tensor
 from atp_lite.domains import ChainVerdict, Problem
 from atp_lite.domains.coherence import Coherence
 from atp_lite.model import Decoded
-from atp_lite.rl.registries import REWARDS
+from atp_lite.rl.registries import REWARDS, checked
 
 register = REWARDS.register
 """Decorator that puts a reward into the registry under a name, which can be taken only once."""
@@ -95,8 +95,8 @@ def check_weights(weights: Mapping[str, float]) -> None:
 
 
 def score(trace: Decoded, problems: Sequence[Problem], names: Iterable[str]) -> dict[str, Tensor]:
-    """Each of these rewards by its name, (B,)."""
-    return {name: REWARDS[name](trace, problems) for name in names}
+    """Each of these rewards by its name, (B,). Raises ValueError for one of another shape, or not finite."""
+    return {name: checked("reward", name, REWARDS[name](trace, problems), (len(trace),)) for name in names}
 
 
 def weighted_sum(rewards: Mapping[str, Tensor], weights: Mapping[str, float]) -> Tensor:
