@@ -89,16 +89,18 @@ the luck of the answer's own draw, which is noise to the latents.
 
 PLAN = replace(
     GRPO,
-    iterations=700,
+    iterations=400,
     rewards={"chain": 1.0},
     latent_rewards=None,
     latent_weight=1.0,
+    estimator="decoder",
     learn_answer=False,
     answer_ce=1.0,
-    eval_every=100,
+    ema=0.98,
+    eval_every=50,
 )
-"""Planning: latents are rewarded by a verifier of the chain, which reads no label. Answers learn from the true ones, so
-that they keep up with latents that move."""
+"""Planning: latents are rewarded by a verifier of the chain, which reads no label, and learn through the decoder.
+Answers learn from the true ones, so that they keep up with latents that move."""
 
 SIM_COT_SIGMA = 0.3
 """Noise that SIM-CoT's latents, which are points, explore with."""
@@ -142,7 +144,7 @@ def recipes(
 ) -> dict[str, Recipe]:
     """Every recipe of a domain by its name, from those in which domains differ."""
     others = {
-        "sim-cot-plan": replace(plan, estimator="decoder", sigma=SIM_COT_SIGMA),
+        "sim-cot-plan": replace(plan, sigma=SIM_COT_SIGMA, rehearsal=0.0),
         "atp-step-plan": plan,
     }
     return {"cot": cot, "atp-sft": latent, "atp-step": step} | arms(continued, plan) | rivals(latent) | others
@@ -152,8 +154,10 @@ ROUTES_COT = replace(COT, stage_steps=(1500,))
 ROUTES_LATENT = replace(LATENT, stage_steps=(120, 120, 120, 120, 120, 3400))
 ROUTES_CONTINUED = replace(CONTINUED_SFT, first_stage=6)
 ROUTES_STEP = replace(STEP, first_stage=6, kl_factor=0.2, final_kl_factor=0.2)
-ROUTES_PLAN = replace(PLAN, iterations=300, rewards={"arrives": 1.0, "hops": 1.0}, estimator="decoder", eval_every=50)
-"""The same on routes, where a walk counts that arrives."""
+ROUTES_PLAN = replace(
+    PLAN, iterations=300, rewards={"arrives": 1.0, "hops": 1.0}, sigma="learned", rehearsal=0.1
+)
+"""The same on routes, where a walk counts that arrives. A rehearsal of imitation holds the number of hops."""
 
 ARMS, RIVALS = arms(CONTINUED_SFT, PLAN), rivals(LATENT)
 SETTINGS = recipes(COT, LATENT, CONTINUED_SFT, STEP, PLAN)

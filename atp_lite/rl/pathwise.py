@@ -18,14 +18,15 @@ from torch import Tensor
 from atp_lite.model import LatentReasoner
 from atp_lite.rl.registries import ESTIMATORS, Estimate, Samples
 from atp_lite.rl.settings import RLSettings
-from atp_lite.rl.surrogates import policy_log_probs
+from atp_lite.rl.surrogates import PolicyLogProbs, policy_log_probs
 
 
 @ESTIMATORS.register("decoder")
 def through_decoder(model: LatentReasoner, samples: Samples, settings: RLSettings) -> Estimate:
     """L = -mean over trajectories of the mean over steps of A log p_phi(decoded text | l_t).
 
-    The gradient reaches theta through mu_t and the frozen decoder. Answers learn nothing.
+    The gradient reaches theta through mu_t and the frozen decoder. Where `learn_stop` is on, stop decisions are drawn,
+    and A log p(decision) joins in. Answers learn nothing.
 
     Raises:
         ValueError: there is no decoder.
@@ -33,6 +34,9 @@ def through_decoder(model: LatentReasoner, samples: Samples, settings: RLSetting
     trace = samples.trace
     replay = model.replay(trace)
     loss, stats, count = text_surrogate(model, samples, replay.distribution.redraw(trace.latents, trace.distribution))
+    if settings.learn_stop:
+        decisions = policy_log_probs(replay, trace, settings.sigma, settings.temperature, False, True, False)
+        loss = loss + action_surrogate(decisions, samples.advantages)
     return Estimate(loss, stats, count, replay)
 
 
@@ -50,10 +54,8 @@ def reparameterised(model: LatentReasoner, samples: Samples, settings: RLSetting
     new = policy_log_probs(
         replay, trace, settings.sigma, settings.temperature, False, settings.learn_stop, settings.learn_answer
     )
-    gain = samples.advantages if samples.advantages.dim() == 2 else samples.advantages[:, None]
-    actions = new.mask.sum(1)
-    loss = -((new.values * gain).sum(1) / actions.clamp(min=1)).mean()
-    stats, count = {"action_log_prob": float(new.values.detach().sum() / actions.sum().clamp(min=1))}, actions.sum()
+    loss, actions = action_surrogate(new, samples.advantages), new.mask.sum()
+    stats, count = {"action_log_prob": float(new.values.detach().sum() / actions.clamp(min=1))}, actions
     if settings.learn_latents and model.decoder is not None and replay.latents is not None:
         of_texts, found, n_steps = text_surrogate(model, samples, replay.latents)
         loss, stats, count = loss + of_texts, stats | found, count + n_steps
@@ -96,3 +98,9 @@ def text_surrogate(model: LatentReasoner, samples: Samples, latents: Tensor) -> 
     loss: Tensor = -((scores * gain).sum(1) / steps.sum(1).clamp(min=1)).mean()
     mean_score = torch.sum(scores.detach()) / steps.sum().clamp(min=1)
     return loss, {"step_log_prob": float(mean_score)}, float(steps.sum())
+
+
+def action_surrogate(actions: PolicyLogProbs, advantages: Tensor) -> Tensor:
+    """-mean over trajectories of the mean over actions of A log pi(action). advantages: (B,), or (B, T + A)."""
+    gain = advantages if advantages.dim() == 2 else advantages[:, None]
+    return -((actions.values * gain).sum(1) / actions.mask.sum(1).clamp(min=1)).mean()
