@@ -1,6 +1,6 @@
 """The pages that carry figures: tables and claims, made from the lines in data/evidence/, never typed.
 
-    atp-lite compare --config configs/compare-toy.yaml     adds lines; so does configs/compare-stories.yaml
+    atp-lite compare --config configs/compare-toy.yaml     adds lines; so do compare-planning and compare-stories
     python -m benchmarks.evidence                          writes README.md, docs/results.md and docs/claims.md
     python -m benchmarks.evidence --draw                   and their pictures (needs chromium)
 """
@@ -13,14 +13,27 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from atp_lab.compare.claims import claims_table
+from atp_lab.compare.claims import PLANNING_CLAIMS, claims_table
 from atp_lab.compare.rows import read_rows
-from atp_lab.compare.tables import NOT_YET, OverSeeds, by_seed, main_table, markdown, minutes, over_seeds, paired
+from atp_lab.compare.tables import (
+    NOT_YET,
+    OverSeeds,
+    by_seed,
+    main_table,
+    markdown,
+    measured_of,
+    minutes,
+    minutes_in_all,
+    over_seeds,
+    paired,
+)
 from atp_lite.recipes import ARMS
 from benchmarks.pictures import draw
 
 FILES = (Path("data/evidence/toy.jsonl"), Path("data/evidence/stories.jsonl"))
 """One for each grid; regimes tell their lines apart."""
+PLANNING = Path("data/evidence/planning.jsonl")
+"""The grid of planning, whose lines stand in tables of their own."""
 PAGES = (Path("README.md"), Path("docs/results.md"), Path("docs/claims.md"))
 """Pages that carry tables."""
 
@@ -124,9 +137,14 @@ def arms_table(rows: list[dict], regime: str) -> str:
     return markdown(header, lines)
 
 
-def tables(rows: list[dict]) -> dict[str, str]:
-    """Every table by its name, as Markdown."""
-    made = {"claims": claims_table(rows)}
+def tables(rows: list[dict], planning: list[dict]) -> dict[str, str]:
+    """Every table by its name, as Markdown, from the lines of `FILES` and those of `PLANNING`."""
+    made = {"claims": claims_table(rows), "planning-claims": claims_table(planning, PLANNING_CLAIMS)}
+    on_arithmetic = {name: text for name, text in CHAINS.items() if name not in ROUTES_ALONE}
+    made |= {
+        "planning-clean": planning_table(planning, "clean", on_arithmetic),
+        "planning-routes": planning_table(planning, "routes", CHAINS),
+    }
     for regime in ("clean", "noisy"):
         made |= {
             f"{regime}-supervised": supervised_table(rows, regime),
@@ -142,6 +160,48 @@ def tables(rows: list[dict]) -> dict[str, str]:
         "stories": main_table(rows, "stories", STORIES, NAMES),
         "hidden": metric_table(rows, "hidden", HIDDEN_ARMS, HIDDEN),
     }
+
+
+PLANNED = {
+    "cot": "CoT-SFT, in words",
+    "sim-cot": "SIM-CoT",
+    "sim-cot-plan": "SIM-CoT, then planning",
+    "atp-sft": "ATP-Latent, first stage",
+    "continued-sft": "ATP-Latent, SFT continued",
+    "plan-shuffled": "ATP-Latent, planning with shuffled rewards",
+    "plan-rejection": "ATP-Latent, SFT on its own right chains",
+    "plan-paper": "ATP-Latent, RL with the paper's reward",
+    "plan": "ATP-Latent, then planning",
+    "atp-step": "ATP-Latent with a step posterior",
+    "atp-step-plan": "ATP-Latent with a step posterior, then planning",
+}
+"""Cells of the grid of planning, in the order of their tables."""
+CHAINS = {
+    "right_chains": "right chains, %",
+    "right_chains_1": "one is right, %",
+    "right_chains_several": "several are right, %",
+    "right_chains_2-3": "2-3, %",
+    "right_chains_4-9": "4-9, %",
+    "right_chains_10+": "10+, %",
+    "arrives": "chain arrives, %",
+    "sampled_right_chains": "right chains, sampled, %",
+    "chain_pass@8": "a right one among 8, %",
+    "accuracy": "right answers, %",
+}
+"""Metrics of the tables of planning, and how a reader knows them."""
+ROUTES_ALONE = ("right_chains_2-3", "right_chains_4-9", "right_chains_10+", "arrives")
+"""On arithmetic two or three are right where several are, and what arrives is a right chain."""
+
+
+def planning_table(rows: list[dict], regime: str, metrics: dict[str, str]) -> str:
+    """One line a cell of the grid of planning; one that has no line yet says so."""
+    known = measured_of(metrics, rows, regime, PLANNED)
+    lines = []
+    for arm, name in PLANNED.items():
+        found = by_seed(rows, regime, arm)
+        cells = [cell(found, metric) if found else "not measured" for metric in known]
+        lines.append([name, *cells, minutes(found), minutes_in_all(rows, found), str(len(found))])
+    return markdown(["", *known.values(), "CPU minutes", "in all", "seeds"], lines) if known else NOT_YET
 
 
 def short_table(
@@ -201,9 +261,7 @@ HIDDEN = {
 }
 
 
-def metric_table(
-    rows: list[dict], regime: str, arms: dict[str, str], metrics: dict[str, str]
-) -> str:
+def metric_table(rows: list[dict], regime: str, arms: dict[str, str], metrics: dict[str, str]) -> str:
     """One line a cell, some metrics over its seeds. arms: cell -> what a reader should see in its place."""
     lines = []
     for arm, name in arms.items():
@@ -226,7 +284,7 @@ def all_rows(root: Path = Path()) -> list[dict]:
 
 
 def write_pages(pages: Sequence[Path] = PAGES) -> None:
-    made = tables(all_rows())
+    made = tables(all_rows(), read_rows(PLANNING))
     for page in pages:
         page.write_text(fill(page.read_text(), made))
 

@@ -5,13 +5,14 @@ import re
 
 import pytest
 
-from atp_lab.compare import Claim, OverSeeds, claims_table, read_rows, verdict
+from atp_lab.compare import PLANNING_CLAIMS, Claim, OverSeeds, claims_table, read_rows, verdict
+from atp_lab.compare.tables import seconds_in_all
 from atp_lite.domains import data_hash, generate
 from atp_lite.evaluation import EvalSettings, evaluate
 from atp_lite.planner import Planner
-from atp_lite.recipes import CHECKPOINTS, REGIMES
+from atp_lite.recipes import CHECKPOINTS, REGIMES, SETTINGS
 from benchmarks import smollm2
-from benchmarks.evidence import all_rows, fill, tables
+from benchmarks.evidence import CHAINS, PLANNED, PLANNING, all_rows, fill, planning_table, tables
 
 ROOT = CHECKPOINTS.parents[1]
 NAMES = ("cot", "atp-sft", "atp-rl", "atp-sft-noisy", "atp-rl-noisy", "atp-sft-stories")
@@ -45,7 +46,7 @@ def test_verdict_is_what_the_interval_says():
 def test_pages_carry_the_tables_of_the_rows(page):
     text = (ROOT / page).read_text()
     assert re.search(r"<!-- table [a-z-]+ -->\n\|", text), "the page has no filled table"
-    assert fill(text, tables(all_rows(ROOT))) == text, (
+    assert fill(text, tables(all_rows(ROOT), read_rows(ROOT / PLANNING))) == text, (
         f"{page} is not what the evidence gives: run python -m benchmarks.evidence"
     )
 
@@ -61,6 +62,18 @@ def test_rows_are_measured_on_one_test_set_of_at_least_2000_problems(test_proble
         assert row["test_hash"] == sets[row["regime"]]
         hits = bin(int(row["correct"], 16)).count("1")
         assert hits / len(test_problems) == pytest.approx(row["evaluation"]["metrics"]["accuracy"]["mean"], abs=1e-6)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("regime", ["clean", "routes"])
+def test_planning_rows_are_measured_on_one_test_set(regime):
+    test = generate(REGIMES[regime], "test")
+    assert len(test) >= 1500
+    for row in read_rows(ROOT / PLANNING):
+        if row["regime"] == regime:
+            assert row["test_hash"] == data_hash(test)
+            hits = bin(int(row["correct"], 16)).count("1")
+            assert hits / len(test) == pytest.approx(row["evaluation"]["metrics"]["accuracy"]["mean"], abs=1e-6)
 
 
 @pytest.mark.slow
@@ -104,6 +117,58 @@ def test_a_claim_is_a_difference_of_the_seeds_that_both_cells_have():
     assert Claim("t", "p", "clean", "a", "b", "coherence").by_seed(rows) == {}
     line = "| t | clean | p | a - b, accuracy | +6.2 (two seeds) points | 2 | undecided |"
     assert line in claims_table(rows, [accuracy])
+
+
+def planned(arm, seed, one, several, start=None, seconds=60.0):
+    """A line of the grid of planning with its shares of right chains."""
+    metrics = {"accuracy": 0.9, "right_chains": (one + several) / 2, "right_chains_1": one}
+    metrics |= {"right_chains_several": several, "right_chains_2-3": several}
+    estimates = {name: {"mean": mean} for name, mean in metrics.items()}
+    row = {"regime": "clean", "arm": arm, "seed": seed, "start": start, "cpu_seconds": seconds}
+    return row | {"evaluation": {"metrics": estimates}}
+
+
+def test_a_claim_may_compare_two_metrics_of_a_cell():
+    """Where several are right 75, 79 and 86 points fewer: 80 on average, t(2) = 4.303, standard deviation 5.57."""
+    rows = [planned("atp-sft", seed, 0.9, several) for seed, several in enumerate((0.15, 0.11, 0.04))]
+    first = PLANNING_CLAIMS[0]
+    assert first.by_seed(rows) == pytest.approx({0: -75.0, 1: -79.0, 2: -86.0})
+    line = "atp-sft, right_chains_several - atp-sft, right_chains_1 | -80.0 ± 13.8 points | 3 | holds |"
+    assert line in claims_table(rows, [first])
+    assert {claim.regime for claim in PLANNING_CLAIMS} == {"clean", "routes"}
+    assert all({claim.ours, claim.base} <= set(SETTINGS) for claim in PLANNING_CLAIMS)
+
+
+def test_a_small_loss_is_allowed_where_the_margin_says_so():
+    (claim,) = [c for c in PLANNING_CLAIMS if (c.regime, c.metric, c.margin) == ("clean", "right_chains_1", -0.5)]
+
+    def says(*losses):
+        rows = [planned("atp-sft", seed, 0.9, 0.1) for seed in range(3)]
+        rows += [planned("plan", seed, 0.9 - loss, 0.8) for seed, loss in enumerate(losses)]
+        return verdict(claim.measured(rows), claim.fewer, claim.margin)
+
+    assert says(0.001, 0.002, 0.001) == "holds"
+    assert says(0.011, 0.012, 0.011) == "does not hold"
+    assert says(0.001, 0.012, -0.01) == "undecided"
+
+
+def test_the_table_of_planning_says_what_was_not_measured_and_counts_what_a_row_starts_from():
+    rows = [planned("cot", 0, 1.0, 0.8, seconds=240.0), planned("atp-sft", 0, 0.9, 0.1, "cot", 540.0)]
+    rows += [planned("plan", 0, 0.9, 0.8, "atp-sft", 360.0), planned("sim-cot-plan", 0, 0.9, 0.8, "sim-cot", 300.0)]
+    assert seconds_in_all(rows, rows[2]) == 1140.0
+    lines = planning_table(rows, "clean", CHAINS).splitlines()
+    head = "|  | right chains, % | one is right, % | several are right, % | 2-3, % | right answers, % | CPU minutes"
+    assert lines[0] == f"{head} | in all | seeds |", "metrics that no line has get no column"
+    found = {line.split(" | ")[0]: line for line in lines[2:]}
+    assert len(found) == len(PLANNED)
+    one = " (one seed)"
+    assert found["| ATP-Latent, then planning"].endswith(
+        f"| 90.0{one} | 80.0{one} | 80.0{one} | 90.0{one} | 6.0 | 19.0 | 1 |"
+    )
+    assert found["| SIM-CoT"] == f"| SIM-CoT |{' not measured |' * 5}  |  | 0 |"
+    assert found["| SIM-CoT, then planning"].endswith(" | 5.0 |  | 1 |"), "its start has no line"
+    assert planning_table(rows, "routes", CHAINS).startswith("| not measured yet")
+    assert planning_table(rows, "clean", {"right_chains_1": "one"}).startswith("|  | one | CPU minutes |")
 
 
 def test_the_page_on_smollm2_carries_what_was_measured():

@@ -8,7 +8,7 @@ otherwise.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from atp_lab.compare.tables import OverSeeds, by_seed, differences, markdown
 
@@ -27,7 +27,9 @@ class Claim:
     fewer: bool = False
     """True where a smaller figure is the better one."""
     margin: float = 0.0
-    """By how much it has to be better."""
+    """By how much it has to be better; below 0: by how much it may be worse."""
+    base_metric: str = ""
+    """The metric of `base`, where it is another one."""
 
     @property
     def unit(self) -> str:
@@ -37,7 +39,14 @@ class Claim:
     def by_seed(self, rows: Sequence[dict]) -> dict[int, float]:
         """The difference of every training seed that both cells have."""
         ours, base = by_seed(rows, self.regime, self.ours), by_seed(rows, self.regime, self.base)
-        return differences(ours, base, self.metric, relative=self.metric == "tokens")
+        return differences(ours, base, self.metric, self.metric == "tokens", self.base_metric)
+
+    @property
+    def cells(self) -> str:
+        """What is compared, in words."""
+        if not self.base_metric:
+            return f"{self.ours} - {self.base}, {self.metric}"
+        return f"{self.ours}, {self.metric} - {self.base}, {self.base_metric}"
 
     def measured(self, rows: Sequence[dict]) -> OverSeeds | None:
         """Their mean with its interval; None without a common seed."""
@@ -107,6 +116,32 @@ CLAIMS = (
     Claim("more diverse paths: pass@16 above SIM-CoT's", "pass@k curves", "noisy", "atp-sft", "sim-cot", "pass@16"),
 )  # fmt: skip
 
+EQUIVALENT, ONE, RIGHT = "right_chains_several", "right_chains_1", "right_chains"
+"""Right chains where several are right, where one is, and of all questions."""
+PLANNING_CLAIMS = tuple(
+    replace(claim, regime=regime)
+    for claim in (
+        Claim("imitation suffers from equivalence: after ATP-Latent's first stage fewer thoughts are a right chain "
+              "where several are right than where one is", "argued", "", "atp-sft", "atp-sft", EQUIVALENT, fewer=True,
+              base_metric=ONE),
+        Claim("... and fewer than of chains in words", "not measured", "", "atp-sft", "cot", EQUIVALENT, fewer=True),
+        Claim("planning repairs it without a labelled chain", "argued", "", "plan", "atp-sft", EQUIVALENT),
+        Claim("... more imitation does not", "not measured", "", "plan", "continued-sft", EQUIVALENT),
+        Claim("... rewards that carry no information do not", "not measured", "", "plan", "plan-shuffled", EQUIVALENT),
+        Claim("... imitating its own right chains does not", "not measured", "", "plan", "plan-rejection", EQUIVALENT),
+        Claim("... the paper's reward does not", "not measured", "", "plan", "plan-paper", EQUIVALENT),
+        Claim("... and takes no more than 0.5 points of the answers", "not measured", "", "plan", "atp-sft",
+              margin=-0.5),
+        Claim("... nor of the right chains where one is right", "not measured", "", "plan", "atp-sft", ONE,
+              margin=-0.5),
+        Claim("ATP-Latent with planning has more right chains than SIM-CoT with the same second stage", "not measured",
+              "", "plan", "sim-cot-plan", RIGHT),
+        Claim("... where several are right", "not measured", "", "plan", "sim-cot-plan", EQUIVALENT),
+    )
+    for regime in ("clean", "routes")
+)  # fmt: skip
+"""What is said about planning, of the lines of configs/compare-planning.yaml."""
+
 
 def verdict(difference: OverSeeds | None, fewer: bool, margin: float = 0.0) -> str:
     """What the interval says; one or two seeds have none that means anything."""
@@ -127,8 +162,7 @@ def claims_table(rows: Sequence[dict], claims: Sequence[Claim] = CLAIMS) -> str:
         difference = claim.measured(rows)
         seeds = "" if difference is None else str(difference.n)
         shown = "" if difference is None else f"{difference.signed()} {claim.unit}".rstrip()
-        cells = f"{claim.ours} - {claim.base}, {claim.metric}"
         says = verdict(difference, claim.fewer, claim.margin)
-        lines.append([claim.text, claim.regime, claim.paper, cells, shown, seeds, says])
+        lines.append([claim.text, claim.regime, claim.paper, claim.cells, shown, seeds, says])
     header = ["claim", "regime", "paper", "cells compared", "here", "seeds", "verdict"]
     return markdown(header, lines)

@@ -13,6 +13,8 @@ from atp_lite.resources import IS_CHECKOUT, ROOT, bundled
 
 EVIDENCE = bundled("data/evidence/toy.jsonl")
 """The committed lines on toy arithmetic."""
+PLANNING = bundled("data/evidence/planning.jsonl")
+"""Those on planning, where several chains are equally right: arithmetic and routes."""
 
 
 def read_rows(path: str | os.PathLike[str]) -> list[dict]:

@@ -81,11 +81,18 @@ def paired(
 
 
 def differences(
-    found: dict[int, dict], base: dict[int, dict], name: str = "accuracy", relative: bool = False
+    found: dict[int, dict],
+    base: dict[int, dict],
+    name: str = "accuracy",
+    relative: bool = False,
+    base_name: str | None = None,
 ) -> dict[int, float]:
     """What `paired` averages: the difference of every common seed; empty without one, or where a line lacks the metric.
+
+    base_name: the other cell's metric, where it is not the same.
     """
-    pairs = {seed: (metric(found[seed], name), metric(base[seed], name)) for seed in sorted(set(found) & set(base))}
+    seeds = sorted(set(found) & set(base))
+    pairs = {seed: (metric(found[seed], name), metric(base[seed], base_name or name)) for seed in seeds}
     if any(None in pair for pair in pairs.values()):
         return {}
     return {seed: 100 * (a - b) / b if relative else a - b for seed, (a, b) in pairs.items()}
@@ -99,9 +106,17 @@ def markdown(header: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
     return "\n".join("| " + " | ".join(line) + " |" for line in [header, ["---"] * len(header), *lines])
 
 
+def measured_of(metrics: Mapping[str, str], rows: Iterable[dict], regime: str, arms: Iterable[str]) -> dict[str, str]:
+    """Those metrics that a line of these cells has."""
+    own = [row for row in rows if row["regime"] == regime and row["arm"] in arms]
+    return {name: text for name, text in metrics.items() if any(metric(row, name) is not None for row in own)}
+
+
 COLUMNS = {
     "accuracy": "greedy accuracy, %",
     "longer accuracy": "one step longer, %",
+    "right_chains": "right chains, %",
+    "right_chains_several": "right chains where several are right, %",
     "pass@8": "pass@8, %",
     "pass@16": "pass@16, %",
     "coherence": "coherence, %",
@@ -119,7 +134,7 @@ def main_table(
     names: Mapping[str, str] | None = None,
     same_time: Mapping[str, str] | None = None,
 ) -> str:
-    """One line a cell, every metric over its seeds, and what it cost.
+    """One line a cell, every metric over its seeds, and what it cost. A metric that no line has gets no column.
 
     Args:
         arms: cells in order; those without a line are left out.
@@ -127,12 +142,12 @@ def main_table(
         same_time: for each cell the one that was given equal time instead of equal steps; its accuracy and its minutes
             make two columns more.
     """
-    lines = []
+    lines, columns = [], measured_of(COLUMNS, rows, regime, arms)
     for arm in arms:
         found = by_seed(rows, regime, arm)
         if not found:
             continue
-        cells = [over_seeds(found, name) for name in COLUMNS]
+        cells = [over_seeds(found, name) for name in columns]
         tokens = [row["train_tokens"] / 1e6 for row in found.values() if row.get("train_tokens")]
         lines.append(
             [
@@ -148,7 +163,7 @@ def main_table(
             lines[-1] += [str(over_seeds(other, "accuracy") or ""), minutes(other)]
     if not lines:
         return NOT_YET
-    header = ["", *COLUMNS.values(), "CPU minutes", "training tokens, millions", "seeds"]
+    header = ["", *columns.values(), "CPU minutes", "training tokens, millions", "seeds"]
     if same_time is not None:
         header += ["accuracy at equal time, %", "its CPU minutes"]
     return markdown(header, lines)
@@ -158,3 +173,21 @@ def minutes(found: Mapping[int, dict]) -> str:
     """Mean CPU minutes of a cell's own training; empty where it has no line."""
     times = [row["cpu_seconds"] / 60 for row in found.values()]
     return f"{statistics.fmean(times):.1f}" if times else ""
+
+
+def seconds_in_all(rows: Sequence[dict], row: dict) -> float | None:
+    """CPU seconds from random weights to those of a line: its own training and that of all that it starts from.
+
+    None where one of these has no line.
+    """
+    if row["start"] is None:
+        return row["cpu_seconds"]
+    start = by_seed(rows, row["regime"], row["start"]).get(row["seed"])
+    before = None if start is None else seconds_in_all(rows, start)
+    return None if before is None else before + row["cpu_seconds"]
+
+
+def minutes_in_all(rows: Sequence[dict], found: Mapping[int, dict]) -> str:
+    """Mean CPU minutes from random weights; empty where that is not known of every line."""
+    times = [seconds_in_all(rows, row) for row in found.values()]
+    return f"{statistics.fmean(times) / 60:.1f}" if times and None not in times else ""
