@@ -130,9 +130,7 @@ def neighbour_embedding(traces: Sequence[Trace], seed: int = 0) -> list[np.ndarr
     return maps
 
 
-def trajectories(
-    planner: Planner, trace: Trace, projection: Projection, coordinates: np.ndarray | None = None
-) -> dict:
+def trajectories(planner: Planner, trace: Trace, projection: Projection, coordinates: np.ndarray | None = None) -> dict:
     """Every latent of every row as a point, with its decoded text.
 
     Args:
@@ -184,9 +182,7 @@ def trajectories(
 
 def _latents(traces: Trace | Sequence[Trace]) -> list[np.ndarray]:
     """All latents (N_i, d) of each trace."""
-    return [
-        _array(trace.latents[trace.latent_mask]) for trace in ([traces] if isinstance(traces, Trace) else traces)
-    ]
+    return [_array(trace.latents[trace.latent_mask]) for trace in ([traces] if isinstance(traces, Trace) else traces)]
 
 
 def _array(values: Tensor | np.ndarray) -> np.ndarray:
