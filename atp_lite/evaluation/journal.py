@@ -1,8 +1,8 @@
 """What a run keeps on disk, so that it can be cut off anywhere: an outcome a line, and what they are outcomes of.
 
-OUT/run.json               checkpoint, settings and test sets; other ones are refused
-OUT/NAME.outcomes.jsonl    one problem a line, written batch by batch
-OUT/timing.jsonl           what each batch cost
+    OUT/run.json               checkpoint, settings and test sets; other ones are refused
+    OUT/NAME.outcomes.jsonl    one problem a line, written batch by batch
+    OUT/timing.jsonl           what each batch cost
 """
 
 from __future__ import annotations

@@ -110,7 +110,8 @@ def _variance(data: Mapping, dims: int, kind: Kind) -> str:
     """How much of the latents' variance a figure of this kind shows."""
     if kind == "t-SNE":
         return (
-            "t-SNE puts neighbours next to each other; distances between groups, their sizes and the axes mean nothing."
+            "t-SNE puts neighbours next to each other; distances between groups, their sizes and the axes mean "
+            "nothing."
         )
     shown, random, shuffled = (f"{100 * sum(data[key][:dims]):.0f} %" for key in ("explained", "random", "shuffled"))
     if kind == "random":

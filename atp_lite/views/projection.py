@@ -130,7 +130,9 @@ def neighbour_embedding(traces: Sequence[Trace], seed: int = 0) -> list[np.ndarr
     return maps
 
 
-def trajectories(planner: Planner, trace: Trace, projection: Projection, coordinates: np.ndarray | None = None) -> dict:
+def trajectories(
+    planner: Planner, trace: Trace, projection: Projection, coordinates: np.ndarray | None = None
+) -> dict:
     """Every latent of every row as a point, with its decoded text.
 
     Args:
@@ -182,7 +184,9 @@ def trajectories(planner: Planner, trace: Trace, projection: Projection, coordin
 
 def _latents(traces: Trace | Sequence[Trace]) -> list[np.ndarray]:
     """All latents (N_i, d) of each trace."""
-    return [_array(trace.latents[trace.latent_mask]) for trace in ([traces] if isinstance(traces, Trace) else traces)]
+    return [
+        _array(trace.latents[trace.latent_mask]) for trace in ([traces] if isinstance(traces, Trace) else traces)
+    ]
 
 
 def _array(values: Tensor | np.ndarray) -> np.ndarray:
