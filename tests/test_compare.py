@@ -242,3 +242,11 @@ def test_tables_by_hand():
     text = main_table([*ours.values(), *base.values()], "clean", ["a", "missing", "b"], {"a": "ours"})
     assert [line.split(" | ")[0] for line in text.splitlines()[2:]] == ["| ours", "| b"]
     assert "62.0 ± 5.0" in text
+
+
+def test_the_smallest_grid_has_problems_enough_for_every_batch():
+    smoke = read_config("configs/compare-smoke.yaml", Grid)
+    found = {job: resolve(smoke, job) for job in jobs(smoke)}
+    batches = {job: getattr(s, "rehearsal_batch", 0) + getattr(s, "batch_size", 0) for job, s in found.items()}
+    assert set(batches.values()) == {smoke.batch_size} and smoke.batch_size <= smoke.limit
+    assert all(settings.questions <= smoke.limit for settings in found.values() if hasattr(settings, "questions"))

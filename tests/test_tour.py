@@ -20,7 +20,7 @@ QUICK = {"batch_size": 8, "warmup_steps": 1, "eval_every": 2}
 def tiny_recipes(rl):
     """Every recipe of the bundle and the tour, a few steps each."""
     cot, latent = replace(COT, stage_steps=(2,), **QUICK), replace(LATENT, stage_steps=(1, 1, 2), **QUICK)
-    rl = replace(rl, iterations=2, questions=4, group_size=2, eval_every=2, warmup_steps=1)
+    rl = replace(rl, iterations=2, questions=4, group_size=2, rehearsal_batch=4, eval_every=2, warmup_steps=1)
     step = replace(STEP, first_stage=3, stage_steps=(2,), **QUICK)
     rivals = {name: replace(latent, method=name) for name in ("coconut", "sim-cot")}
     return {

@@ -125,7 +125,7 @@ PLANNING_CLAIMS = tuple(
               "where several are right than where one is", "argued", "", "atp-sft", "atp-sft", EQUIVALENT, fewer=True,
               base_metric=ONE),
         Claim("... and fewer than of chains in words", "not measured", "", "atp-sft", "cot", EQUIVALENT, fewer=True),
-        Claim("planning repairs it without a labelled chain", "argued", "", "plan", "atp-sft", EQUIVALENT),
+        Claim("planning, whose reward reads no label, repairs it", "argued", "", "plan", "atp-sft", EQUIVALENT),
         Claim("... more imitation does not", "not measured", "", "plan", "continued-sft", EQUIVALENT),
         Claim("... rewards that carry no information do not", "not measured", "", "plan", "plan-shuffled", EQUIVALENT),
         Claim("... imitating its own right chains does not", "not measured", "", "plan", "plan-rejection", EQUIVALENT),

@@ -52,7 +52,8 @@ class Grid:
     samples: int = 16
     """Sampled trajectories per test problem, for pass@k."""
     batch_size: int | None = None
-    """Problems per SFT step, and half as many questions per RL iteration, in every cell; none keeps the recipes'."""
+    """Problems per SFT step and per rehearsal, and half as many questions per RL iteration, in every cell; none keeps
+    the recipes'."""
 
     def __post_init__(self) -> None:
         for name, cell in self.cells.items():
@@ -115,6 +116,7 @@ def resolve(grid: Grid, job: Job) -> SFTSettings | RLSettings:
         steps = tuple(max(1, round(share * n)) for n in settings.stage_steps)
         settings = replace(settings, stage_steps=steps, batch_size=grid.batch_size or settings.batch_size)
     else:
-        questions = settings.questions if grid.batch_size is None else max(2, grid.batch_size // 2)
-        settings = replace(settings, iterations=max(1, round(share * settings.iterations)), questions=questions)
+        settings = replace(settings, iterations=max(1, round(share * settings.iterations)))
+        if grid.batch_size is not None:
+            settings = replace(settings, questions=max(2, grid.batch_size // 2), rehearsal_batch=grid.batch_size)
     return replace(settings, seed=job.seed)
