@@ -96,6 +96,7 @@ PLAN = replace(
     estimator="decoder",
     learn_answer=False,
     answer_ce=1.0,
+    select="right_chains",
     ema=0.98,
     eval_every=50,
 )
@@ -144,7 +145,7 @@ def recipes(
 ) -> dict[str, Recipe]:
     """Every recipe of a domain by its name, from those in which domains differ."""
     others = {
-        "sim-cot-plan": replace(plan, sigma=SIM_COT_SIGMA, rehearsal=0.0),
+        "sim-cot-plan": replace(plan, sigma=SIM_COT_SIGMA),
         "atp-step-plan": plan,
     }
     return {"cot": cot, "atp-sft": latent, "atp-step": step} | arms(continued, plan) | rivals(latent) | others
@@ -155,7 +156,7 @@ ROUTES_LATENT = replace(LATENT, stage_steps=(120, 120, 120, 120, 120, 3400))
 ROUTES_CONTINUED = replace(CONTINUED_SFT, first_stage=6)
 ROUTES_STEP = replace(STEP, first_stage=6, kl_factor=0.2, final_kl_factor=0.2)
 ROUTES_PLAN = replace(
-    PLAN, iterations=300, rewards={"arrives": 1.0, "hops": 1.0}, sigma="learned", rehearsal=0.1
+    PLAN, iterations=300, rewards={"arrives": 1.0, "hops": 1.0}, sigma="learned", rehearsal=0.1, select="arrives"
 )
 """The same on routes, where a walk counts that arrives. A rehearsal of imitation holds the number of hops."""
 

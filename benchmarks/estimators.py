@@ -20,7 +20,6 @@ from __future__ import annotations
 import argparse
 import json
 import statistics
-import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -44,7 +43,7 @@ from atp_lite.rl.surrogates import replay_actions
 from atp_lite.views.palette import COLOURS, SYMBOLS, TEMPLATE
 from benchmarks.evidence import fill
 from benchmarks.speed.clock import machine
-from tools.pictures import screenshot
+from tools.pictures import figure_picture
 
 NUMBERS = Path("data/evidence/estimators.json")
 PAGE, PICTURE = Path("docs/estimators.md"), Path("docs/img/estimators.png")
@@ -268,10 +267,7 @@ def figure(numbers: dict) -> go.Figure:
 def write(numbers: dict) -> None:
     """Tables into the page, the picture beside it."""
     PAGE.write_text(fill(PAGE.read_text(), tables(numbers)))
-    with tempfile.TemporaryDirectory() as folder:
-        page = Path(folder) / "estimators.html"
-        figure(numbers).write_html(page, include_plotlyjs=True, config={"displayModeBar": False})
-        screenshot(page, PICTURE.resolve(), 1020, 440)
+    figure_picture(figure(numbers), PICTURE, 1020, 440)
 
 
 def main() -> None:

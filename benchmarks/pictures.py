@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,7 +10,7 @@ from plotly.subplots import make_subplots
 
 from atp_lab.compare.tables import by_seed, over_seeds
 from atp_lite.views.palette import COLOURS, DASHES, SYMBOLS, TEMPLATE
-from tools.pictures import screenshot
+from tools.pictures import figure_picture
 
 PASS_AT = (1, 2, 4, 8, 16)
 SAMPLED = {
@@ -76,8 +75,4 @@ def draw(rows: Sequence[dict], folder: Path = Path("docs/img")) -> None:
         if not any(len(trace.x) for trace in figure.data):
             raise ValueError(f"{name}.png would be empty: its cells have no lines yet")
         figure.update_layout(paper_bgcolor="white", plot_bgcolor="white")
-        with tempfile.TemporaryDirectory() as place:
-            page = Path(place) / "picture.html"
-            figure.write_html(page, include_plotlyjs=True, config={"displayModeBar": False})
-            picture = (folder / f"{name}.png").resolve()
-            screenshot(page, picture, figure.layout.width + 20, figure.layout.height + 20)
+        figure_picture(figure, folder / f"{name}.png", figure.layout.width + 20, figure.layout.height + 20)

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import json
 import sys
-import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -28,7 +27,7 @@ from atp_lite.evaluation import EvalSettings, ProblemSet, evaluate_benchmarks
 from atp_lite.planner import Planner
 from atp_lite.views.palette import COLOURS, TEMPLATE
 from benchmarks.evidence import fill
-from tools.pictures import screenshot
+from tools.pictures import figure_picture
 
 FOLDER = Path("data/evidence/smollm2")
 PAGE = Path("docs/smollm2.md")
@@ -185,10 +184,7 @@ def draw(root: Path = Path()) -> None:
         figure.add_vline(x=step, line={"dash": "dot", "color": "grey", "width": 1})
     figure.update_layout(template=TEMPLATE, width=1200, height=330, margin={"t": 40})
     figure.update_layout(paper_bgcolor="white", plot_bgcolor="white")
-    with tempfile.TemporaryDirectory() as place:
-        page = Path(place) / "picture.html"
-        figure.write_html(page, include_plotlyjs=True, config={"staticPlot": True})
-        screenshot(page, root / PICTURE, 1200, 330)
+    figure_picture(figure, root / PICTURE, 1200, 330)
 
 
 def _quoted(steps: list[str]) -> str:

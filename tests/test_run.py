@@ -100,6 +100,16 @@ def test_the_best_is_kept_by_accuracy_and_never_by_weights_that_may_not_be(tmp_p
     assert not (tmp_path / "other/best").exists() and run.progress["best"] == -1.0
 
 
+def test_the_best_can_be_chosen_by_another_metric(tmp_path):
+    """Where accuracy is full from the start, it would keep the start."""
+    with TrainingRun(tmp_path, replace(SETTINGS, select="arrives"), Owner(), 0) as run:
+        for arrives in (0.5, 0.8, 0.7):
+            run.validate({"accuracy": 1.0, "arrives": arrives})
+        assert run.progress["best"] == 0.8
+        with pytest.raises(ValueError, match="select is 'arrives', .* choose from accuracy"):
+            run.validate({"accuracy": 1.0})
+
+
 def test_averaged_weights_are_what_is_validated_and_the_reference_stays(tmp_path):
     owner, seen = Owner(), [1.0]
     with TrainingRun(tmp_path, SETTINGS, owner, 3, ema=0.75, reference=True) as run:

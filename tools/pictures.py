@@ -11,6 +11,8 @@ import subprocess
 import tempfile
 from pathlib import Path
 
+import plotly.graph_objects as go
+
 from atp_lite.domains import generate
 from atp_lite.planner import Planner
 from atp_lite.recipes import CHECKPOINTS, REGIMES
@@ -30,15 +32,20 @@ def screenshot(page: Path, picture: Path, width: int, height: int) -> None:
     subprocess.run(command, check=True, capture_output=True, timeout=120)
 
 
+def figure_picture(figure: go.Figure, picture: Path, width: int, height: int) -> None:
+    """A plotly figure to PNG, in a window of this size."""
+    with tempfile.TemporaryDirectory() as folder:
+        page = Path(folder) / "figure.html"
+        figure.write_html(page, include_plotlyjs=True, config={"displayModeBar": False})
+        screenshot(page, picture.resolve(), width, height)
+
+
 def thoughts() -> None:
     planner = Planner.from_pretrained(CHECKPOINTS / "atp-rl")
     trace = planner.reason(generate(REGIMES["clean"], "test")[:400])
     figure = trajectory_figure(trajectories(planner, trace, fit_projection(trace)), colour="operator", paths=3)
     figure.update_layout(paper_bgcolor="white", plot_bgcolor="white", width=1000, height=620)
-    with tempfile.TemporaryDirectory() as folder:
-        page = Path(folder) / "thoughts.html"
-        figure.write_html(page, include_plotlyjs=True, config={"displayModeBar": False})
-        screenshot(page, Path("docs/img/thoughts.png").resolve(), 1020, 640)
+    figure_picture(figure, Path("docs/img/thoughts.png"), 1020, 640)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@
             run.finish_step(tokens=...)
             run.log(loss=..., grad_norm=update.grad_norm.item())
             if run.due(settings.eval_every):
-                run.validate(metrics)                  # logs them; keeps best/ by accuracy
+                run.validate(metrics)                  # logs them; keeps best/ by settings.select
                 run.save_state()
     # last/ is written, or state/ where Ctrl-C ended it
 
@@ -255,16 +255,24 @@ class TrainingRun:
         self.metric_log.write(self.done, **metrics, lr=self.lr, **times)
 
     def validate(self, metrics: Mapping[str, float], may_be_best: bool = True, **more: float) -> None:
-        """Log validation metrics as `validation_NAME`, `more` as they are; keep `best/` by the highest accuracy.
+        """Log validation metrics as `validation_NAME`, `more` as they are; keep `best/` by `settings.select`.
 
         may_be_best: whether these weights may become `best/`.
+
+        Raises:
+            ValueError: that metric is not among them.
         """
+        select = self.settings.select
+        if select not in metrics:
+            raise ValueError(
+                f"select is {select!r}, which this validation does not measure: choose from {', '.join(metrics)}"
+            )
         shown = {name: metrics[name] for name in ("accuracy", "coherence") if name in metrics} | more
         self.metric_log.write(self.done, **more, **{f"validation_{name}": value for name, value in metrics.items()})
         self.bar.set_postfix({name: f"{value:.3f}" for name, value in shown.items()})
-        if may_be_best and metrics["accuracy"] > self.progress["best"]:
+        if may_be_best and metrics[select] > self.progress["best"]:
             self.save_checkpoint("best")
-            self.progress["best"] = metrics["accuracy"]
+            self.progress["best"] = metrics[select]
 
     def keep(self, every: int) -> None:
         """Keep a checkpoint in `kept/` where `every` steps are done since the last; 0 keeps none."""

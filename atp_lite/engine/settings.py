@@ -31,6 +31,9 @@ class RunSettings:
     """Steps between validations and saved states."""
     eval_batch: int = 500
     """Validation problems reasoned about at once; fewer take less memory."""
+    select: str = "accuracy"
+    """The validation metric by which `best/` is chosen, the higher the better; a tie keeps the earlier one. Where
+    answers are right from the start (on routes they stand in the question), take right_chains or arrives."""
     trackers: tuple[Literal["tensorboard", "wandb"], ...] = ("tensorboard",)
     """Where metrics go beside `metrics.jsonl`; wandb has to be installed and logged in to."""
     seed: int = 0

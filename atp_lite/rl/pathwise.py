@@ -42,9 +42,10 @@ def through_decoder(model: LatentReasoner, samples: Samples, settings: RLSetting
 
 @ESTIMATORS.register("reparameterised")
 def reparameterised(model: LatentReasoner, samples: Samples, settings: RLSettings) -> Estimate:
-    """L = -mean over trajectories of the mean over answer tokens of A log p(token | q, l_1 .. l_T), and over steps of
+    """The answer and the texts, through the recurrence: every gradient flows through a latent into all before it.
 
-    A log p_phi(decoded text | l_t). Every gradient flows through the latents into all before them.
+    L = -mean over trajectories of (mean over answer tokens of A log p(token | q, l_1 .. l_T)
+                                    + mean over steps of A log p_phi(decoded text | l_t)).
 
     Answers count where `learn_answer` is on, texts where `learn_latents` is and there is a decoder, stop decisions
     (beside the answer's tokens) where `learn_stop` is. With temperature 1, whole answers and texts that were drawn,

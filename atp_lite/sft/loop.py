@@ -35,7 +35,7 @@ def train_sft(
 ) -> Planner:
     """Train the planner in place along the curriculum; return it with the weights that were best on validation.
 
-    `folder` is written by `TrainingRun`; `best/` has the highest validation accuracy within the last stage.
+    `folder` is written by `TrainingRun`; `best/` has the highest `settings.select` on validation within the last stage.
 
     Started by `accelerate launch`, every process takes its share of each batch and of the validation set. The step is
     that of one process (atp_lite/engine/distributed.py says why), but for the noise of sampled latents, which every

@@ -96,9 +96,10 @@ def _at(route: Route, name: str) -> tuple[int, int]:
 def _draw_map(fig: go.Figure, route: Route, place: dict[str, int]) -> None:
     for name in cells(route.size):
         x, y = _at(route, name)
-        fill = faint(GREY, 0.65) if name in route.blocked else faint(GREY, 0.06)
+        fill = faint(GREY, 0.65) if name in route.blocked else faint(GREY, 0.1)
+        edge = {"width": 1, "color": faint(GREY, 0.4)}
         box = {"x0": x - 0.46, "x1": x + 0.46, "y0": y - 0.46, "y1": y + 0.46}
-        fig.add_shape(type="rect", fillcolor=fill, line={"width": 0}, layer="below", **box, **place)
+        fig.add_shape(type="rect", fillcolor=fill, line=edge, layer="below", **box, **place)
     ends = [_at(route, route.start), _at(route, route.goal)]
     fig.add_scatter(
         x=[x for x, _ in ends],

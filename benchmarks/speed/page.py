@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import tempfile
 from pathlib import Path
 
 import plotly.graph_objects as go
@@ -13,7 +12,7 @@ from atp_lab.compare.tables import markdown
 from atp_lite.views.palette import BLUE, ORANGE, TEMPLATE
 from benchmarks.evidence import fill
 from benchmarks.speed.growth import AXES
-from tools.pictures import screenshot
+from tools.pictures import figure_picture
 
 NUMBERS, PAGE, PICTURE = Path("data/evidence/speed.json"), Path("docs/speed.md"), Path("docs/img/speed.png")
 
@@ -87,10 +86,7 @@ def figure(numbers: dict) -> go.Figure:
 def write(numbers: dict) -> None:
     """Tables into the page, the picture beside it."""
     PAGE.write_text(fill(PAGE.read_text(), tables(numbers)))
-    with tempfile.TemporaryDirectory() as folder:
-        page = Path(folder) / "speed.html"
-        figure(numbers).write_html(page, include_plotlyjs=True, config={"displayModeBar": False})
-        screenshot(page, PICTURE.resolve(), 1020, 740)
+    figure_picture(figure(numbers), PICTURE, 1020, 740)
 
 
 def save(numbers: dict) -> None:
