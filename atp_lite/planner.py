@@ -15,6 +15,7 @@ from torch import Tensor
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
 from atp_lite.domains import DOMAINS, UNNAMED, Domain, Problem
+from atp_lite.engine.manifest import check_manifest, write_manifest
 from atp_lite.engine.pretrained import BackboneSettings, from_backbone, latent_tokenizer
 from atp_lite.engine.sharding import unsharded_copy
 from atp_lite.model import Decoded, LatentReasoner, ReasonerConfig, Thought
@@ -161,7 +162,8 @@ class Planner:
 
         Raises:
             FileNotFoundError: the message names the folder and what is missing.
-            ValueError: its domain is not registered; import the module that does.
+            ValueError: its domain is not registered (import the module that does), a file is not the one that was
+                saved (`check_manifest`), or weights and configuration do not fit (`LatentReasoner.from_pretrained`).
         """
         folder = find(folder)
         for name in ("config.json", "tokenizer.json"):
@@ -170,6 +172,7 @@ class Planner:
                     f"{folder} is not a planner's checkpoint ({name} is missing): give a folder written by atp-lite "
                     "sft or atp-lite rl, such as data/checkpoints/atp-rl"
                 )
+        check_manifest(folder)
         transformers.logging.disable_progress_bar()  # a toy loads in milliseconds
         model = LatentReasoner.from_pretrained(folder)
         model.config.domain = domain or model.config.domain
@@ -187,10 +190,11 @@ class Planner:
         return self if model is self.model else self.with_model(model)
 
     def save_pretrained(self, folder: str | os.PathLike[str]) -> None:
-        """Weights as safetensors, configuration and tokenizer as JSON. LoRA matrices are written merged."""
+        """Weights as safetensors, configuration and tokenizer as JSON, and their manifest. LoRA is written merged."""
         transformers.logging.disable_progress_bar()
         self.model.save_pretrained(folder)
         self.tokenizer.save_pretrained(folder)
+        write_manifest(folder)
 
     def push_to_hub(self, repo_id: str, *, private: bool | None = None, token: str | None = None) -> str:
         """Upload model and tokenizer as one commit to the Hugging Face hub; returns its address.

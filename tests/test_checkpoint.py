@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import re
 import sys
 from importlib.machinery import ModuleSpec
 from types import SimpleNamespace
@@ -10,6 +11,7 @@ import pytest
 import torch
 from accelerate.tracking import GeneralTracker
 from accelerate.utils import LoggerType
+from safetensors.torch import load_file, save_file
 from small import PROBLEMS, lively_planner, tiny_planner
 from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -20,6 +22,7 @@ from atp_lite.engine.log import MetricLog, read_metrics
 from atp_lite.engine.state import load_state, save_state
 from atp_lite.model import LatentReasoner, ReasonerConfig
 from atp_lite.planner import Planner
+from atp_lite.resources import bundled
 
 # --- models ---
 
@@ -79,6 +82,87 @@ def test_a_folder_that_is_no_checkpoint_is_named(tmp_path):
     (tmp_path / "tokenizer.json").unlink()
     with pytest.raises(FileNotFoundError, match=rf"{tmp_path.name}.*tokenizer\.json is missing"):
         Planner.from_pretrained(tmp_path)
+
+
+def changed_tensors(folder, change):
+    tensors = load_file(folder / "model.safetensors")
+    change(tensors)
+    save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
+    (folder / "manifest.json").unlink()
+
+
+@pytest.mark.parametrize("part", ["latent_head", "stop_head", "decoder", "backbone.model.layers.0", "embed_tokens"])
+def test_weights_that_are_missing_are_not_made_up(part, tmp_path):
+    tiny_planner().save_pretrained(tmp_path)
+
+    def delete(tensors):
+        for name in [name for name in tensors if part in name]:
+            del tensors[name]
+
+    changed_tensors(tmp_path, delete)
+    with pytest.raises(ValueError, match=f"missing tensors, such as .*{part}"):
+        Planner.from_pretrained(tmp_path)
+
+
+def test_weights_that_have_no_place_are_refused(tmp_path):
+    tiny_planner().save_pretrained(tmp_path)
+    changed_tensors(tmp_path, lambda tensors: tensors.update({"other.weight": torch.ones(2)}))
+    with pytest.raises(ValueError, match=r"unexpected tensors, such as other\.weight"):
+        Planner.from_pretrained(tmp_path)
+
+
+@pytest.mark.parametrize("layers", [0, 1, 3])
+def test_the_configuration_is_that_of_the_weights(layers, tmp_path):
+    planner = tiny_planner()
+    assert planner.model.config.backbone["num_hidden_layers"] == 2
+    planner.save_pretrained(tmp_path)
+    (tmp_path / "manifest.json").unlink()
+    config = json.loads((tmp_path / "config.json").read_text())
+    config["backbone"]["num_hidden_layers"] = layers
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    with pytest.raises(ValueError, match=r"tensors, such as backbone\.model\.layers"):
+        Planner.from_pretrained(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "name, value",
+    [
+        ("latents_per_step", 1000),
+        ("latents_per_step", 0),
+        ("eos_id", -5),
+        ("start_id", 10**6),
+        ("max_latents", -1),
+        ("latent_scale", float("inf")),
+        ("max_answer_tokens", 1.5),
+    ],
+)
+def test_a_configuration_is_checked_field_by_field(name, value, tmp_path):
+    tiny_planner().save_pretrained(tmp_path)
+    (tmp_path / "manifest.json").unlink()
+    config = json.loads((tmp_path / "config.json").read_text())
+    (tmp_path / "config.json").write_text(json.dumps(config | {name: value}))
+    with pytest.raises(ValueError, match=r"config\.json"):
+        Planner.from_pretrained(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "config.json", "tokenizer.json"])
+def test_a_flipped_bit_is_refused_with_the_name_of_its_file(name, tmp_path):
+    (tmp_path / "README.md").write_text("before")
+    tiny_planner().save_pretrained(tmp_path)
+    (tmp_path / "README.md").write_text("may change")
+    Planner.from_pretrained(tmp_path)
+    assert {oct(path.stat().st_mode) for path in tmp_path.iterdir()} == {oct((tmp_path / name).stat().st_mode)}
+    content = bytearray((tmp_path / name).read_bytes())
+    content[len(content) // 2] ^= 1
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(ValueError, match=rf"{re.escape(name)} is not the file that was saved"):
+        Planner.from_pretrained(tmp_path)
+
+
+def test_the_bundled_checkpoints_are_those_that_were_saved():
+    for folder in [*bundled("data/checkpoints").iterdir()]:
+        assert (folder / "manifest.json").is_file()
+        Planner.from_pretrained(folder)
 
 
 # --- states of runs ---

@@ -69,6 +69,26 @@ class ReasonerConfig(PreTrainedConfig):
     def hidden_size(self) -> int:
         return int(AutoConfig.for_model(**(self.backbone or {})).hidden_size)
 
+    def check(self) -> None:
+        """Raise ValueError, naming the field, where a value has no meaning for this model."""
+        self._check("max_latents", 0)
+        for name in ("tokens_per_latent", "max_step_tokens", "max_answer_tokens"):
+            self._check(name, 1)
+        self._check("latents_per_step", 1, self.max_latents or None)  # at least one step can be latent
+        vocabulary = int(AutoConfig.for_model(**(self.backbone or {})).vocab_size)
+        for name in ("start_id", "end_id", "eos_id", "pad_id"):
+            self._check(name, 0, vocabulary - 1)
+        if not 0 < self.latent_scale < float("inf"):
+            raise ValueError(
+                f"latent_scale is {self.latent_scale} in config.json: it must be a positive, finite number"
+            )
+
+    def _check(self, name: str, low: int, high: int | None = None) -> None:
+        value = getattr(self, name)
+        if type(value) is not int or value < low or (high is not None and value > high):
+            limits = f"{low} or more" if high is None else f"from {low} to {high}"
+            raise ValueError(f"{name} is {value!r} in config.json: it must be a whole number, {limits}")
+
     @property
     def latent_steps(self) -> int:
         """How many steps can be latent: the last stage of its curriculum, or a later one."""
@@ -111,6 +131,30 @@ class LatentReasoner(PreTrainedModel):
         """As every transformers model, so `push_to_hub` works too; what is written is `weights_to_save`."""
         weights = self.weights_to_save() if state_dict is None else state_dict
         super().save_pretrained(save_directory, state_dict=weights, **how)
+
+    @classmethod
+    def from_pretrained(cls, folder: Any, *args: Any, **how: Any) -> Any:  # type: ignore[override]
+        """As every transformers model, but nothing is left at random: each tensor has its place, each place its tensor.
+
+        Raises:
+            ValueError: weights and configuration are not of one model; the message names a tensor or a value.
+        """
+        wants_info = how.pop("output_loading_info", False)
+        try:
+            model, info = super().from_pretrained(folder, *args, output_loading_info=True, **how)
+        except (RuntimeError, TypeError, ZeroDivisionError, KeyError) as error:
+            reason = " ".join(str(error).split())[-300:] or type(error).__name__
+            raise ValueError(
+                f"{folder}: config.json makes no model of these weights ({reason}); save it anew"
+            ) from error
+        for what in ("missing_keys", "unexpected_keys", "mismatched_keys"):
+            if names := sorted(map(str, info.get(what) or ())):
+                raise ValueError(
+                    f"{folder}: model.safetensors has {len(names)} {what.replace('_keys', '')} tensors, such as "
+                    f"{names[0]}: config.json is of another model; give both files of one checkpoint"
+                )
+        model.config.check()
+        return (model, info) if wants_info else model
 
     def get_input_embeddings(self) -> nn.Module:
         table: nn.Module = self.backbone.get_input_embeddings()

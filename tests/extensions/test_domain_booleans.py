@@ -106,6 +106,7 @@ def test_a_planner_of_no_domain_has_no_coherence_rather_than_none(tmp_path):
 def test_a_domain_that_is_not_imported_is_named(tmp_path):
     planner = Planner.fresh("booleans", SMALL)
     planner.save_pretrained(tmp_path)
+    (tmp_path / "manifest.json").unlink()
     config = tmp_path / "config.json"
     config.write_text(config.read_text().replace('"booleans"', '"trits"'))
     with pytest.raises(ValueError, match="no domain is called 'trits': choose from .*booleans"):
