@@ -19,7 +19,6 @@ from atp_lite.engine.lora import LoRASettings, add_lora, merge_lora
 from atp_lite.engine.pretrained import BackboneSettings
 from atp_lite.methods import METHODS
 from atp_lite.methods.atp_step import ATP_STEP, losses
-from atp_lite.methods.method import loss_denominators
 from atp_lite.model import Gaussian, LatentHead, Mixture
 from atp_lite.planner import Planner
 from atp_lite.rl import RLSettings, train_rl
@@ -226,9 +225,7 @@ def test_counterfactual_chains_hold(name):
             assert rest.is_right, "a shortest route from there"
         else:
             assert domain.is_right(other.answer, str(steps[-1].rhs)) and len(steps) == len(problem.steps)
-            before, after = (
-                [domain.step_kind(text) for text in chain.steps] for chain in (problem, other)
-            )
+            before, after = ([domain.step_kind(text) for text in chain.steps] for chain in (problem, other))
             assert before == after, "the same operators"
     assert made > 45 and places >= {0, 1, 2}
 
@@ -389,7 +386,7 @@ def test_parts_of_a_batch_add_up():
     planner = started()
     encoded = planner.collate.encode(PROBLEMS[1:5])
     rows = [replace(row, replaced=at) for row, at in zip(encoded, (1, None, 0, 2), strict=True)]
-    count = lambda part: loss_denominators(planner.collate, part, LONGEST)  # noqa: E731
+    count = lambda part: METHODS["atp-step"].loss_denominators(planner.collate, part, LONGEST)  # noqa: E731
     assert count(rows)["kl"] == count(rows)["prior"] == count(rows)["stop"] == 2 + 3 + 3 + 3 - 3
     with torch.no_grad():
         whole = losses(planner, rows, LONGEST, False, torch.Generator())

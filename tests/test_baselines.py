@@ -8,7 +8,7 @@ from small import PROBLEMS, hidden_after, tiny_planner
 from torch.distributions import Normal
 
 from atp_lite.evaluation import EvalSettings, evaluate, outcomes
-from atp_lite.methods import METHODS
+from atp_lite.methods import METHODS, Method
 from atp_lite.methods.codi import losses as codi_losses
 from atp_lite.methods.colar import compressed_embeddings
 from atp_lite.model import LatentReasoner
@@ -316,3 +316,27 @@ def test_unknown_names_say_what_there_is():
         SFTSettings(method="cocnut")
     with pytest.raises(ValueError, match="ModelSettings.decoder_layers"):
         METHODS["sim-cot"].start(tiny_planner(decoder_layers=0), LONGEST)
+
+
+def test_a_method_says_what_its_own_term_is_a_mean_over():
+    """A batch in three micro-batches, with a term of one number a row: they add up to its mean over the batch."""
+    planner = tiny_planner()
+    method = Method(
+        "rows",
+        lambda planner, rows, stage, sample, generator: {
+            "length": torch.tensor([float(len(r.question)) for r in rows]).mean()
+        },
+        own_denominators=lambda collate, rows, batch: {"length": len(rows)},
+    )
+    rows = planner.collate.encode(PROBLEMS[:3])
+    whole, parts = method.loss_denominators(planner.collate, rows, 0), [rows[:1], rows[1:]]
+    assert whole["length"] == 3 and whole["enc"] == sum(len(row.answer) + 1 for row in rows) + sum(
+        len(step) + len(planner.collate.step_end) for row in rows for step in row.steps
+    )
+    added = sum(
+        method.losses(planner, part, 0, False, None)["length"]
+        * method.loss_denominators(planner.collate, part, 0)["length"]
+        / whole["length"]
+        for part in parts
+    )
+    assert float(added) == pytest.approx(sum(len(row.question) for row in rows) / 3)

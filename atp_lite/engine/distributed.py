@@ -132,7 +132,7 @@ def scale_to_global_mean(
     if unknown:
         raise ValueError(
             f"the terms {unknown} of the loss have no count, so several processes cannot add them up: say what "
-            "they are means over in atp_lite.methods.method.loss_denominators"
+            "they are means over in Method.own_denominators"
         )
     everywhere = all_reduce_sum(accelerator, own if rank_counts is None else rank_counts())
     return {  # a mean over nothing may be NaN: it is left out, not multiplied by 0

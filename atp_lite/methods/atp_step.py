@@ -33,10 +33,10 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from atp_lite.methods.method import Method
+from atp_lite.methods.method import Method, predicted_latents
 from atp_lite.model import Decoder, Distribution, Losses, is_last, stop_loss, written_loss
 from atp_lite.planner import Planner
-from atp_lite.tokens import Encoded
+from atp_lite.tokens import Batch, Collator, Encoded
 
 
 def losses(
@@ -104,4 +104,20 @@ def chance(share: float, like: Tensor, generator: torch.Generator) -> Tensor:
     return torch.rand(like.shape, generator=generator, device=like.device) < share
 
 
-ATP_STEP = Method("atp-step", losses, decoder=True, step_encoder=True, stages="single", weights={"prior": 0.1})
+def denominators(collate: Collator, rows: Sequence[Encoded], batch: Batch) -> dict[str, int]:
+    """dec_prior: tokens of steps that were not replaced; prior: latents of such steps."""
+    return {
+        "dec_prior": int((batch.steps_mask * ~batch.replaced[..., None]).sum()),
+        "prior": predicted_latents(batch, collate.latents_per_step),
+    }
+
+
+ATP_STEP = Method(
+    "atp-step",
+    losses,
+    decoder=True,
+    step_encoder=True,
+    stages="single",
+    weights={"prior": 0.1},
+    own_denominators=denominators,
+)

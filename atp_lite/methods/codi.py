@@ -24,7 +24,7 @@ from atp_lite.engine.distributed import all_gather_rows
 from atp_lite.methods.method import Method
 from atp_lite.model import Context, read, to_logits
 from atp_lite.planner import Planner
-from atp_lite.tokens import Batch, Encoded
+from atp_lite.tokens import Batch, Collator, Encoded
 
 
 def losses(
@@ -63,4 +63,9 @@ def _before_answer(states: Tensor, batch: Batch, answer_lengths: list[int]) -> T
     return states[:, torch.arange(len(batch), device=lengths.device), first - 1]
 
 
-CODI = Method("codi", losses, latent_head="projector", layout="fixed", stages="single")
+def denominators(collate: Collator, rows: Sequence[Encoded], batch: Batch) -> dict[str, int]:
+    """teacher: tokens of chain and answer in words; distil: rows."""
+    return {"teacher": int(collate(rows, 0).language_mask[:, 1:].sum()), "distil": len(rows)}
+
+
+CODI = Method("codi", losses, latent_head="projector", layout="fixed", stages="single", own_denominators=denominators)

@@ -25,7 +25,7 @@ from torch.nn import functional as F
 from atp_lite.methods.method import Method
 from atp_lite.model import is_last, stop_loss, written_loss
 from atp_lite.planner import Planner
-from atp_lite.tokens import Encoded, pad_rows
+from atp_lite.tokens import Batch, Collator, Encoded, pad_rows
 
 
 def compressed_embeddings(planner: Planner, rows: Sequence[Encoded]) -> tuple[Tensor, Tensor]:
@@ -61,4 +61,11 @@ def losses(
     return {"enc": enc, "latent": latent, "stop": stop_loss(model.stop_head(hidden), is_last(real), real)}
 
 
-COLAR = Method("colar", losses, layout="compressed", stages="single", tokens_per_latent=3)
+def denominators(collate: Collator, rows: Sequence[Encoded], batch: Batch) -> dict[str, int]:
+    """latent: every latent."""
+    return {"latent": int(batch.n_latents.sum())}
+
+
+COLAR = Method(
+    "colar", losses, layout="compressed", stages="single", tokens_per_latent=3, own_denominators=denominators
+)

@@ -30,10 +30,13 @@ from atp_lite.engine.pretrained import weights_in
 from atp_lite.model import LATENT_HEADS, LatentReasoner, Losses, total_loss
 from atp_lite.model.heads import PointHead
 from atp_lite.planner import Planner
-from atp_lite.tokens import Collator, Encoded
+from atp_lite.tokens import Batch, Collator, Encoded
 
 Loss = Callable[[Planner, Sequence[Encoded], int, bool, torch.Generator], Losses]
 """(planner, problems, curriculum stage, draw latents, source of draws) -> the terms of the loss, each a scalar."""
+
+Denominators = Callable[[Collator, Sequence[Encoded], Batch], Mapping[str, int]]
+"""(collator, problems, their batch at this stage) -> over how many tokens, latents or rows each term is a mean."""
 
 
 @dataclass(frozen=True)
@@ -57,12 +60,23 @@ class Method:
     """r of the layout `compressed`."""
     weights: Mapping[str, float] = field(default_factory=dict)
     """Weight of each term of the loss; 1 where none is given, and beta of the settings for a term named `kl`."""
+    own_denominators: Denominators | None = None
+    """Of the terms that are not enc, dec, stop or kl: what each is a mean over (`loss_denominators`)."""
 
     def head_for(self, planner: Planner) -> str:
         """The name of the latent head that this method gives to a planner."""
         own = planner.model.config.latent_head
         draws = not issubclass(LATENT_HEADS[own], PointHead)
         return self.latent_head or (own if draws else "gaussian")
+
+    def loss_denominators(self, collate: Collator, rows: Sequence[Encoded], stage: int) -> dict[str, int]:
+        """Over how many tokens, latents or rows each term of the loss is a mean, by its name, for these rows.
+
+        With these as weights the means of two parts of a batch make the mean of the whole.
+        """
+        own = self.own_denominators
+        batch = collate(rows, stage)
+        return shared_denominators(batch, collate.latents_per_step) | dict(own(collate, rows, batch) if own else {})
 
     def total(self, terms: Mapping[str, Tensor], beta: float) -> Tensor:
         """The weighted sum of the terms: `total_loss`."""
@@ -129,25 +143,25 @@ class Method:
             raise ValueError(f"{self.name} keeps every step in words: its only stage is 0, not {last_stage}")
 
 
-def loss_denominators(collate: Collator, rows: Sequence[Encoded], stage: int) -> dict[str, int]:
-    """Over how many tokens, latents or rows each term of a loss is a mean, by its name, for these rows.
+def predicted_latents(batch: Batch, latents_per_step: int) -> int:
+    """How many latents have a stop decision and a KL: all but those of replaced steps."""
+    return int(batch.n_latents.sum()) - latents_per_step * int(batch.replaced.sum())
 
-    With these as weights the means of two parts of a batch make the mean of the whole. A new term gets its line here.
-    """
-    batch, words = collate(rows, stage), collate(rows, 0)
-    latents = int(batch.n_latents.sum())
-    predicted = latents - collate.latents_per_step * int(batch.replaced.sum())
+
+def shared_denominators(batch: Batch, latents_per_step: int) -> dict[str, int]:
+    """What the terms that several methods have are means over: tokens (enc, dec) and latents (stop, kl)."""
+    predicted = predicted_latents(batch, latents_per_step)
     return {
         "enc": int(batch.language_mask[:, 1:].sum()),
         "dec": int(batch.steps_mask.sum()),
-        "dec_prior": int((batch.steps_mask * ~batch.replaced[..., None]).sum()),
         "stop": predicted,
         "kl": predicted,
-        "prior": predicted,
-        "latent": latents,
-        "teacher": int(words.language_mask[:, 1:].sum()),
-        "distil": len(rows),
     }
+
+
+def loss_denominators(collate: Collator, rows: Sequence[Encoded], stage: int) -> dict[str, int]:
+    """Of enc, dec, stop and kl alone: `Method.loss_denominators` knows the terms of each method."""
+    return shared_denominators(collate(rows, stage), collate.latents_per_step)
 
 
 def imitate(

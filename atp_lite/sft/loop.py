@@ -17,7 +17,6 @@ from atp_lite.engine.run import TrainingRun, check_disjoint
 from atp_lite.engine.sharding import is_sharded
 from atp_lite.evaluation import EvalSettings, evaluate
 from atp_lite.methods import METHODS, Method
-from atp_lite.methods.method import loss_denominators
 from atp_lite.planner import Planner
 from atp_lite.sft.curriculum import BatchPlan
 from atp_lite.sft.loading import StepData, load
@@ -114,7 +113,7 @@ def scaled_losses(
         terms: to it the scaled terms are added, by name.
     """
     rows = [row for micro_batch in micro_batches for row in micro_batch]
-    count = partial(loss_denominators, planner.collate, stage=stage)
+    count = partial(method.loss_denominators, planner.collate, stage=stage)
     rank_counts = partial(count, rows) if len(micro_batches) > 1 else None
     for micro_batch in micro_batches:
         with run.autocast():
