@@ -122,7 +122,8 @@ class SFT(Sources):
             if chosen not in (getattr(ReasonerConfig, name), own):
                 raise ValueError(
                     f"--model asks for the {name} {chosen!r}, and {self.init or self.backbone} has {own!r}: --model is "
-                    "for models from random weights, so leave it out, or start without --init and --backbone"
+                    "for models from random weights, so leave it out (with --backbone give --pretrained instead), or "
+                    "start without --init and --backbone"
                 )
         method, last_stage = METHODS[self.settings.method], self.settings.curriculum.last_stage
         if not (self.backbone and method.name == "atp"):  # a fresh latent reasoner is ATP-Latent already

@@ -16,7 +16,7 @@ from __future__ import annotations
 import copy
 import json
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -31,9 +31,9 @@ from transformers import (
     PreTrainedTokenizerBase,
 )
 
-from atp_lite.model.decoders import DECODERS
 from atp_lite.model.generation import read, to_logits
-from atp_lite.model.heads import LATENT_HEADS, StopHead
+from atp_lite.model.heads import StopHead
+from atp_lite.model.parts import has_own_init, new_decoder, new_latent_head
 from atp_lite.model.reasoner import LatentReasoner, ReasonerConfig
 from atp_lite.resources import find
 from atp_lite.tokens import END_LATENT, LATENT, START_LATENT
@@ -74,8 +74,15 @@ class BackboneSettings:
     cannot be read, and there is no coherence."""
     decoder_layers: int = 2
     """Of the decoder `layers`."""
-    step_encoder: Literal["pooled", "places"] = "pooled"
-    """What turns a step's text into latents, for the method atp-step; `places` has a matrix for each of 8 tokens."""
+    decoder_type: str = "lm"
+    """What reads latents as text: lm, or a decoder of your own (`DECODERS`), made from the same configuration."""
+    latent_head: str = "gaussian"
+    """What is fed back: gaussian, mixture (several humps), or a head of your own (`LATENT_HEADS`)."""
+    latent_head_options: dict[str, int | float | str] = field(default_factory=dict)
+    """Arguments of that head, such as the number of `components` of a mixture."""
+    step_encoder: str = "pooled"
+    """What turns a step's text into latents, for the method atp-step: pooled, places (a matrix for each of 8 tokens),
+    or your own (`STEP_ENCODERS`)."""
     seed: int = 0
     """Of the weights that are new: heads, embeddings of new tokens, a small decoder."""
 
@@ -127,11 +134,10 @@ def from_backbone(
             model = LatentReasoner(config)
         size, dtype = config.hidden_size, lm.dtype
         model.backbone = lm
-        head = LATENT_HEADS[config.latent_head](size)
-        model.latent_head = weights_in(_fresh(head, config.initializer_range), dtype)
+        head = new_latent_head(config, size)
+        model.latent_head = weights_in(head if has_own_init(head) else _fresh(head, config.initializer_range), dtype)
         model.stop_head = weights_in(_fresh(StopHead(size), config.initializer_range), dtype)
-        if config.decoder is not None:
-            decoder = DECODERS[config.decoder_type](config.decoder, size, config.latents_per_step, scale)
+        if (decoder := new_decoder(config, size)) is not None:
             if settings.decoder != "small" and decoder.lm is not None:
                 _copy_into(decoder.lm, lm)
             model.decoder = weights_in(decoder, dtype)
@@ -245,6 +251,9 @@ def _reasoner_config(lm: Any, settings: BackboneSettings, scale: float, ids: dic
     return ReasonerConfig(
         backbone=_plain(lm.config),
         decoder=_decoder_config(lm, settings),
+        decoder_type=settings.decoder_type,
+        latent_head=settings.latent_head,
+        latent_head_options=dict(settings.latent_head_options),
         step_encoder_type=settings.step_encoder,
         latents_per_step=settings.latents_per_step,
         latent_scale=scale,

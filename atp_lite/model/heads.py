@@ -20,8 +20,12 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 LATENT_HEADS: Registry[type[nn.Module]] = Registry("latent head")
-"""Name in `ReasonerConfig.latent_head` -> the head, a module hidden (..., d) -> `Distribution`, made from d and
-`ReasonerConfig.latent_head_options`."""
+"""Name in `ReasonerConfig.latent_head` -> the class of the head, a module.
+
+    __init__(size, **options)    d, and `ReasonerConfig.latent_head_options`
+    forward(hidden (..., d))     -> a `Distribution` over latents (..., d), any number of leading dimensions
+
+What holds for its tensors and their first values, as for every part: `atp_lite/model/parts.py`."""
 
 
 def in_own_precision(

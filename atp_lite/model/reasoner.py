@@ -9,6 +9,7 @@ The symbols are those of the paper: q question, h_t hidden state, l_t latent, ph
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import torch
@@ -17,12 +18,11 @@ from torch.nn import functional as F
 from transformers import AutoConfig, AutoModel, AutoModelForCausalLM, PreTrainedConfig, PreTrainedModel
 
 from atp_lite.model import loop, losses, replay
-from atp_lite.model.decoders import DECODERS, Decoder
 from atp_lite.model.distributions import Distribution
 from atp_lite.model.generation import Context, read, write
-from atp_lite.model.heads import LATENT_HEADS, StopHead
+from atp_lite.model.heads import StopHead
 from atp_lite.model.noise import Noise
-from atp_lite.model.step_encoder import STEP_ENCODERS, StepEncoder
+from atp_lite.model.parts import has_own_init, new_decoder, new_latent_head, new_step_encoder
 from atp_lite.model.trace import Answered, Decoded, Thought, later_age
 
 
@@ -106,17 +106,16 @@ class LatentReasoner(PreTrainedModel):
     def __init__(self, config: ReasonerConfig) -> None:
         super().__init__(config)
         self.backbone = AutoModelForCausalLM.from_config(AutoConfig.for_model(**(config.backbone or {})))
-        size, c = self.backbone.config.hidden_size, config.latents_per_step
-        self.latent_head = LATENT_HEADS[config.latent_head](size, **(config.latent_head_options or {}))
+        size = self.backbone.config.hidden_size
+        self.latent_head = new_latent_head(config, size)
         self.stop_head = StopHead(size)
-        self.decoder: Decoder | None = None
-        if config.decoder is not None:
-            self.decoder = DECODERS[config.decoder_type](config.decoder, size, c, config.latent_scale)
-        self.step_encoder: StepEncoder | None = None
-        if config.step_encoder is not None:
-            build: Any = STEP_ENCODERS[config.step_encoder_type]
-            self.step_encoder = build(size, c, config.latent_scale, **config.step_encoder)
-        self.post_init()
+        self.decoder = new_decoder(config, size)
+        self.step_encoder = new_step_encoder(config, size)
+        own = [part for part in (self.latent_head, self.decoder, self.step_encoder) if has_own_init(part)]
+        kept = [copy.deepcopy(part.state_dict()) for part in own]
+        self.post_init()  # draws all linear layers and embeddings anew
+        for part, weights in zip(own, kept, strict=True):
+            part.load_state_dict(weights)
 
     think = loop.think
     sft_losses = losses.sft_losses

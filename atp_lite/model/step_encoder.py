@@ -14,8 +14,13 @@ from atp_lite.model.heads import in_own_precision
 from atp_lite.registry import Registry
 
 STEP_ENCODERS: Registry[type[StepEncoder]] = Registry("step encoder")
-"""Name in `ReasonerConfig.step_encoder_type` -> the class, made from d, c, the latent scale, and the options in
-`ReasonerConfig.step_encoder`."""
+"""Name in `ReasonerConfig.step_encoder_type` -> the class, derived from `StepEncoder`.
+
+    __init__(size, latents_per_step, scale, **options)    d, c, `latent_scale`, and `ReasonerConfig.step_encoder`
+    features(words (B, S, W, d), mask (B, S, W, 1))       -> (B, S, width)
+
+`forward` makes of them a `Distribution` over (B, S * c, d). What holds for its tensors and their first values, as for
+every part: `atp_lite/model/parts.py`."""
 
 
 class StepEncoder(nn.Module):

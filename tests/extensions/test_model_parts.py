@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch import nn
 
 sys.path.insert(0, str(Path(__file__).parent))
 sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -15,11 +16,13 @@ from small import PROBLEMS, tiny_planner  # noqa: E402
 from small_lms import tiny_lm  # noqa: E402
 
 from atp_lab.memory_plan import sizes_of  # noqa: E402
+from atp_lite.cli.command_line import parse  # noqa: E402
+from atp_lite.cli.training import SFT as SFT_COMMAND  # noqa: E402
 from atp_lite.domains import read_expression  # noqa: E402
 from atp_lite.engine.lora import LoRASettings, add_lora, has_lora  # noqa: E402
 from atp_lite.engine.pretrained import BackboneSettings  # noqa: E402
 from atp_lite.evaluation import EvalSettings, evaluate  # noqa: E402
-from atp_lite.model import Mixture  # noqa: E402
+from atp_lite.model import DECODERS, LATENT_HEADS, Mixture, Point  # noqa: E402
 from atp_lite.planner import Planner  # noqa: E402
 from atp_lite.rl import RLSettings, train_rl  # noqa: E402
 from atp_lite.sft import SFTSettings, train_sft  # noqa: E402
@@ -79,3 +82,100 @@ def test_any_causal_language_model_can_be_the_backbone(tmp_path):
     train_sft(planner, PROBLEMS[:4], VALIDATION, replace(SFT, log_every=1), tmp_path / "sft")
     first, last = first_and_last_loss(tmp_path / "sft")
     assert last < first
+
+
+class OwnStart(nn.Module):
+    """l = W h, W a unit matrix to begin with."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        self.layer = nn.Linear(size, size)
+        nn.init.eye_(self.layer.weight)
+
+    def forward(self, hidden):
+        return Point(self.layer(hidden))
+
+
+class Hidden(OwnStart):
+    def forward(self, hidden):
+        return hidden
+
+
+class OneTooFew(OwnStart):
+    def forward(self, hidden):
+        return Point(self.layer(hidden)[..., 1:])
+
+
+class Loose(OwnStart):
+    def __init__(self, size: int) -> None:
+        super().__init__(size)
+        self.spread = torch.ones(size)
+
+
+class Forgets(OwnStart):
+    def __init__(self, size: int) -> None:
+        super().__init__(size)
+        self.register_buffer("spread", torch.ones(size), persistent=False)
+
+
+class NoSteps(linear_decoder.LinearDecoder):
+    def log_prob(self, latents, steps, mask):
+        return super().log_prob(latents, steps, mask).sum(-1)
+
+
+@pytest.fixture
+def registered(monkeypatch):
+    for part in (OwnStart, Hidden, OneTooFew, Loose, Forgets):
+        monkeypatch.setitem(LATENT_HEADS, part.__name__, part)
+    monkeypatch.setitem(DECODERS, "NoSteps", NoSteps)
+
+
+def test_a_part_begins_with_the_weights_it_gave_itself(registered, tmp_path):
+    planner = tiny_planner(latent_head="OwnStart")
+    unit = torch.eye(planner.model.config.hidden_size)
+    assert torch.equal(planner.model.latent_head.layer.weight, unit)
+    torch.nn.init.constant_(planner.model.latent_head.layer.weight, 2.0)  # and a checkpoint still wins
+    planner.save_pretrained(tmp_path / "saved")
+    assert (Planner.from_pretrained(tmp_path / "saved").model.latent_head.layer.weight == 2).all()
+    settings = BackboneSettings(latent_head="OwnStart", max_latents=2)
+    pretrained = Planner.from_backbone(tiny_lm("gpt2", tmp_path), settings).model.latent_head.layer.weight
+    assert torch.equal(pretrained, torch.eye(len(pretrained)))
+
+
+@pytest.mark.parametrize(("changes", "said"), [
+    ({"latent_head": "Hidden"}, "latent head 'Hidden' .*gave Tensor, where a Distribution is needed"),
+    ({"latent_head": "OneTooFew"}, r"latent head 'OneTooFew' .*\(2, 3, 31\), where \(2, 3, 32\) is needed"),
+    ({"latent_head": "Loose"}, "latent head 'Loose' keeps spread as a tensor that no checkpoint holds"),
+    ({"latent_head": "Forgets"}, "latent head 'Forgets' keeps spread as a tensor that no checkpoint holds"),
+    ({"latent_head": "mixture", "latent_head_options": {"humps": 2}}, "latent head 'mixture' .*'humps': 2"),
+    ({"decoder": "NoSteps"}, r"decoder 'NoSteps' .*log_prob is \(1,\), where \(1, 2\) is needed"),
+])  # fmt: skip
+def test_a_part_that_breaks_its_contract_is_named_in_one_line(registered, changes, said):
+    with pytest.raises(ValueError, match=said) as refused:
+        tiny_planner(**changes)
+    assert "\n" not in str(refused.value)
+
+
+def test_a_pretrained_backbone_gets_the_head_and_the_decoder_that_are_chosen(tmp_path):
+    settings = BackboneSettings(
+        latents_per_step=1,
+        max_latents=3,
+        decoder_type="linear",
+        latent_head="mixture",
+        latent_head_options={"components": 3},
+    )
+    planner = Planner.from_backbone(tiny_lm("gpt2", tmp_path), settings, domain="arithmetic")
+    trace = planner.reason(PROBLEMS[:2])
+    assert trace.distribution.humps[1].shape[-2] == 3
+    assert isinstance(planner.model.decoder, linear_decoder.LinearDecoder)
+    planner.save_pretrained(tmp_path / "saved")
+    again = Planner.from_pretrained(tmp_path / "saved").reason(PROBLEMS[:2])
+    torch.testing.assert_close(again.latents, trace.latents)
+
+
+def test_the_command_line_chooses_parts_of_a_pretrained_backbone(tmp_path):
+    words = ["--backbone", str(tiny_lm("gpt2", tmp_path)), "--pretrained.latent-head", "mixture"]
+    words += ["--pretrained.latent-head-options.components", "2", "--pretrained.decoder-type", "linear"]
+    command = parse(SFT_COMMAND, words, "sft")
+    assert (command.pretrained.latent_head, command.pretrained.decoder_type) == ("mixture", "linear")
+    assert command.pretrained.latent_head_options == {"components": 2}
