@@ -90,6 +90,7 @@ the luck of the answer's own draw, which is noise to the latents.
 PLAN = replace(
     GRPO,
     iterations=400,
+    lr=1.2e-3,
     rewards={"chain": 1.0},
     latent_rewards=None,
     latent_weight=1.0,
