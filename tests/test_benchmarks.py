@@ -23,7 +23,7 @@ from atp_lite.domains import (
     without_overlap,
     write_jsonl,
 )
-from atp_lite.domains.word_problems.loading import annotated_steps
+from atp_lite.domains.files import annotated_steps
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "benchmarks"
 needs_shared = pytest.mark.skipif(not SHARED.is_dir(), reason="needs shared/benchmarks beside the repository")

@@ -86,6 +86,63 @@ def test_a_broken_line_is_named(tmp_path, line, message):
     assert f"{path}, line 3: " in str(error.value)
 
 
+ROUTE = {
+    "question": "Every zumpus is a lorpus. Sam is a zumpus. Is Sam a lorpus or a yumpus?",
+    "steps": ["Sam is a zumpus.", "Every zumpus is a lorpus."],
+    "answer": "Sam is a lorpus.",
+    "edges": [[0, 1], [1, 2]],
+}
+GSM8K = {"question": "Ann has 3 pens and buys 9. How many?", "answer": "She has 3+9=<<3+9=12>>12 pens.\n#### 1,012"}
+
+
+@pytest.mark.parametrize(
+    ("text", "steps", "answer"),
+    [
+        (json.dumps(GSM8K), ["3+9=12"], "1012"),
+        (json.dumps([GSM8K], indent=2), ["3+9=12"], "1012"),
+        ("Ann has 3 pens and buys 9.||<<3+9=12>> <<12*2=24>> #### 24\n", ["3+9=12", "12*2=24"], "24"),
+        ("A question of no step||  #### 1,000\n", [], "1000"),
+        ("A question || count on #### seven", ["count on"], "seven"),
+        ('[{"question": "q", "steps": ["<<3+9=12>>", "so 12"], "answer": "12"}]', ["3+9=12", "so 12"], "12"),
+        ('\n[{"question": "q", "steps": [""], "answer": " 5"}]', [], "5"),
+        ('\ufeff[{"question": "q", "steps": [], "answer": "5"}]', [], "5"),
+        (json.dumps([ROUTE]), ROUTE["steps"], "Sam is a lorpus."),
+        (json.dumps(ROUTE), ROUTE["steps"], "Sam is a lorpus."),
+        ('{"question": "q", "cot": "<<2*4=8>>", "answer": "8"}', ["2*4=8"], "8"),
+        ('{"input": "q", "code": "def solution(): pass", "target": 18.0}', [], "18"),
+        ('{"question": "q || r", "steps": [], "answer": "5"}', [], "5"),
+    ],
+)
+def test_files_of_the_field_are_known_by_their_shape(tmp_path, text, steps, answer):
+    path = tmp_path / "shipped.json"
+    path.write_text(text, encoding="utf-8")
+    (problem,) = read_jsonl(path)
+    assert (list(problem.steps), problem.answer) == (steps, answer) and problem.question
+    assert problem.id.startswith("shipped-000")
+
+
+def test_what_we_wrote_is_not_read_as_anything_else(tmp_path):
+    framed = Problem(" q", ("<<1+1=2>>", ""), " 2 #### 3", "7")
+    write_jsonl(tmp_path / "ours.jsonl", [framed])
+    assert read_jsonl(tmp_path / "ours.jsonl") == [framed]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('[{"question": "q", "steps": [], "answer": "5"}, {"question": "q"}]', "row 2: the key 'steps' is missing"),
+        ('[{"question": "q"', "begins as a JSON array, which cannot be read"),
+        ("a question||<<1+1=2>> 2", "line 1: .* is no line such as"),
+        ('{"question": null, "cot": "", "answer": "1"}', "line 1: a value of question, cot, answer is not text"),
+        ('{"question": "q", "answer": "#### none"}', "line 1: the answer .* holds no number"),
+    ],
+)
+def test_a_shape_that_is_broken_is_named(tmp_path, text, message):
+    (tmp_path / "shipped").write_text(text)
+    with pytest.raises(ValueError, match=message):
+        read_jsonl(tmp_path / "shipped")
+
+
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(FileNotFoundError, match="nowhere.jsonl"):
         read_jsonl(tmp_path / "nowhere.jsonl")

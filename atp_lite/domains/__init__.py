@@ -27,9 +27,10 @@ from atp_lite.domains.equations import (
     parse_number,
     same_number,
 )
+from atp_lite.domains.files import annotated_steps, iterate_jsonl, read_jsonl
 from atp_lite.domains.made import SPLITS, MadeDomain, label_errors, split_of, true_answer
 from atp_lite.domains.overlap import normalise_question, overlap, without_overlap
-from atp_lite.domains.problem import Problem, data_hash, iterate_jsonl, read_jsonl, write_jsonl
+from atp_lite.domains.problem import Problem, data_hash, write_jsonl
 from atp_lite.domains.routes import RouteSettings
 from atp_lite.domains.stories import story_words
 from atp_lite.domains.stories.sampling import StorySettings
@@ -38,7 +39,6 @@ from atp_lite.domains.syntax import EquationError
 from atp_lite.domains.word_problems.loading import (
     BENCHMARKS,
     BenchmarkSettings,
-    annotated_steps,
     chain_fault,
     chain_faults,
     iterate_benchmark,

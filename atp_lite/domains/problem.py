@@ -6,12 +6,10 @@ import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-from atp_lite.resources import find
 
 
 @dataclass(frozen=True)
@@ -79,29 +77,6 @@ def write_jsonl(path: str | os.PathLike[str], problems: Iterable[Problem]) -> No
     except BaseException:
         os.unlink(temporary)
         raise
-
-
-def read_jsonl(path: str | os.PathLike[str]) -> list[Problem]:
-    """Read a file made by `write_jsonl`; blank lines are skipped.
-
-    Raises ValueError naming the file and the line (counted from 1), FileNotFoundError where there is no file.
-    """
-    return list(iterate_jsonl(path))
-
-
-def iterate_jsonl(path: str | os.PathLike[str]) -> Iterator[Problem]:
-    """The problems of a file one at a time, without holding it in memory; errors as in `read_jsonl`."""
-    with open(find(path), "rb") as file:
-        for number, line in enumerate(file, start=1):
-            if not line.strip():
-                continue
-            try:
-                problem = Problem.from_json(json.loads(line.decode("utf-8-sig")))
-            except ValueError as error:  # JSONDecodeError and UnicodeDecodeError are ValueErrors
-                raise ValueError(f"{path}, line {number}: {error}") from error
-            except RecursionError as error:
-                raise ValueError(f"{path}, line {number}: the JSON is nested too deeply") from error
-            yield problem
 
 
 def data_hash(problems: Iterable[Problem]) -> str:

@@ -8,8 +8,9 @@ from typing import Any
 
 from atp_lite.domains.arithmetic.sampling import ArithmeticSettings
 from atp_lite.domains.domain import DOMAINS, Domain
+from atp_lite.domains.files import read_jsonl
 from atp_lite.domains.overlap import without_overlap
-from atp_lite.domains.problem import Problem, read_jsonl
+from atp_lite.domains.problem import Problem
 from atp_lite.domains.stories.sampling import StorySettings
 from atp_lite.domains.word_problems.loading import BenchmarkSettings
 

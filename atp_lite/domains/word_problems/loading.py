@@ -18,60 +18,22 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-from atp_lite.domains.answers import last_number, write_number
 from atp_lite.domains.equations import parse_equation, same_number
-from atp_lite.domains.problem import Problem, iterate_jsonl
+from atp_lite.domains.files import (
+    Row,
+    from_gsm8k,
+    from_gsm8k_aug,
+    from_gsm_hard,
+    from_multiarith,
+    from_svamp,
+    iterate_jsonl,
+)
+from atp_lite.domains.problem import Problem
 from atp_lite.domains.syntax import EquationError
 
 logger = logging.getLogger(__name__)
-
-Row = Mapping[str, Any]
-_ANNOTATION = re.compile(r"<<([^<>]*)>>")
-
-
-def _answer(value: Any) -> str:
-    """The last number of a cell as plain text: `1,080` -> `1080`, 18.0 -> `18`, `#### 72` -> `72`."""
-    number = last_number(repr(value) if isinstance(value, float) else str(value))
-    if number is None:
-        raise ValueError(f"the answer {str(value).strip()[-60:]!r} holds no number: mend or leave out this row")
-    return write_number(number)
-
-
-def annotated_steps(text: str) -> tuple[str, ...]:
-    """The contents of the calculator annotations `<<48/2=24>>` of a solution, in order, as they are written."""
-    return tuple(step for step in (found.strip() for found in _ANNOTATION.findall(text)) if step)
-
-
-def from_gsm8k(row: Row) -> Problem:
-    """openai/gsm8k: `question`, and `answer`, a solution in words with annotations that ends in `#### 72`."""
-    solution, mark, answer = row["answer"].rpartition("####")
-    if not mark:
-        raise ValueError(f"the solution {row['answer'][-60:]!r} has no line `#### answer`; is this the config `main`?")
-    return Problem(row["question"].strip(), annotated_steps(solution), _answer(answer))
-
-
-def from_gsm8k_aug(row: Row) -> Problem:
-    """zen-E/GSM8k-Aug: `question`, `cot` (annotations alone, `<<48/2=24>> <<48+24=72>>`), `answer`."""
-    return Problem(row["question"].strip(), annotated_steps(row["cot"]), _answer(row["answer"]))
-
-
-def from_gsm_hard(row: Row) -> Problem:
-    """reasoning-machines/gsm-hard: `input`, `code` (a program, which is never run), `target` (a float). No steps."""
-    return Problem(row["input"].strip(), (), _answer(row["target"]))
-
-
-def from_svamp(row: Row) -> Problem:
-    """ChilleD/SVAMP: `ID`, `Body`, `Question`, `Equation`, `Answer` such as `5.0`. No steps."""
-    body = row["Body"].strip()
-    end = "" if body.endswith((".", "!", "?")) else "."
-    return Problem(f"{body}{end} {row['Question'].strip()}", (), _answer(row["Answer"]), f"svamp-{row['ID']}")
-
-
-def from_multiarith(row: Row) -> Problem:
-    """ChilleD/MultiArith: `question`, `final_ans`. No steps."""
-    return Problem(" ".join(row["question"].split()), (), _answer(row["final_ans"]))
 
 
 @dataclass(frozen=True)
@@ -113,7 +75,7 @@ class BenchmarkSettings:
     split: str = "train"
     """train, validation or test; from a mirror also any other file there, such as test_head50."""
     mirror: Path | None = None
-    """Folder with `<name>/<split>.jsonl` or `<name>_<split>.jsonl` in our schema, or such a file; none asks the hub."""
+    """Folder with `<name>/<split>.jsonl` or `<name>_<split>.jsonl` (see files.py), or a file; none asks the hub."""
     cache: Path | None = None
     """Folder where `datasets` keeps what it has downloaded; none takes its own (HF_HOME)."""
     revision: str | None = None
