@@ -14,6 +14,7 @@ from plotly.offline import get_plotlyjs
 
 from atp_lite.domains import DOMAINS, generate, read_expression
 from atp_lite.model import Point
+from atp_lite.model.noise import noise_of_norm
 from atp_lite.planner import ModelSettings, Planner
 from atp_lite.recipes import CHECKPOINTS, REGIMES
 from atp_lite.rl import RLSettings, train_rl
@@ -25,7 +26,6 @@ from atp_lite.views.edits import (
     answer_probabilities,
     compare_thoughts,
     measure_group,
-    noise_of_norm,
     rethink,
     reward_terms,
     rewrite,

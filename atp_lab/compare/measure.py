@@ -9,12 +9,10 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from atp_lite.domains import Problem
-from atp_lite.evaluation import EvalSettings, Evaluation, evaluate, outcomes
+from atp_lite.evaluation import EvalSettings, Evaluation, evaluate, outcomes, partners
 from atp_lite.evaluation.metrics import Outcome
-from atp_lite.model import Trace
 from atp_lite.planner import Planner
 
 NOISE = (0.25, 0.5, 0.75, 1.0)
@@ -84,7 +82,7 @@ def between_curve(planner: Planner, test: list[Problem]) -> dict[str, dict[str, 
     for start in range(0, len(test), TOGETHER):
         chunk = test[start : start + TOGETHER]
         trace = planner.think(chunk)
-        other = partners(trace)
+        other = partners([len(problem.steps) for problem in chunk], trace.n_latents.tolist())
         for share in BETWEEN:
             mixed = torch.lerp(trace.latents, trace.latents[other], share)  # (B, T, d)
             edits = {t + 1: mixed[:, t] for t in range(mixed.shape[1])}
@@ -97,21 +95,6 @@ def between_curve(planner: Planner, test: list[Problem]) -> dict[str, dict[str, 
             metrics["valid"] = [o.right_steps for o in results if o.right_steps is not None]
         curve[name] = {metric: round(sum(v) / len(v), 6) for metric, v in metrics.items() if v}
     return curve
-
-
-def partners(trace: Trace) -> Tensor:
-    """(B,) for every row the next row, round about, that needs as many steps and was given as many latents.
-
-    A row without company is its own partner. The needed steps count too: where every problem gets the same number of
-    latents, step would otherwise be mixed with latents that have nothing left to say.
-    """
-    kinds: dict[tuple[int, int], list[int]] = {}
-    for row, (problem, count) in enumerate(zip(trace.problems, trace.n_latents.tolist(), strict=True)):
-        kinds.setdefault((len(problem.steps), count), []).append(row)
-    other = torch.arange(len(trace))
-    for rows in kinds.values():
-        other[rows] = torch.tensor(rows).roll(-1)
-    return other.to(trace.n_latents.device)
 
 
 def correct_bits(result: Evaluation, test: list[Problem]) -> str:

@@ -11,6 +11,7 @@ COMMANDS = {
     "sft": ("atp_lite.cli.training:SFT", "chain of thought, then latents, along a curriculum"),
     "rl": ("atp_lite.cli.training:RL", "reinforcement learning from a latent checkpoint"),
     "eval": ("atp_lite.cli.using:Eval", "accuracy, tokens, decoded steps, pass@k, with intervals"),
+    "causes": ("atp_lite.cli.using:Causes", "whether later steps and answers follow from thoughts, by replacing them"),
     "plan": ("atp_lab.memory_plan.plan:Plan", "what a settings file takes, before it is run"),
     "solve": ("atp_lite.cli.using:Solve", "one expression or story, thought by thought"),
     "explore": ("atp_lite.cli.using:Explore", "the explorers as a page in the browser"),

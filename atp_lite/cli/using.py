@@ -1,16 +1,17 @@
-"""What is done with a checkpoint: `eval`, `solve`, `explore`, `export-explorer`."""
+"""What is done with a checkpoint: `eval`, `causes`, `solve`, `explore`, `export-explorer`."""
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 from accelerate import Accelerator
 
 from atp_lite.domains import DOMAINS
 from atp_lite.domains.sources import Sources
-from atp_lite.evaluation import EvalSettings, ProblemSet, benchmark_sets, evaluate_benchmarks, read_set
+from atp_lite.evaluation import EvalSettings, ProblemSet, benchmark_sets, causes, evaluate_benchmarks, read_set
 from atp_lite.planner import Planner
 from atp_lite.recipes import CHECKPOINTS
 from atp_lite.views import thought_table, thought_text
@@ -46,8 +47,7 @@ class Eval(Sources):
 
     def run(self) -> int:
         planner = Planner.from_pretrained(self.checkpoint)
-        about = planner.domain.name or "arithmetic"
-        sets = (replace(self, domain=about) if self.domain == "checkpoint" else self).sets()
+        sets = about(self, planner).sets()
         try:
             report = evaluate_benchmarks(
                 planner,
@@ -74,6 +74,64 @@ class Eval(Sources):
         if self.test:
             named.append(read_set(str(self.test)))
         return named or [ProblemSet(self.entry.test_name(self.problem_settings), self.load(None, "test"))]
+
+
+@dataclass(frozen=True)
+class Causes(Sources):
+    """Are thoughts causes? Replace them, and count how often later steps and the answer follow from the new ones."""
+
+    positional = "checkpoint"
+
+    checkpoint: Path = CHECKPOINTS / "atp-rl"
+    """Folder of the checkpoint."""
+    beside: tuple[Path, ...] = ()
+    """Checkpoints to compare it with, on the same problems."""
+    domain: str = "checkpoint"
+    """What test problems are about, where no file is given. checkpoint: what the checkpoint is about."""
+    test: Path | None = None
+    """A local test set; without it, that of --domain."""
+    limit: int = 500
+    """The most test problems: the first ones."""
+    seed: int = 0
+    """Of typed steps, noise, and which question the same text is taken from."""
+    out: Path | None = None
+    """Folder for causes.md, causes.json and the figure causes.html; none keeps nothing."""
+
+    def run(self) -> int:
+        from atp_lite.views.causes import causes_figure
+        from atp_lite.views.page import figure_html, write_page
+
+        paths = {_called(path): path for path in (self.checkpoint, *self.beside)}
+        planners = {name: Planner.from_pretrained(path) for name, path in paths.items()}
+        sources = about(self, planners[_called(self.checkpoint)])
+        problems = sources.load(self.test, "test")[: self.limit]
+        found = {}
+        for name, planner in planners.items():
+            planner.model.to(Accelerator().device)
+            found[name] = causes(planner, problems, self.seed, progress=True)
+        text = "\n\n".join(f"## {name}\n\n{result.to_markdown()}" for name, result in found.items())
+        print(text)
+        if self.out:
+            self.out.mkdir(parents=True, exist_ok=True)
+            (self.out / "causes.md").write_text(text + "\n", encoding="utf-8")
+            values = {name: result.to_json() for name, result in found.items()}
+            (self.out / "causes.json").write_text(json.dumps(values, indent=1), encoding="utf-8")
+            write_page(self.out / "causes.html", "Are thoughts causes?", figure_html(causes_figure(found), "causes"))
+            print(f"\nwritten to {self.out}")
+        return 0
+
+
+S = TypeVar("S", bound=Sources)
+
+
+def about(command: S, planner: Planner) -> S:
+    """The command with the domain of the checkpoint, where it is to take that."""
+    return replace(command, domain=planner.domain.name or "arithmetic") if command.domain == "checkpoint" else command
+
+
+def _called(checkpoint: Path) -> str:
+    """The folder's name; that of the run before it, where it is the run's best or last."""
+    return "/".join(checkpoint.parts[-2:]) if checkpoint.name in ("best", "last") else checkpoint.name
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from math import factorial
 from typing import Protocol
@@ -49,6 +50,16 @@ class Step:
         """The step as it is written in a chain, `3+4=7`."""
         return f"{self.left}{self.operator}{self.right}={self.value}"
 
+    @classmethod
+    def read(cls, text: str) -> Step | None:
+        """What a text such as `3+4=7` says; None where it is no such step, or wrong."""
+        found = re.fullmatch(r"(\d+)([-+*/])(\d+)=(\d+)", canonical_step(text), re.ASCII)
+        if found is None:
+            return None
+        left, operator, right, value = found.groups()
+        step = cls(int(left), operator, int(right), int(value))
+        return step if work(step.left, operator, step.right) == step.value else None
+
 
 def work(left: int, operator: str, right: int) -> int | None:
     """left operator right; None where a division has a rest, or no result."""
@@ -70,25 +81,24 @@ def chain_order(needed: Sequence[Step], texts: Sequence[str]) -> list[int] | Non
     return None if left else order
 
 
-def replaced_chain(needed: Sequence[Step], order: Sequence[int], place: int, put: tuple[int, int]) -> list[Step] | None:
-    """The chain in this order whose step at `place` is about the numbers `put`; what follows is worked out from it.
+def replaced_chain(needed: Sequence[Step], order: Sequence[int], place: int, put: Step) -> list[Step] | None:
+    """The chain in this order with another step at `place`; what follows is worked out from that.
 
-    Its operator stays. None where a number cannot be worked out.
+    None where a number cannot be worked out.
     """
     values: dict[int, int] = {}
     chain: list[Step] = []
     for at, i in enumerate(order):
         step = needed[i]
-        operands = (
+        left, right = (
             number if source is None else values[source]
             for number, source in zip((step.left, step.right), step.sources, strict=True)
         )
-        left, right = put if at == place else operands
-        value = work(left, step.operator, right)
+        value = put.value if at == place else work(left, step.operator, right)
         if value is None:
             return None
         values[i] = value
-        chain.append(Step(left, step.operator, right, value, step.sources))
+        chain.append(replace(put if at == place else Step(left, step.operator, right, value), sources=step.sources))
     return chain
 
 
@@ -208,6 +218,16 @@ class ChainVerdict:
     def share(self) -> float:
         """done / max(needed, taken), in [0, 1]; 1 for right chains alone. A step too many costs as one too few does."""
         return self.done / max(self.needed, self.taken) if self.needed or self.taken else 1.0
+
+
+@dataclass(frozen=True)
+class Rest:
+    """What comes after a step that was put in the place of another."""
+
+    follows: bool
+    """Whether every later step goes on from it."""
+    arrives: bool
+    """And the last one gives the answer."""
 
 
 def canonical_step(text: str) -> str:

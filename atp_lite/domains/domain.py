@@ -19,7 +19,7 @@ from fractions import Fraction
 from typing import Any, ClassVar, ParamSpec, TypeVar
 
 from atp_lite.domains.answers import is_right
-from atp_lite.domains.chains import ChainVerdict, NeededStep, count_orders, orders, verify_chain
+from atp_lite.domains.chains import ChainVerdict, NeededStep, Rest, count_orders, orders, verify_chain
 from atp_lite.domains.coherence import Coherence, ReadStep, coherence, read_answer, read_equation
 from atp_lite.domains.overlap import normalise_question, overlap
 from atp_lite.domains.problem import Problem
@@ -66,6 +66,7 @@ class Domain:
     | right chains, and how many there are | `needed_steps` |
     | lines of evidence (`atp-lite compare`) | `one_step_longer`, `wrong_labels` |
     | labels in which a thought is a cause (`SFTSettings.counterfactual`) | `counterfactual` |
+    | what follows from a thought that was put in (`evaluation.causes`) | `counterfactual`, `substitute`, `follows` |
     """
 
     name: str = ""
@@ -186,6 +187,17 @@ class Domain:
         label allows no such thing. All draws are from `rng`, also that of the place, counted from 0, if none is given.
         """
         raise self._lacks("counterfactual")
+
+    def substitute(self, problem: Problem, place: int, step: str) -> Problem | None:
+        """The label with another step at `place` (from 0), and what follows worked out from that.
+
+        None where nothing follows from that step there, or nothing else than before.
+        """
+        raise self._lacks("substitute")
+
+    def follows(self, problem: Problem, place: int, step: str, steps: Sequence[str]) -> Rest:
+        """Whether the steps that come after `place` go on from `step`, which took the place of the label's own."""
+        raise self._lacks("follows")
 
     # ------------------------------------------------------------------ judging
 

@@ -14,8 +14,8 @@ from dataclasses import dataclass, replace
 from hashlib import blake2b
 from typing import Any, ClassVar, Literal, Protocol, get_args
 
-from atp_lite.domains.chains import Step, Worked, all_orders, chain_order, replaced_chain
-from atp_lite.domains.domain import DOMAINS, EquationDomain
+from atp_lite.domains.chains import Rest, Step, Worked, all_orders, chain_order, replaced_chain, verify_chain, work
+from atp_lite.domains.domain import DOMAINS, EquationDomain, NotMeasured
 from atp_lite.domains.problem import Problem
 
 Split = Literal["train", "rl", "validation", "test"]
@@ -157,25 +157,43 @@ class MadeDomain(EquationDomain):
         None, too, for a label that is no right chain.
         """
         settings = self.default_settings() if settings is None else settings
-        try:
-            needed = self.needed_steps(problem.question)
-        except ValueError:
-            return None
-        order = chain_order(needed, problem.steps)
+        needed, order = self._in_order(problem)
         if not order:
             return None
         place = rng.randrange(len(order)) if place is None else place
         true = needed[order[place]]
         for _ in range(TRIES):
             left, right = rng.randint(1, settings.max_leaf), rng.randint(1, settings.max_leaf)
-            put = (left * right, right) if true.operator == "/" else (left, right)
-            chain = replaced_chain(needed, order, place, put)
-            if chain is None or chain[place].value == true.value:
-                continue
-            if all(settings.min_value <= step.value <= settings.max_value for step in chain):
-                answer = chain[order.index(len(needed) - 1)].value
-                return place, replace(problem, steps=tuple(step.text for step in chain), answer=str(answer))
+            left = left * right if true.operator == "/" else left
+            value = work(left, true.operator, right)
+            put = None if value is None else Step(left, true.operator, right, value)
+            if put and (made := _replaced(problem, needed, order, place, put, settings)):
+                return place, made
         return None
+
+    def substitute(self, problem: Problem, place: int, step: str, settings: Any = None) -> Problem | None:
+        """Any true equation, also one with another operator; every result is in the settings' range."""
+        settings = self.default_settings() if settings is None else settings
+        (needed, order), put = self._in_order(problem), Step.read(step)
+        return _replaced(problem, needed, order, place, put, settings) if order and put else None
+
+    def follows(self, problem: Problem, place: int, step: str, steps: Sequence[str]) -> Rest:
+        """Whether the later steps are those that are left, worked out from `step`, in any order that is possible."""
+        (needed, order), put = self._in_order(problem), Step.read(step)
+        chain = replaced_chain(needed, order, place, put) if order and put else None
+        if chain is None:
+            raise NotMeasured(f"{step!r} cannot stand at place {place} of {problem.steps}, so nothing follows from it")
+        worked = [chain[order.index(i)] for i in range(len(needed))]
+        right = verify_chain(worked, [*(s.text for s in chain[: place + 1]), *steps[place + 1 :]]).is_right
+        return Rest(follows=right, arrives=right)
+
+    def _in_order(self, problem: Problem) -> tuple[Sequence[Step], list[int]]:
+        """The steps that a question needs, and in which order its label takes them; none where it is no right chain."""
+        try:
+            needed = self.needed_steps(problem.question)
+        except ValueError:
+            return (), []
+        return needed, chain_order(needed, problem.steps) or []
 
     def one_step_longer(self, settings: Any) -> Any:
         return replace(settings, min_ops=settings.max_ops + 1, max_ops=settings.max_ops + 1)
@@ -204,6 +222,19 @@ def _label(needed: tuple[Step, ...], settings: MadeSettings, noise: float, rng: 
         if settings.min_value <= value <= settings.max_value and value != last.value:
             steps[-1] = Step(last.left, operator, last.right, value, last.sources)
     return steps
+
+
+def _replaced(
+    problem: Problem, needed: Sequence[Step], order: Sequence[int], place: int, put: Step, settings: MadeSettings
+) -> Problem | None:
+    """The label with `put` at `place`; None where that changes no result, or one leaves the range of the settings."""
+    chain = replaced_chain(needed, order, place, put)
+    if chain is None or put.value == needed[order[place]].value:
+        return None
+    if not all(settings.min_value <= step.value <= settings.max_value for step in chain):
+        return None
+    answer = chain[order.index(len(needed) - 1)].value
+    return replace(problem, steps=tuple(step.text for step in chain), answer=str(answer))
 
 
 def _made(question: str) -> MadeDomain:

@@ -7,6 +7,10 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from accelerate.utils.memory import clear_device_cache, should_reduce_batch_size
+from torch import Tensor
+
+from atp_lite.model.decisions import noted_margins
+from atp_lite.model.trace import Decoded
 
 CLOSE = 1e-4
 """A decision by less (in logits) is made alone. Batches of other sizes moved logits of the bundled planners by 6e-6."""
@@ -86,3 +90,12 @@ def block(jobs: Sequence[Job], size: int, each: int) -> list[Job]:
     """
     own = next((n for n, (i, _) in enumerate(jobs) if i != jobs[0][0]), len(jobs))  # what the first problem has left
     return list(jobs[: size // each * each if own == each <= size else min(own, size)])
+
+
+def with_margin(reason: Callable[[], Decoded]) -> tuple[Decoded, int, float]:
+    """A trace, how many tokens it took, and by how much the closest token or stop was decided."""
+    with noted_margins() as margins:
+        trace = reason()
+    margins = [*map(Tensor.float, margins), trace.stop_logits[trace.stop_decided].abs().float()]
+    tokens = int(trace.n_latents.sum() + trace.n_answer_tokens.sum())
+    return trace, tokens, min((part.min().item() for part in margins if part.numel()), default=float("inf"))

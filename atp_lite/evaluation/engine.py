@@ -22,12 +22,11 @@ from typing import Any, Literal
 import torch
 from accelerate import Accelerator
 from accelerate.utils import gather_object
-from torch import Tensor
 from tqdm.auto import tqdm
 
 from atp_lite.domains import Domain, Problem, measured, same_answer
 from atp_lite.engine.sharding import summon_full_params
-from atp_lite.evaluation.batches import Batches, Job, Made, Row
+from atp_lite.evaluation.batches import Batches, Job, Made, Row, with_margin
 from atp_lite.evaluation.metrics import (
     LABELS,
     Estimate,
@@ -39,7 +38,6 @@ from atp_lite.evaluation.metrics import (
     wilson,
 )
 from atp_lite.model import RowNoise
-from atp_lite.model.decisions import noted_margins
 from atp_lite.model.trace import Decoded
 from atp_lite.planner import Planner
 
@@ -301,10 +299,6 @@ class Scorer:
         return list(zip(right, map(tuple, trace.chains), strict=True)), tokens, margin
 
     def _reason(self, positions: Sequence[int], **how: Any) -> tuple[Decoded, int, float]:
-        """`Planner.reason`, how many tokens it took, and by how much the closest token or stop was decided."""
-        with noted_margins() as margins:
-            chunk = [self.problems[i] for i in positions]
-            trace = self.planner.reason(chunk, max_latents=self.settings.max_latents, **how)
-        margins = [*map(Tensor.float, margins), trace.stop_logits[trace.stop_decided].abs().float()]
-        tokens = int(trace.n_latents.sum() + trace.n_answer_tokens.sum())
-        return trace, tokens, min((part.min().item() for part in margins if part.numel()), default=float("inf"))
+        """`Planner.reason` of some problems, see `with_margin`."""
+        chunk = [self.problems[i] for i in positions]
+        return with_margin(lambda: self.planner.reason(chunk, max_latents=self.settings.max_latents, **how))

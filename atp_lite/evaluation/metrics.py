@@ -50,8 +50,10 @@ class Estimate:
         return {key: round(value, 6) if isinstance(value, float) else value for key, value in asdict(self).items()}
 
 
-def wilson(hits: int, n: int) -> Estimate:
+def wilson(hits: float, n: int) -> Estimate:
     """A proportion with its Wilson score interval (Wilson 1927).
+
+    hits may be a sum of shares in [0, 1], whose variance is at most p(1-p): the interval is then rather too wide.
 
     Centre (p + z^2/2n) / (1 + z^2/n), half width z sqrt(p(1-p)/n + z^2/4n^2) / (1 + z^2/n).
     """

@@ -78,3 +78,12 @@ def choose(logits: Tensor, noise: Noise = None) -> Tensor:
     if isinstance(noise, RowNoise):
         return best(logits + noise.gumbel(logits))
     return torch.multinomial(logits.softmax(-1), 1, generator=noise)[:, 0]
+
+
+def noise_of_norm(size: int, norm: float, generator: torch.Generator) -> Tensor:
+    """(size,) noise in a random direction, exactly `norm` long. Raises ValueError for a negative norm."""
+    if norm < 0:
+        raise ValueError(f"norm {norm}: a length is 0 or more")
+    direction = torch.randn(size, generator=generator)
+    longer: Tensor = norm / direction.norm().clamp(min=1e-12)
+    return direction * longer

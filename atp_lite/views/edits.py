@@ -58,14 +58,6 @@ class LatentEdit:
         return edited if self.noise is None else edited + self.noise
 
 
-def noise_of_norm(size: int, norm: float, generator: torch.Generator) -> Tensor:
-    """(size,) noise in a random direction, exactly `norm` long. Raises ValueError for a negative norm."""
-    if norm < 0:
-        raise ValueError(f"norm {norm}: a length is 0 or more")
-    direction = torch.randn(size, generator=generator)
-    return norm * direction / direction.norm().clamp(min=1e-12)
-
-
 def sample_latent(trace: Decoded, row: int, t: int, source: str, generator: torch.Generator) -> Tensor:
     """(d,) a new sample of latent t (from 1) of a row: from the head's distribution (`posterior`) or N(0, I) (`prior`).
 

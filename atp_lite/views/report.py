@@ -6,12 +6,8 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-import plotly.graph_objects as go
-import plotly.io as pio
-
 from atp_lite.views.figures import accuracy_figure, loss_figure, rl_figure
-from atp_lite.views.page import asset, write_page
-from atp_lite.views.palette import without_caption
+from atp_lite.views.page import asset, figure_html, write_page
 from atp_lite.views.points import trajectory_figure
 from atp_lite.views.tables import accuracy_html, html_table, thought_html
 from atp_lite.views.thoughts import coherence_figure
@@ -52,17 +48,17 @@ def write_report(
 
     if evaluations:
         table = accuracy_html(evaluations, bundled)
-        add("How many answers are right", "accuracy", table + _figure(accuracy_figure(evaluations), "accuracy"))
+        add("How many answers are right", "accuracy", table + figure_html(accuracy_figure(evaluations), "accuracy"))
     runs = [list(run) for run in (cot_metrics, sft_metrics)]
     if any(runs):
-        add("From words to latents", "sft", _figure(loss_figure(*runs), "losses"))
+        add("From words to latents", "sft", figure_html(loss_figure(*runs), "losses"))
     if practice := list(rl_metrics):
-        add("Practice with rewards", "rl", _figure(rl_figure(practice), "rl"))
+        add("Practice with rewards", "rl", figure_html(rl_figure(practice), "rl"))
     if examples:
         add("Thought by thought", "example", "".join(_example(table, i) for i, table in enumerate(examples)))
     if trajectories is not None and any(row["latents"] for row in trajectories["rows"]):
         figures = {colour: trajectory_figure(trajectories, colour) for colour in ("operator", "step")}
-        points = "".join(_figure(figure, f"latents-{colour}") for colour, figure in figures.items())
+        points = "".join(figure_html(figure, f"latents-{colour}") for colour, figure in figures.items())
         add("The latents as points", "latents", points)
     add("What this page does not show", "limits", "")
 
@@ -73,14 +69,6 @@ def write_report(
     return write_page(path, title, f"{asset('report/lead.html')}<nav>{links}</nav>{''.join(parts)}")
 
 
-def _figure(fig: go.Figure, name: str) -> str:
-    """A figure with its title above and its caption below as text of the page, which wraps."""
-    meta = fig.layout.meta
-    how = {"full_html": False, "include_plotlyjs": False, "config": {"displayModeBar": False, "responsive": True}}
-    drawn = pio.to_html(without_caption(fig), div_id=f"figure-{name}", **how)
-    return f"<figure><h3>{meta['title']}</h3>{drawn}<figcaption>{meta['caption']}</figcaption></figure>"
-
-
 def _example(table: Mapping, i: int) -> str:
     graph = table["graph"]
-    return thought_html(table) + (_figure(coherence_figure(graph), f"example-{i}") if graph else "")
+    return thought_html(table) + (figure_html(coherence_figure(graph), f"example-{i}") if graph else "")

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from atp_lite.domains.chains import ChainVerdict
+from atp_lite.domains.chains import ChainVerdict, Rest
 from atp_lite.domains.coherence import Coherence, StepUse
 from atp_lite.domains.domain import DOMAINS, Domain, NotMeasured, Vocabulary
 from atp_lite.domains.made import as_split, random_stream, split_of_core
@@ -141,6 +141,25 @@ class Routes(Domain):
         aside = rng.choice(options)
         path = draw_walk(replace(route, start=aside), 0, rng)
         return place, replace(problem, steps=(*before, *hops_of((hop.start, *path))))
+
+    def substitute(self, problem: Problem, place: int, step: str) -> Problem | None:
+        """Any legal hop that leads elsewhere, wherever it begins; from its end a shortest route follows."""
+        route = self._route(problem.question)
+        hop, own = route.hop(step), route.hop(problem.steps[place])
+        if hop is None or own is None or not hop.legal or hop.end in (own.end, route.goal):
+            return None
+        path = next(replace(route, start=hop.end).shortest(), None)
+        return None if path is None else replace(problem, steps=(*problem.steps[:place], str(hop), *hops_of(path)))
+
+    def follows(self, problem: Problem, place: int, step: str, steps: Sequence[str]) -> Rest:
+        """Whether the hops after `place` are a legal walk that begins where `step` ends, and whether it arrives."""
+        route = self._route(problem.question)
+        hop = route.hop(step)
+        if hop is None or not hop.legal:
+            raise NotMeasured(f"{step!r} is no legal hop of {route.text!r}, so nothing follows from it")
+        onward = replace(problem, question=replace(route, start=hop.end).text)
+        rest = self.verify(onward, steps[place + 1 :])
+        return Rest(follows=rest.in_place == rest.taken > 0, arrives=rest.arrives)
 
     # ------------------------------------------------------------------ judging
 

@@ -11,9 +11,10 @@ import plotly.graph_objects as go
 import torch
 
 from atp_lite.domains import Problem
+from atp_lite.model.noise import noise_of_norm
 from atp_lite.planner import Planner
 from atp_lite.views.changes import answer_figure, graph_figure, path_figure, reward_html, steps_html
-from atp_lite.views.edits import LatentEdit, compare_thoughts, measure_thought, noise_of_norm, rethink, sample_latent
+from atp_lite.views.edits import LatentEdit, compare_thoughts, measure_thought, rethink, sample_latent
 from atp_lite.views.explorers import base
 from atp_lite.views.projection import fit_projection
 
