@@ -11,7 +11,7 @@ from atp_lab.compare.measure import between_curve, noise_curve
 from atp_lab.compare.run import find_start, folder_of, grid_data, held, next_job, pending, wanted
 from atp_lab.compare.tables import OverSeeds, metric, over_seeds
 from atp_lite.cli.settings import read_config
-from atp_lite.domains import DOMAINS, read_expression
+from atp_lite.domains import DOMAINS, generate, read_expression
 from atp_lite.evaluation import evaluate
 from atp_lite.planner import ModelSettings, Planner
 from atp_lite.recipes import CHECKPOINTS, LATENT, OWN_SETTINGS, PARENTS, REGIMES, ROUTES_PLAN, SETTINGS, settings_of
