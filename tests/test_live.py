@@ -1,0 +1,172 @@
+"""The engine of the live pages thinks what PyTorch thinks. Skipped without node, unless ATP_LITE_NODE=required."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import os
+import random
+import shutil
+import subprocess
+from functools import lru_cache
+from pathlib import Path
+
+import pytest
+import torch
+
+from atp_lite.domains import DOMAINS, generate
+from atp_lite.model import LatentReasoner
+from atp_lite.planner import ModelSettings, Planner
+from atp_lite.views import live
+
+ROOT = Path(__file__).parents[1]
+WEB = ROOT / "web"
+ENGINE = ROOT / "atp_lite/views/assets/engine.js"
+NODE = shutil.which("node")
+REQUIRED = os.environ.get("ATP_LITE_NODE") == "required"
+with_node = pytest.mark.skipif(NODE is None and not REQUIRED, reason="there is no node")
+CHECKPOINTS = [*sorted((ROOT / "data/checkpoints").glob("*/")), ROOT / "data/evidence/starts/routes-0/atp-sft"]
+CHECKPOINTS += [Path(folder) for folder in os.environ.get("ATP_LITE_LIVE_CHECKPOINTS", "").split()]
+SMALL = ModelSettings(hidden_size=32, layers=2, heads=4, intermediate_size=48, max_latents=4)
+
+
+def in_half(planner: Planner) -> Planner:
+    """The planner with its weights rounded to float16, as they travel."""
+    with torch.no_grad():
+        for parameter in planner.model.parameters():
+            parameter.copy_(parameter.half().float())
+    planner.model.eval()
+    return planner
+
+
+@lru_cache
+def problems_of(domain, count):
+    problems = generate(DOMAINS[domain].default_settings(), "test")
+    return random.Random(0).sample(problems, count)
+
+
+def in_torch(planner, problems, edits=None):
+    trace = planner.finish(planner.think(problems, edits=edits))
+    counts = trace.n_latents.tolist()
+    return [
+        {
+            "latents": trace.latents[i, :n],
+            "stop_logits": trace.stop_logits[i, :n],
+            "steps": trace.steps[i],
+            "answer": trace.answers[i],
+        }
+        for i, n in enumerate(counts)
+    ]
+
+
+def edits_of(planner, problems, plain):
+    """For every problem an edit as the engine takes it, and the latent that it is: a vector, a swap, or typed text."""
+    rng = torch.Generator().manual_seed(0)
+    for i, row in enumerate(plain if planner.model.config.max_latents else []):
+        t, swap, step = 1 + i % len(row["latents"]), (i + 1) % len(plain), problems[i].steps[0]
+        if i % 3 == 0 and planner.model.step_encoder is not None:
+            yield {"t": t, "text": step}, planner.thought(step)[0]
+        elif i % 3 == 1:
+            yield {"t": t, "swap": swap}, plain[swap]["latents"][0]
+        else:
+            vector = row["latents"][t - 1] + torch.randn(row["latents"].shape[-1], generator=rng)
+            yield {"t": t, "vector": vector.tolist()}, vector
+
+
+def compare(planner: Planner, problems) -> None:
+    """Every problem as it is thought, and once more with one thought edited."""
+    in_half(planner)
+    plain = in_torch(planner, problems)
+    edits = list(edits_of(planner, problems, plain))
+    edited = [
+        in_torch(planner, [problem], {edit["t"]: latent})[0]
+        for problem, (edit, latent) in zip(problems, edits, strict=False)
+    ]
+    task = {
+        "checkpoint": live.pack(planner),
+        "questions": [problem.question for problem in problems],
+        "edits": [edit for edit, _ in edits],
+    }
+    command = [NODE or "node", str(Path(__file__).with_name("live_worker.mjs")), str(ENGINE)]
+    done = subprocess.run(command, input=json.dumps(task), capture_output=True, text=True, timeout=600)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    for row, expected in zip([*found["traces"], *found["edited"]], [*plain, *edited], strict=True):
+        latents = torch.tensor(row["latents"]).reshape(-1, planner.model.config.hidden_size)
+        torch.testing.assert_close(latents, expected["latents"], atol=1e-4, rtol=0)
+        torch.testing.assert_close(torch.tensor(row["stopLogits"]), expected["stop_logits"], atol=1e-3, rtol=0)
+        assert (row["steps"], row["answer"]) == (expected["steps"], expected["answer"])
+
+
+@with_node
+@pytest.mark.slow
+@pytest.mark.parametrize("folder", CHECKPOINTS, ids=lambda folder: f"{folder.parent.name}-{folder.name}")
+def test_engine_thinks_as_pytorch(folder):
+    planner = Planner.from_pretrained(folder)
+    compare(planner, problems_of(planner.domain.name, 300))
+
+
+@with_node
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"latent_head": "mixture", "latent_head_options": {"components": 3}},
+        {"latent_head": "projector", "layout": "fixed"},
+        {"latent_head": "filler", "latent_scale": 0.5},
+        {"latents_per_step": 2, "step_encoder": {}, "latent_scale": 0.5},
+        {"latents_per_step": 2, "step_encoder": {"tokens": 4, "width": 24}, "step_encoder_type": "pooled"},
+        {"decoder": {"hidden_size": 16, "head_dim": 4}, "backbone": {"num_key_value_heads": 2}},
+        {"backbone": {"tie_word_embeddings": True}},
+    ],
+    ids=lambda change: "-".join(change),
+)
+def test_engine_knows_every_part(change):
+    fresh = Planner.fresh("routes", SMALL)
+    config = fresh.model.config
+    for name, value in change.items():
+        setattr(config, name, getattr(config, name) | value if name in ("backbone", "decoder") else value)
+    torch.manual_seed(0)
+    compare(Planner(LatentReasoner(config), fresh.tokenizer), problems_of("routes", 12))
+
+
+@with_node
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [({"sha256": "0" * 64}, "the file is damaged"), ({"questions": ["3+x"]}, '"x" is not in this planner')],
+)
+def test_engine_says_what_is_wrong(damage, message):
+    task = {"checkpoint": live.pack(Planner.fresh("arithmetic", SMALL)), "questions": [], "edits": []}
+    for name, value in damage.items():
+        (task["checkpoint"] if name == "sha256" else task)[name] = value
+    command = [NODE or "node", str(Path(__file__).with_name("live_worker.mjs")), str(ENGINE)]
+    done = subprocess.run(command, input=json.dumps(task), capture_output=True, text=True, timeout=60)
+    assert done.returncode != 0 and message in done.stderr
+
+
+@with_node
+def test_built_engine_is_what_its_source_builds(tmp_path):
+    if not (WEB / "node_modules").exists():
+        pytest.fail("run `npm ci` in web/") if REQUIRED else pytest.skip("esbuild is missing: run `npm ci` in web/")
+    build = ["npm", "run", "--silent", "build", "--", f"--outfile={tmp_path / 'engine.js'}", "--log-level=error"]
+    subprocess.run(build, cwd=WEB, check=True, timeout=120)
+    assert (tmp_path / "engine.js").read_bytes() == ENGINE.read_bytes(), "run `make engine`"
+    assert "http" not in ENGINE.read_text(encoding="utf-8")  # nothing is fetched from elsewhere
+
+
+def test_packed_weights_are_those_of_the_hash():
+    packed = live.pack(Planner.fresh("arithmetic", SMALL))
+    data = base64.b64decode(packed["data"])
+    assert hashlib.sha256(data).hexdigest() == packed["sha256"]
+    assert len(data) == 2 * sum(torch.Size(shape).numel() for _, shape in packed["tensors"])
+
+
+def test_refusals_name_the_part(monkeypatch):
+    planner = Planner.fresh("arithmetic", SMALL)
+    monkeypatch.setattr(live, "MOST_PARAMETERS", 1000)
+    with pytest.raises(ValueError, match="parameters, a page thinks with 1,000 at most"):
+        live.pack(planner)
+    monkeypatch.undo()
+    planner.model.config.latent_head = "own"
+    with pytest.raises(ValueError, match="latent head 'own': it knows gaussian"):
+        live.pack(planner)

@@ -1,0 +1,3 @@
+export type { Checkpoint } from "./checkpoint";
+export { addNoise, mode, type Distribution } from "./heads";
+export { Planner, type Edits, type Step, type Thought, type Trace } from "./planner";
