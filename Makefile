@@ -20,7 +20,7 @@ export TOKENIZERS_PARALLELISM := false
 export HF_HUB_DISABLE_TELEMETRY := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help lab tour quick test test-unit test-notebooks test-browser wheel-test screenshots notebooks exercises book lint checkpoints lock clean
+.PHONY: help lab tour quick test test-unit test-notebooks test-browser engine lint-engine wheel-test screenshots notebooks exercises book lint checkpoints lock clean
 
 help:  ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-16s %s\n", $$1, $$2}'
@@ -59,6 +59,16 @@ test-notebooks: $(STAMP)  ## run every notebook again and compare each cell with
 
 test-browser: $(STAMP)  ## the explorers in a real browser; needs chromium (apt-get install chromium)
 	$(ONE_THREAD) $(BIN)/python -m pytest -m browser $(ARGS) tests/test_browser.py tests/test_stills.py tests/test_book.py
+
+web/node_modules: web/package.json web/package-lock.json
+	npm ci --prefix web
+	@touch $@
+
+engine: web/node_modules  ## build atp_lite/views/assets/engine.js from web/; needs node 20
+	npm run --prefix web build
+
+lint-engine: web/node_modules  ## types (tsc, strict) and style (eslint) of web/; needs node 20
+	npm run --prefix web lint
 
 wheel-test: $(STAMP)  ## build the wheel, install it in a fresh environment, use it from another folder
 	$(BIN)/python -m tools.wheel_test

@@ -6,7 +6,6 @@ import base64
 import hashlib
 import json
 import os
-import random
 import shutil
 import subprocess
 from functools import lru_cache
@@ -42,8 +41,10 @@ def in_half(planner: Planner) -> Planner:
 
 @lru_cache
 def problems_of(domain, count):
-    problems = generate(DOMAINS[domain].default_settings(), "test")
-    return random.Random(0).sample(problems, count)
+    """About as many for every number of steps."""
+    settings = DOMAINS[domain].default_settings()
+    steps = DOMAINS[domain].default_counts("test", settings)
+    return generate(settings, "test", dict.fromkeys(steps, -(-count // len(steps))))[:count]
 
 
 def in_torch(planner, problems, edits=None):
@@ -79,10 +80,11 @@ def compare(planner: Planner, problems) -> None:
     in_half(planner)
     plain = in_torch(planner, problems)
     edits = list(edits_of(planner, problems, plain))
-    edited = [
-        in_torch(planner, [problem], {edit["t"]: latent})[0]
-        for problem, (edit, latent) in zip(problems, edits, strict=False)
-    ]
+    edited = {}
+    for t in {edit["t"] for edit, _ in edits}:  # those of one place in one batch
+        rows = [i for i, (edit, _) in enumerate(edits) if edit["t"] == t]
+        latents = torch.stack([edits[i][1] for i in rows])
+        edited |= zip(rows, in_torch(planner, [problems[i] for i in rows], {t: latents}), strict=True)
     task = {
         "checkpoint": live.pack(planner),
         "questions": [problem.question for problem in problems],
@@ -92,7 +94,9 @@ def compare(planner: Planner, problems) -> None:
     done = subprocess.run(command, input=json.dumps(task), capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
-    for row, expected in zip([*found["traces"], *found["edited"]], [*plain, *edited], strict=True):
+    for row, expected in zip(
+        [*found["traces"], *found["edited"]], [*plain, *(edited[i] for i in range(len(edits)))], strict=True
+    ):
         latents = torch.tensor(row["latents"]).reshape(-1, planner.model.config.hidden_size)
         torch.testing.assert_close(latents, expected["latents"], atol=1e-4, rtol=0)
         torch.testing.assert_close(torch.tensor(row["stopLogits"]), expected["stop_logits"], atol=1e-3, rtol=0)

@@ -21,9 +21,9 @@ MOST_PARAMETERS = 3_000_000
 
 _LLAMA = ("hidden_size", "num_hidden_layers", "num_attention_heads", "num_key_value_heads", "head_dim", "rms_norm_eps")
 _PLANNER = (
-    "latent_head layout latents_per_step latent_scale max_latents max_step_tokens max_answer_tokens start_id end_id "
-    "eos_id pad_id domain"
-).split()
+    *("latent_head", "layout", "latents_per_step", "latent_scale", "max_latents", "max_step_tokens"),
+    *("max_answer_tokens", "start_id", "end_id", "eos_id", "pad_id", "domain"),
+)
 _HEADS = ("gaussian", "mixture", "hidden", "projector", "filler")
 _STEP_ENCODERS = ("places", "pooled")
 
