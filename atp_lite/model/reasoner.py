@@ -140,12 +140,13 @@ class LatentReasoner(PreTrainedModel):
         """
         wants_info = how.pop("output_loading_info", False)
         try:
-            model, info = super().from_pretrained(folder, *args, output_loading_info=True, **how)
+            loaded: Any = super().from_pretrained(folder, *args, output_loading_info=True, **how)
         except (RuntimeError, TypeError, ZeroDivisionError, KeyError) as error:
             reason = " ".join(str(error).split())[-300:] or type(error).__name__
             raise ValueError(
                 f"{folder}: config.json makes no model of these weights ({reason}); save it anew"
             ) from error
+        model, info = loaded
         for what in ("missing_keys", "unexpected_keys", "mismatched_keys"):
             if names := sorted(map(str, info.get(what) or ())):
                 raise ValueError(
