@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from atp_lab.compare import Cell, Grid, Job, jobs, main_table, paired, read_rows, resolve, run_grid, run_job
-from atp_lab.compare.measure import between_curve, noise_curve
+from atp_lab.compare.measure import between_curve, noise_curve, replaced_thoughts
 from atp_lab.compare.run import find_start, folder_of, grid_data, held, next_job, pending, wanted
 from atp_lab.compare.tables import OverSeeds, metric, over_seeds
 from atp_lite.cli.settings import read_config
@@ -134,6 +134,7 @@ def test_a_grid_runs_once_and_in_the_order_that_its_starts_allow(grid):
         assert hits == round(n * row["evaluation"]["metrics"]["accuracy"]["mean"])
         assert (row["noise"] == {}) == (row["arm"] == "cot"), "words have no latents to disturb"
         assert set(row["between"]) == (set() if row["arm"] == "cot" else {"0.25", "0.5"})
+        assert (row["causes"] == {}) == (row["arm"] == "cot"), "words have no latents to replace"
     assert next_job(grid, run) is None
     same = run_job(grid, Job("sim-cot", "clean", 0))
     assert same["evaluation"] == rows["sim-cot"]["evaluation"], "measured again, nothing trained"
@@ -200,6 +201,19 @@ def test_noise_is_measured_by_the_size_of_the_latents(monkeypatch):
     size = latents.square().mean().sqrt().item()
     assert asked == pytest.approx([0.25 * size, 0.5 * size, 0.75 * size, size], rel=1e-5)
     assert noise_curve(Planner.from_pretrained(CHECKPOINTS / "cot"), problems) == {}
+
+
+def test_a_row_says_what_follows_from_replaced_thoughts(monkeypatch):
+    """Of the first problems alone, and nothing where no decoder reads the thoughts."""
+    monkeypatch.setattr("atp_lab.compare.measure.EDITED", 12)
+    problems = generate(REGIMES["clean"], "test")[:20]
+    found = replaced_thoughts(Planner.from_pretrained(CHECKPOINTS / "atp-sft"), problems)
+    assert found["problems"] == 12 >= found["sound"] > 0
+    shares = found["edits"]["swap-all"]["all"]
+    assert sum(shares[f"answer_{fate}"]["mean"] for fate in ("follows", "stays", "neither")) == pytest.approx(1)
+    assert "typed" not in found["edits"], "no step encoder, so nothing is typed"
+    for name in ("cot", "coconut"):
+        assert replaced_thoughts(Planner.from_pretrained(CHECKPOINTS / name), problems) == {}
 
 
 def test_thoughts_half_way_to_another_problem():

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from atp_lite.domains import Problem
-from atp_lite.evaluation import EvalSettings, Evaluation, evaluate, outcomes, partners
+from atp_lite.evaluation import EvalSettings, Evaluation, causes, evaluate, outcomes, partners
 from atp_lite.evaluation.metrics import Outcome
 from atp_lite.planner import Planner
 
@@ -21,6 +21,8 @@ BETWEEN = (0.25, 0.5)
 """How far thoughts are moved towards those of another problem: 0.5 is half way."""
 TOGETHER = 500
 """Problems whose thoughts are mixed with one another's: a constant, since partners depend on it."""
+EDITED = 300
+"""Problems whose thoughts are replaced one by one: the first of the test set."""
 
 
 def measure(planner: Planner, test: list[Problem], longer: list[Problem], samples: int) -> dict[str, Any]:
@@ -46,6 +48,7 @@ def measure(planner: Planner, test: list[Problem], longer: list[Problem], sample
         "longer": evaluate(planner, longer, EvalSettings(max_latents=limit)).to_json()["metrics"],
         "noise": noise_curve(planner, test),
         "between": between_curve(planner, test),
+        "causes": replaced_thoughts(planner, test),
         "correct": correct_bits(greedy, test),
     }
 
@@ -95,6 +98,13 @@ def between_curve(planner: Planner, test: list[Problem]) -> dict[str, dict[str, 
             metrics["valid"] = [o.right_steps for o in results if o.right_steps is not None]
         curve[name] = {metric: round(sum(v) / len(v), 6) for metric, v in metrics.items() if v}
     return curve
+
+
+def replaced_thoughts(planner: Planner, test: list[Problem]) -> dict[str, Any]:
+    """What follows when thoughts are replaced, `Causes.to_json()`; empty without latents that a decoder reads."""
+    if not planner.model.config.max_latents or planner.model.decoder is None:
+        return {}
+    return causes(planner, test[:EDITED]).to_json()
 
 
 def correct_bits(result: Evaluation, test: list[Problem]) -> str:
