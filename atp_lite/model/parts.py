@@ -6,7 +6,7 @@ What each kind must do stands at its registry: `LATENT_HEADS`, `DECODERS`, `STEP
   (on the device `meta`), and gets from the file what a state dict holds, nothing else.
 - `__init__` computes with Python numbers, not with values of tensors, for the same reason.
 - Weights begin as `__init__` left them. Only the linear layers and embeddings of the package's own parts are drawn
-  anew, from N(0, `initializer_range`^2).
+  anew, with mean 0 and standard deviation `initializer_range`.
 """
 
 from __future__ import annotations
