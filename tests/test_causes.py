@@ -317,6 +317,12 @@ def test_bars_of_every_planner_are_its_shares():
             causes_figure(nothing)
 
 
+def test_without_typed_thoughts_the_figure_is_still_about_the_answer():
+    lent = Effect(0, "borrowed", 1, "stays", "stays", False, True, False, False, 0.0)
+    fig = causes_figure({"no encoder": Causes(1, 1, [lent])})
+    assert fig.layout.title.text == "Does the answer follow the thoughts?"
+
+
 def test_where_the_answer_cannot_follow_the_figure_is_about_later_steps():
     hop = Effect(0, "typed", 1, None, "follows", True, True, False, True, 0.0)
     fig = causes_figure({"routes": Causes(2, 2, [hop, replace(hop, position=1, rest="stays")])})

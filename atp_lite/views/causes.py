@@ -34,7 +34,8 @@ def causes_figure(results: Mapping[str, Causes | Mapping[str, Any]], place: int 
     found = {name: result.to_json() if isinstance(result, Causes) else result for name, result in results.items()}
     key = "all" if place is None else str(place)
     panels = {name: {edit: by[key] for edit, by in one["edits"].items() if key in by} for name, one in found.items()}
-    what = "answer" if any("answer_follows" in p.get("typed", {}) for p in panels.values()) else "rest"
+    of_one = [panel.get(edit, {}) for panel in panels.values() for edit in ("borrowed", "typed")]
+    what = "answer" if any("answer_follows" in shares for shares in of_one) else "rest"
     shown = [edit for edit in EDITS if any(f"{what}_follows" in panel.get(edit, {}) for panel in panels.values())]
     if not shown:
         raise ValueError(f"nothing to draw of {list(found)} at place {key}: no edit whose outcome can be told")
@@ -53,8 +54,9 @@ def causes_figure(results: Mapping[str, Causes | Mapping[str, Any]], place: int 
     about = "the answer" if what == "answer" else "the later steps"
     caption = (
         f"After {where} is replaced, {about} can be what follows from the new one, stay, or be neither. Typed: another "
-        "step of the domain's choice. Controls: noise as large as the typed edit, and the thought that reads the same "
-        "text in another question. Whiskers: 95 % intervals of what follows. Edited are problems with a right chain."
+        "step of the domain's choice, as the step encoder thinks it; borrowed: as another question thinks it. "
+        "Controls: noise as large as that edit, and the thought that reads the same text in another question. "
+        "Whiskers: 95 % intervals of what follows. Edited are problems with a right chain."
     )
     title = f"Does {about} follow the thoughts?" if what == "answer" else "Do later steps follow the thoughts?"
     made = finish(fig, title, caption, height=size * rows + 150)
