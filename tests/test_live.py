@@ -104,7 +104,7 @@ def compare(planner: Planner, problems) -> None:
 
 
 @with_node
-@pytest.mark.slow
+@pytest.mark.browser
 @pytest.mark.parametrize("folder", CHECKPOINTS, ids=lambda folder: f"{folder.parent.name}-{folder.name}")
 def test_engine_thinks_as_pytorch(folder):
     planner = Planner.from_pretrained(folder)
