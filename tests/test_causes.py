@@ -89,7 +89,7 @@ def means(found: Causes, edit: str, place: int | None = None) -> dict[str, tuple
 
 def test_where_thoughts_are_used_everything_follows_and_the_controls_stay():
     found = causes(HandMade(uses=True), MADE)
-    assert (found.problems, found.sound) == (6, 6)
+    assert (found.problems, found.edited) == (6, 6)
     follows = {"answer_follows": 1.0, "answer_stays": 0.0, "answer_neither": 0.0}
     rest = {"rest_follows": 1.0, "rest_stays": 0.0, "rest_neither": 0.0, "rest_arrives": 1.0}
     assert means(found, "swap-all") == {name: (share, 5) for name, share in follows.items()}
@@ -142,10 +142,10 @@ def test_without_an_encoder_nothing_is_typed_and_other_questions_lend_their_thou
 def test_only_a_right_chain_is_edited():
     planner = HandMade(uses=True)
     wrong = replace(MADE[1], answer="0")  # what the label says does not matter
-    assert causes(planner, [MADE[0], wrong]).sound == 2
+    assert causes(planner, [MADE[0], wrong]).edited == 2
     planner.read = lambda latent: "3+4=7"
     found = causes(planner, MADE)
-    assert (found.problems, found.sound, found.effects) == (6, 0, [])
+    assert (found.problems, found.edited, found.effects) == (6, 0, [])
     assert found.to_markdown().startswith("0 of 6 problems have a right chain")
 
 
@@ -260,7 +260,7 @@ def test_a_bundled_planner_is_measured_alike_in_every_batch_size():
     found = causes(planner, problems)
     plain = lambda result: [replace(e, shift=round(e.shift, 4)) for e in result.effects]  # noqa: E731
     assert plain(causes(planner, problems, batch_size=7)) == plain(found) == plain(causes(planner, problems))
-    assert 10 < found.sound <= 40 and not planner.model.training
+    assert 10 < found.edited <= 40 and not planner.model.training
     for edit in ("swap-all", "swap", "borrowed"):
         shares = found.shares(edit)
         assert sum(shares[f"answer_{fate}"].mean for fate in ("follows", "stays", "neither")) == pytest.approx(1)

@@ -26,7 +26,6 @@ NODE = shutil.which("node")
 REQUIRED = os.environ.get("ATP_LITE_NODE") == "required"
 with_node = pytest.mark.skipif(NODE is None and not REQUIRED, reason="there is no node")
 CHECKPOINTS = [*sorted((ROOT / "data/checkpoints").glob("*/")), ROOT / "data/evidence/starts/routes-0/atp-sft"]
-CHECKPOINTS += [Path(folder) for folder in os.environ.get("ATP_LITE_LIVE_CHECKPOINTS", "").split()]
 SMALL = ModelSettings(hidden_size=32, layers=2, heads=4, intermediate_size=48, max_latents=4)
 
 

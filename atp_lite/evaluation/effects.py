@@ -52,7 +52,7 @@ class Causes:
 
     problems: int
     """How many were given."""
-    sound: int
+    edited: int
     """How many of them were edited: those with a right chain."""
     effects: list[Effect]
 
@@ -98,13 +98,13 @@ class Causes:
             found = {"all": self.shares(name)} | {str(place): self.shares(name, place) for place in places}
             edits |= {name: {key: plain(shares) for key, shares in found.items()}} if found["all"] else {}
         matters = {str(place): plain(changes) for place, changes in self.matters().items()}
-        return {"problems": self.problems, "sound": self.sound, "edits": edits, "matters": matters}
+        return {"problems": self.problems, "edited": self.edited, "edits": edits, "matters": matters}
 
     def to_markdown(self) -> str:
         """Two tables: what follows from each edit, and how much the thought at each place matters."""
         edits = _table("edit", {name: self.shares(name) for name in EDITS}, SHARES)
         places = _table("thought swapped", {str(place): found for place, found in self.matters().items()}, CHANGES)
-        return f"{self.sound} of {self.problems} problems have a right chain, and are edited.\n\n{edits}\n\n{places}"
+        return f"{self.edited} of {self.problems} problems have a right chain, and are edited.\n\n{edits}\n\n{places}"
 
 
 def _by_problem(hits: Sequence[tuple[int, bool]]) -> Estimate:

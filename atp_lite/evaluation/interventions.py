@@ -57,7 +57,7 @@ class Run:
     """(c, d) of every latent step, on the CPU."""
     first_token: Tensor
     """(V,) probabilities of the answer's first token, on the CPU."""
-    sound: bool
+    right: bool
     """Whether it can be said what follows from its thoughts: whether its chain is right."""
 
     @property
@@ -123,7 +123,7 @@ def causes(
                 bar.update(len(group))
     finally:
         model.train(training)
-    return Causes(len(problems), sum(run.sound for run in runs), effects)
+    return Causes(len(problems), sum(run.right for run in runs), effects)
 
 
 def partners(needed: Sequence[int], latents: Sequence[int]) -> list[int]:
@@ -141,7 +141,7 @@ def partners(needed: Sequence[int], latents: Sequence[int]) -> list[int]:
 
 
 def edits_of(planner: Planner, runs: Sequence[Run], needed: Sequence[int], seed: int) -> Iterator[Edit]:
-    """Every edit of the sound runs. needed: how many steps the label of each run has."""
+    """Every edit of the runs with a right chain. needed: how many steps the label of each run has."""
     domain, encodes = planner.domain, planner.model.step_encoder is not None
     written = cache(lambda text: planner.thought(text).cpu())
     readers: dict[tuple[int, str], list[Run]] = defaultdict(list)
@@ -154,9 +154,9 @@ def edits_of(planner: Planner, runs: Sequence[Run], needed: Sequence[int], seed:
         others = [other for other in readers[place, text] if other is not run]
         return rng.choice(others).thoughts[place - 1] if others else None
 
-    sound = [run for run in runs if run.sound]
-    neighbours = partners([needed[run.position] for run in sound], [len(run.thoughts) for run in sound])
-    for run, donor in zip(sound, (sound[i] for i in neighbours), strict=True):
+    right = [run for run in runs if run.right]
+    neighbours = partners([needed[run.position] for run in right], [len(run.thoughts) for run in right])
+    for run, donor in zip(right, (right[i] for i in neighbours), strict=True):
         if donor is not run and run.thoughts:
             yield Edit(run, "swap-all", 0, torch.cat(donor.thoughts), "", donor.problem)
         for place in range(1, run.n_steps + 1):
@@ -195,9 +195,9 @@ def _runs(planner: Planner, problems: Sequence[Problem], jobs: Sequence[Job]) ->
     latents, first = trace.latents.cpu(), _first_token(planner, trace)
     for row, ((i, _), chain, answer) in enumerate(zip(jobs, trace.chains, trace.answers, strict=True)):
         verdict = measured(domain.verify, problems[i], chain)
-        sound = domain.is_right(answer, problems[i].answer) if verdict is None else verdict.arrives
+        right = domain.is_right(answer, problems[i].answer) if verdict is None else verdict.arrives
         thoughts = latents[row, : int(trace.n_latents[row]) // c * c].split(c)
-        made.append(Run(i, replace(problems[i], steps=tuple(chain)), answer, thoughts, first[row], sound))
+        made.append(Run(i, replace(problems[i], steps=tuple(chain)), answer, thoughts, first[row], right))
     return made, tokens, margin
 
 

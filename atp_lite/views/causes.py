@@ -9,11 +9,20 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from atp_lite.evaluation.effects import EDITS, FATES, Causes
-from atp_lite.views.palette import BLUE, CAPTION, GREY, INK, ORANGE, faint, finish, percent, plain
+from atp_lite.views.palette import BLUE, CAPTION, GREY, INK, ORANGE, faint, finish, percent, plain, whiskers
 
 LOOKS = {"follows": (BLUE, 0.4, ""), "stays": (GREY, 0.2, ""), "neither": (ORANGE, 0.45, "/")}
 """Outcome -> colour, how strong it is, and hatching."""
 NAMES = {"swap-all": "all swapped", "swap": "one swapped", "same-text": "same text"}
+ABOUT = {
+    "swap-all": "all thoughts are those of another question",
+    "swap": "the thought is that of another question",
+    "borrowed": "the thought by which another question means another step",
+    "typed": "the step encoder's thought of another step",
+    "noise": "control, the thought itself with noise as large as such an edit",
+    "same-text": "control, the thought that reads the same in another question",
+}
+"""Edit -> what is put in, for the caption."""
 BAR, LEFT = 30, 104
 """Height of a bar with its gap, and width of the labels, in pixels."""
 
@@ -40,7 +49,7 @@ def causes_figure(results: Mapping[str, Causes | Mapping[str, Any]], place: int 
     if not shown:
         raise ValueError(f"nothing to draw of {list(found)} at place {key}: no edit whose outcome can be told")
     rows = len(panels)
-    titles = [f"{plain(name)}: {found[name]['sound']} of {found[name]['problems']} problems" for name in panels]
+    titles = [f"{plain(name)}: {found[name]['edited']} of {found[name]['problems']} problems" for name in panels]
     size = BAR * len(shown) + 46
     fig = make_subplots(rows, 1, shared_xaxes=True, subplot_titles=titles, vertical_spacing=40 / (size * rows))
     fig.update_annotations(font={"size": 13}, x=0, xanchor="left")
@@ -53,10 +62,9 @@ def causes_figure(results: Mapping[str, Causes | Mapping[str, Any]], place: int 
     where = "a thought" if place is None else f"thought {place}"
     about = "the answer" if what == "answer" else "the later steps"
     caption = (
-        f"After {where} is replaced, {about} can be what follows from the new one, stay, or be neither. Typed: another "
-        "step of the domain's choice, as the step encoder thinks it; borrowed: as another question thinks it. "
-        "Controls: noise as large as that edit, and the thought that reads the same text in another question. "
-        "Whiskers: 95 % intervals of what follows. Edited are problems with a right chain."
+        f"After {where} is replaced, {about} can be what follows from the new one, stay, or be neither. "
+        + "".join(f"{NAMES.get(edit, edit).capitalize()}: {ABOUT[edit]}. " for edit in shown)
+        + "Whiskers: 95 % intervals of what follows. Edited are problems with a right chain."
     )
     title = f"Does {about} follow the thoughts?" if what == "answer" else "Do later steps follow the thoughts?"
     made = finish(fig, title, caption, height=size * rows + 150)
@@ -70,15 +78,6 @@ def _add_bars(fig: go.Figure, panel: Mapping[str, Any], shown: list[str], what: 
     estimates = [panel.get(edit, {}).get(f"{what}_{fate}") for edit in shown]
     means = [percent(e and e["mean"]) for e in estimates]
     colour, strength, shape = LOOKS[fate]
-    whiskers = {
-        "type": "data",
-        "symmetric": False,
-        "array": [percent(e and e["high"] - e["mean"]) for e in estimates],
-        "arrayminus": [percent(e and e["mean"] - e["low"]) for e in estimates],
-        "color": INK,
-        "thickness": 2,
-        "width": 5,
-    }
     fig.add_bar(
         y=[NAMES.get(edit, edit) for edit in shown],
         x=means,
@@ -91,7 +90,7 @@ def _add_bars(fig: go.Figure, panel: Mapping[str, Any], shown: list[str], what: 
             "line": {"color": colour, "width": 1.5},
             "pattern": {"shape": shape, "fgcolor": faint(colour, strength), "size": 8, "solidity": 0.15},
         },
-        error_x=whiskers if fate == "follows" else None,
+        error_x=whiskers(estimates, INK) if fate == "follows" else None,
         text=["" if mean is None or mean < 12 else f"{mean:.0f}" for mean in means],
         textposition="inside",
         insidetextanchor="middle",

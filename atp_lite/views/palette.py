@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import html
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import plotly.graph_objects as go
 
@@ -63,6 +64,19 @@ def faint(colour: str, alpha: float = 0.25) -> str:
 def percent(share: float | None) -> float | None:
     """A share in [0, 1] as a percentage; None stays None."""
     return None if share is None else round(100 * share, 2)
+
+
+def whiskers(estimates: Sequence[Mapping[str, Any] | None], colour: str) -> dict[str, Any]:
+    """The error bars of estimates, with `mean`, `low` and `high` as shares; none where there is no estimate."""
+    return {
+        "type": "data",
+        "symmetric": False,
+        "array": [percent(e and e["high"] - e["mean"]) for e in estimates],
+        "arrayminus": [percent(e and e["mean"] - e["low"]) for e in estimates],
+        "color": colour,
+        "thickness": 2.5,
+        "width": 6,
+    }
 
 
 def cell(i: int, columns: int) -> dict[str, int]:
