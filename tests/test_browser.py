@@ -55,7 +55,7 @@ def summary(page) -> str:
 
 def changed(page, read, before, what: str):
     """Wait until what `read` gives differs from `before`."""
-    return until(lambda: (now := read()) != before and now, what, 30, page)
+    return until(lambda: (now := read()) != before and now, what, page=page)
 
 
 # --- a file, without a network ---
@@ -138,26 +138,26 @@ def move_a_thought(page) -> None:
         page.wait_for_timeout(700)
         return page.evaluate("document.activeElement.classList.contains('noUi-handle')")
 
-    until(focused, "a slider with the focus", 30, page)
+    until(focused, "a slider with the focus", page=page)
     for _ in range(25):
         page.keyboard.press("ArrowRight")
     changed(page, lambda: summary(page), summary(page), "a moved thought") if "Nothing" in summary(page) else None
     assert "Nothing that can be read has changed" not in summary(page)
     page.get_by_role("button", name="undo").first.click()
-    until(lambda: "Nothing that can be read has changed" in summary(page), "undo", 30, page)
+    until(lambda: "Nothing that can be read has changed" in summary(page), "undo", page=page)
     page.get_by_role("button", name="swap it in").first.click()
-    until(lambda: "Nothing that can be read has changed" not in summary(page), "a swapped thought", 30, page)
+    until(lambda: "Nothing that can be read has changed" not in summary(page), "a swapped thought", page=page)
     edited = page.locator(".js-plotly-plot").nth(3)  # what is used where, after the edit
-    until(lambda: "4+1=5" in edited.text_content(), "the graph of the swapped thought", 30, page)
+    until(lambda: "4+1=5" in edited.text_content(), "the graph of the swapped thought", page=page)
     page.get_by_role("button", name="reset").first.click()
-    until(lambda: "Nothing that can be read has changed" in summary(page), "reset", 30, page)
+    until(lambda: "Nothing that can be read has changed" in summary(page), "reset", page=page)
     field = page.locator("input[list]").first
     field.fill("<script>alert(1)</script>")
     field.press("Enter")
     page.wait_for_selector("text=⚠")
     field.fill("(3+4)*(9-2)")
     field.press("Enter")
-    until(lambda: page.locator("text=⚠").count() == 0, "the message to go", 30, page)
+    until(lambda: page.locator("text=⚠").count() == 0, "the message to go", page=page)
 
 
 # --- JupyterLab ---
@@ -199,7 +199,7 @@ def test_every_explorer_in_jupyterlab(browser, tmp_path):
         step = debugger.locator(".widget-toggle-button.mod-active")
         assert step.first.inner_text().startswith("1")
         click_a_point(page, debugger, 1)
-        until(lambda: step.first.inner_text().startswith("2"), "the clicked step", 30, page)
+        until(lambda: step.first.inner_text().startswith("2"), "the clicked step", page=page)
 
         coherence.scroll_into_view_if_needed()
         field = coherence.locator("input[type=text]:not([list])").first  # the first decoded step
@@ -210,16 +210,16 @@ def test_every_explorer_in_jupyterlab(browser, tmp_path):
 
         paths.scroll_into_view_if_needed()
         paths.locator("select").first.select_option("random directions (control)")
-        until(lambda: "random direction 1" in paths.text_content(), "the control", 30, page)
+        until(lambda: "random direction 1" in paths.text_content(), "the control", page=page)
 
         space.scroll_into_view_if_needed()
         space.locator("select").first.select_option("SIM-CoT")
-        until(lambda: "latents are points" in space.inner_text(), "points have no posterior", 30, page)
+        until(lambda: "latents are points" in space.inner_text(), "points have no posterior", page=page)
 
         microscope.scroll_into_view_if_needed()
         microscope.locator(".noUi-handle").first.focus()
         page.keyboard.press("ArrowLeft")
-        until(lambda: "at iteration 225" in microscope.inner_text(), "an earlier iteration", 30, page)
+        until(lambda: "at iteration 225" in microscope.inner_text(), "an earlier iteration", page=page)
 
         race.scroll_into_view_if_needed()
         assert "SIM-CoT" in race.inner_text() and "milliseconds" in race.inner_text()

@@ -72,10 +72,11 @@ class Watched:
             self._note("request", url)
 
 
-def until(said: Callable[[], object], what: str, seconds: float = 60.0, page: Page | None = None) -> object:
+def until(said: Callable[[], object], what: str, seconds: float = 300.0, page: Page | None = None) -> object:
     """Wait until something is true, and return it.
 
-    page: whose events are handled meanwhile. Raises TimeoutError, naming what did not happen.
+    seconds: after which it is taken to hang, many times what a slow, busy machine needs. page: whose events are handled
+    meanwhile. Raises TimeoutError, naming what did not happen.
     """
     end = time.monotonic() + seconds
     while not (found := said()):
@@ -111,7 +112,7 @@ def serving(command: list[str], address: str, log: Path, env: dict[str, str] | N
                 return False
 
         try:
-            until(answers, f"an answer from {address}", 90)
+            until(answers, f"an answer from {address}")
             yield address
         finally:
             process.terminate()
@@ -152,11 +153,11 @@ def run_all(page: Page, address: str) -> None:
         kernel = found[0]["kernel"] if found else {"execution_state": "none", "connections": 0}
         return kernel["execution_state"] == "idle" and (kernel["connections"] > 0 or not connected)
 
-    until(lambda: state(connected=True), "a connected kernel", 90, page)
+    until(lambda: state(connected=True), "a connected kernel", page=page)
     page.get_by_role("menuitem", name="Run", exact=True).click()
     page.get_by_text("Run All Cells", exact=True).click()
     done = "() => [...document.querySelectorAll('.jp-CodeCell .jp-InputPrompt')].every(e => /\\d/.test(e.textContent))"
-    until(lambda: page.evaluate(done) and state(connected=True), "the end of the last cell", 180, page)
+    until(lambda: page.evaluate(done) and state(connected=True), "the end of the last cell", page=page)
 
 
 def notebook_of(cells: list[str]) -> nbformat.NotebookNode:
