@@ -145,6 +145,10 @@ def tables(rows: list[dict], planning: list[dict]) -> dict[str, str]:
         "planning-clean": planning_table(planning, "clean", on_arithmetic),
         "planning-routes": planning_table(planning, "routes", CHAINS),
     }
+    made |= {
+        "causes-clean": metric_table(planning, "clean", PLANNED, CAUSES),
+        "causes-routes": metric_table(planning, "routes", PLANNED, CAUSES_OF_HOPS),
+    }
     for regime in ("clean", "noisy"):
         made |= {
             f"{regime}-supervised": supervised_table(rows, regime),
@@ -189,6 +193,25 @@ CHAINS = {
     "accuracy": "right answers, %",
 }
 """Metrics of the tables of planning, and how a reader knows them."""
+CAUSES = {
+    "causes swap-all answer_follows": "all swapped: answer follows, %",
+    "causes swap-all answer_stays": "stays, %",
+    "causes typed answer_follows": "another step typed: answer follows, %",
+    "causes typed answer_stays": "stays, %",
+    "causes noise answer_follows": "control, noise as far: answer follows, %",
+    "causes noise answer_stays": "stays, %",
+    "causes same-text answer_stays": "control, same text: answer stays, %",
+}
+"""What becomes of the answer when thoughts are replaced (`atp_lite.evaluation.interventions`), over all places."""
+CAUSES_OF_HOPS = {
+    "causes borrowed rest_follows": "another hop's thought put in: later hops follow, %",
+    "causes typed rest_follows": "another hop typed: later hops follow, %",
+    "causes typed rest_arrives": "and arrive, %",
+    "causes noise rest_follows": "control, noise as far: follow, %",
+    "causes noise rest_stays": "stay, %",
+    "causes same-text rest_stays": "control, same text: stay, %",
+}
+"""The same of later steps: on a map the answer stands in the question, and no thought can change it."""
 ROUTES_ALONE = ("right_chains_2-3", "right_chains_4-9", "right_chains_10+", "arrives")
 """On arithmetic two or three are right where several are, and what arrives is a right chain."""
 
@@ -263,11 +286,12 @@ HIDDEN = {
 
 def metric_table(rows: list[dict], regime: str, arms: dict[str, str], metrics: dict[str, str]) -> str:
     """One line a cell, some metrics over its seeds. arms: cell -> what a reader should see in its place."""
-    lines = []
+    lines, known = [], measured_of(metrics, rows, regime, arms)
     for arm, name in arms.items():
-        if found := by_seed(rows, regime, arm):
-            lines.append([name, *(cell(found, metric) for metric in metrics), minutes(found), str(len(found))])
-    return markdown(["", *metrics.values(), "CPU minutes", "seeds"], lines) if lines else NOT_YET
+        found = by_seed(rows, regime, arm)
+        if cells := [cell(found, metric) for metric in known if found]:
+            lines += [[name, *cells, minutes(found), str(len(found))]] if any(cells) else []
+    return markdown(["", *known.values(), "CPU minutes", "seeds"], lines) if lines else NOT_YET
 
 
 def fill(text: str, made: dict[str, str]) -> str:

@@ -6,7 +6,7 @@ import re
 import pytest
 
 from atp_lab.compare import PLANNING_CLAIMS, Claim, OverSeeds, claims_table, read_rows, verdict
-from atp_lab.compare.tables import seconds_in_all
+from atp_lab.compare.tables import metric, seconds_in_all
 from atp_lite.domains import data_hash, generate
 from atp_lite.evaluation import EvalSettings, evaluate
 from atp_lite.planner import Planner
@@ -28,6 +28,14 @@ def test_interval_over_seeds_by_hand():
     estimate = OverSeeds.of([1.0, 2.0, 3.0])
     assert estimate.mean == 2.0
     assert estimate.half == pytest.approx(4.30265 / 3**0.5, abs=1e-4)
+
+
+def test_a_figure_of_replaced_thoughts_by_its_name():
+    """`all` is the mean over places; a line without the edit has none."""
+    edits = {"typed": {"all": {"answer_follows": {"mean": 0.9}}, "1": {"answer_follows": {"mean": 0.8}}}}
+    row = {"causes": {"edits": edits}, "evaluation": {"metrics": {}}}
+    assert metric(row, "causes typed answer_follows") == pytest.approx(90.0)
+    assert metric(row, "causes noise answer_follows") is metric({}, "causes typed answer_follows") is None
 
 
 def test_verdict_is_what_the_interval_says():

@@ -141,6 +141,18 @@ PLANNING_CLAIMS = tuple(
         Claim("... where several are right", "not measured", "", "plan", "sim-cot-plan", EQUIVALENT),
     )
     for regime in ("clean", "routes")
+) + tuple(
+    replace(claim, regime=regime, metric=f"causes {claim.metric} {outcome}",
+            base_metric=claim.base_metric and f"causes {claim.base_metric} {outcome}")
+    for claim in (
+        Claim("a step posterior makes thoughts causes: more follows from another question's thought than after "
+              "ATP-Latent's first stage", "not measured", "", "atp-step", "atp-sft", "borrowed"),
+        Claim("... and more from a typed thought than from noise that moves it as far", "not measured", "", "atp-step",
+              "atp-step", "typed", base_metric="noise"),
+        Claim("... and planning keeps them so: no more than 2 points fewer follow", "not measured", "", "atp-step-plan",
+              "atp-step", "typed", margin=-2.0),
+    )
+    for regime, outcome in (("clean", "answer_follows"), ("routes", "rest_follows"))
 )  # fmt: skip
 """What is said about planning, of the lines of configs/compare-planning.yaml."""
 

@@ -42,7 +42,8 @@ def metric(row: dict, name: str) -> float | None:
 
     `longer` before a name (`longer accuracy`) takes it from the questions that need one step more than trained, `noise
     0.5` is the accuracy under that noise, `between 0.5 valid` that figure of thoughts moved so far towards another
-    problem's, `tokens` are latents and answer tokens together.
+    problem's, `tokens` are latents and answer tokens together, `causes typed answer_follows` the share of that outcome
+    after that edit of thoughts.
     """
     if name == "tokens":
         return metric(row, "latents") + metric(row, "answer_tokens")
@@ -53,6 +54,10 @@ def metric(row: dict, name: str) -> float | None:
         _, share, what = name.split()
         value = row.get("between", {}).get(share, {}).get(what)
         return None if value is None else 100 * value
+    if name.startswith("causes "):
+        _, edit, outcome = name.split()
+        estimate = row.get("causes", {}).get("edits", {}).get(edit, {}).get("all", {}).get(outcome)
+        return None if estimate is None else 100 * estimate["mean"]
     found = row.get("longer", {}) if name.startswith("longer ") else row["evaluation"]["metrics"]
     estimate = found.get(name.removeprefix("longer "))
     if estimate is None:
