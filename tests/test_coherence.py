@@ -22,7 +22,8 @@ from atp_lite.domains.coherence import coherence, read_answer, read_equation
         (["1+3=4", "14+1=15"], "15", 0.5, 1.0),  # 4 is no operand of 14+1
         (["1+3=4", "20-5=15"], "145", 0.0, 1.0),  # nor part of the answer
         (["3+=", "", "3+4=7"], "7", 1 / 3, 1 / 3),  # what is no equation counts as a step
-        (["3+4=7=7"], "7", 0.0, 0.0),
+        (["3+4=7=7"], "7", 1.0, 1.0),
+        (["3+4=7=8"], "8", 0.0, 0.0),
         (["1/2=0.5", "0.50*4=2"], "2.0", 1.0, 1.0),  # by value, not by text
         (["2-5=-3", "4*-3=-12"], "-12", 1.0, 1.0),
         (["3+4=7"], "", 0.0, 1.0),

@@ -116,6 +116,15 @@ def test_evaluate_by_hand(text, value):
         ("-3/4", Fraction(-3, 4)),
         ("1e3", 1000),
         ("1E-30", Fraction(1, 10**30)),
+        ("2 1/2", Fraction(5, 2)),
+        ("-3 3/4", Fraction(-15, 4)),
+        ("2 000 000", 2000000),
+        ("7\u202f500.5", Fraction(15001, 2)),
+        ("4’321’000", 4321000),
+        ("12,34,567", 1234567),
+        ("３４", 34),
+        ("2¾", Fraction(11, 4)),
+        ("- 9", -9),
     ],
 )
 def test_parse_number_by_hand(text, value):
@@ -125,6 +134,7 @@ def test_parse_number_by_hand(text, value):
 @pytest.mark.parametrize(
     "text",
     ["", " ", "x", "1,23", "1,2345", ",5", ".", "1.2.3", "3/", "3/0", "1/2/3", "2+3", "(3)", "1e31", "1e-31"]
+    + ["2 3/2", "1 00", "0 500", "1'00", "10 3/4 1", "9^2", "7:30"]
     + [
         "1e999999999",
         "1e" + "9" * 100_000,
@@ -216,7 +226,14 @@ def test_equations_by_hand():
     ("text", "place"),
     [
         ("3+4", "no '=' at position 3"),
-        ("1=1=1", "second '=' at position 3"),
+        ("1=1=2", "'1' at position 0 is not 2"),
+        ("3+4=7=8", "'7' at position 4 is not 8"),
+        ("<<3+4=7>>8", "around << >> at position 2"),
+        ("9-3=<<3+4=7>>", "around << >> at position 6"),
+        ("3+4=7 million", "not a number"),
+        ("3+4=7 and a half", "not a number"),
+        ("3+4=7²", "not a number"),
+        ("3+4=12:30", "not a number"),
         ("=7", "empty"),
         ("3+4=", "not a number"),
         ("7=3+4", "not a number"),
@@ -226,6 +243,28 @@ def test_equations_by_hand():
 def test_what_is_no_equation(text, place):
     with pytest.raises(EquationError, match=place):
         parse_equation(text)
+
+
+@pytest.mark.parametrize(
+    "text, lhs, rhs",
+    [
+        ("12 X 3 = 36", "12*3", 36),
+        ("(1+1)x(2)=4", "(1+1)*(2)", 4),
+        ("2*6=$12 a day", "2*6", 12),
+        ("9-3=6kg", "9-3", 6),
+        ("9-3=6°", "9-3", 6),
+        ("<<9-3=6>>6 apples", "9-3", 6),
+        ("9-3=<<9-3=6>>6", "9-3", 6),
+        ("9-3=<<9-3=6>>", "9-3", 6),
+        ("2+2=4=8/2=4", "2+2", 4),
+        ("500+500=1 000", "500+500", 1000),
+        ("1+1=3=3", "1+1", 3),  # a wrong claim, said twice
+    ],
+)
+def test_equations_as_people_write_them(text, lhs, rhs):
+    equation = parse_equation(text)
+    assert ("".join(equation.lhs.split()), equation.rhs) == (lhs, rhs)
+    assert equation.value == evaluate(lhs) and equation.operands == parse_equation(f"{lhs}={rhs}").operands
 
 
 def test_same_number():

@@ -1,4 +1,4 @@
-"""Answers in words: the last number of a text, compared as an exact number. No eval, no rounding.
+"""Answers in words: the marked or last number of a text, compared as an exact number. No eval, no rounding.
 
 `equations.parse_number` reads a text that is one number and nothing else. Here the number stands among words, as a
 language model or a written solution gives it: `She pays $1,234.50 in all.`
@@ -10,27 +10,48 @@ import re
 from fractions import Fraction
 
 from atp_lite.domains.equations import parse_number, same_number
-from atp_lite.domains.syntax import NUMBER, EquationError
+from atp_lite.domains.syntax import OTHER_AMOUNT, EquationError, respelled
 
 _START = r"(?:(?<![\w.])|(?<=\.)(?<![0-9]\.)(?=[$0-9]))"  # not inside a word, a number or a version such as 1.2.3
-_END = r"(?![0-9_]|\.[0-9])"
+_DIGITS = r"(?:[0-9]+|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
 _WRITTEN = re.compile(
     r"(?P<sign>(?<![\w)\]%])\$?[-−–])?"
-    + _START
-    + r"(?:(?P<whole>[0-9]+) (?=[0-9]+/[0-9]))?"
-    + rf"(?P<number>{NUMBER}{_END}(?:\s?(?P<percent>%)|\s?/\s?{NUMBER}{_END})?)"
+    rf"(?P<power>\^\{{?[-−–]?|(?:√|\bsqrt)\s*[({{]?\s*)?{_START}"
+    r"(?:(?P<whole>[0-9]+) (?=[0-9]+/[0-9]))?"
+    rf"(?P<number>(?>\$?{_DIGITS}(?:(?:[.,:'’]|\s*/\s*\$?|\^\{{?-?|\*\*-?){_DIGITS})*))(?![\d_])(?!(?:st|nd|rd|th)\b)"
+    rf"(?P<percent>\s?%)?(?P<other>{OTHER_AMOUNT})?"
 )
+_UNIT_POWER = re.compile(r"(?<=[^\W\d_])(?:\^|\*\*)\{?[-−–]?[0-9]+\}?")
+_MARKERS = (
+    re.compile(r"####([^\n]*)"),
+    re.compile(r"\\boxed\{((?:[^{}]|\{[^{}]*\})*)\}"),
+    re.compile(r"\banswer is:?([^\n]*)", re.IGNORECASE),
+)
+_OPERATOR = re.compile(r"\s*[-+*/×÷x·−–^]\s*[$(0-9]")
+_WORKED_OUT = re.compile(r"[\s$(]*[0-9]+(?:[.,][0-9]+)*(?:[\s$()]*[-+*/×÷x·−–][\s$()]*[0-9]+(?:[.,][0-9]+)*)+[\s)]*=")
+
+
+def _marked(text: str) -> str | None:
+    """What stands behind the last marker of an answer, worked-out expressions left out; None where none has a digit."""
+    for marker in _MARKERS:
+        if found := [part for part in marker.findall(text) if re.search(r"[0-9]", part)]:
+            worked_out = _WORKED_OUT.match(found[-1])
+            return str(found[-1])[worked_out.end() if worked_out else 0 :]
+    return None
 
 
 def _last(text: str) -> tuple[Fraction, bool] | None:
-    """The last number of the text, and whether it is a percentage."""
-    match = None
-    for match in _WRITTEN.finditer(text):  # noqa: B007
-        pass
-    if match is None:
+    """The number meant by the text, and whether it is a percentage."""
+    text = respelled(_UNIT_POWER.sub("", text))
+    marked = _marked(text)
+    matches = list(_WRITTEN.finditer(text if marked is None else respelled(marked.strip())))
+    if not matches:
         return None
+    match = matches[-1 if marked is None else 0]
+    if match["power"] or match["other"] or (marked is not None and _OPERATOR.match(match.string, match.end())):
+        return None  # a part of another number, such as 3 in 10^3, is no answer
     try:
-        value = parse_number("".join(match["number"].split()))
+        value = parse_number(match["number"] + (match["percent"] or "").strip())
         if match["whole"] and value < 1:  # 2 1/2; in `7 48/2` the 7 is a number of its own
             value += parse_number(match["whole"])
     except EquationError:
@@ -39,12 +60,13 @@ def _last(text: str) -> tuple[Fraction, bool] | None:
 
 
 def last_number(text: str) -> Fraction | None:
-    """The last number written in a text, exactly; None where there is none or it is too large to be meant.
+    """The number that answers, exactly: the one behind a marker, otherwise the last; None where it cannot be read.
 
-    Reads what `parse_number` reads (`1,234.5`, `$3`, `-$3`, `25%` as 1/4, `3/4`, `1e3`), also among words, with a unit
-    (`5kg`, `12 apples`), before a full stop, and a mixed number (`2 1/2`). A number is never part of another number or
-    of a word: the last number of `14` is 14, and `x2` has none. A minus is a sign unless something is written directly
-    before it: the last number of `10-4` is 4.
+    Markers are `####`, `\\boxed{}` and `the answer is`. Reads what `parse_number` reads (`1,234.5`, `$3`, `-$3`, `25%`
+    as 1/4, `3/4`, `1e3`), also among words, with a unit (`5kg`, `12 apples`), before a full stop, and a mixed number
+    (`2 1/2`). A number is never part of another number or of a word: the last number of `14` is 14, and `x2` has none.
+    A minus is a sign unless something is written directly before it: the last number of `10-4` is 4. Times (`3:30`),
+    powers (`10^3`), decimal commas (`12,5`), `2 and a half` and `3 million` are none, rather than a part of one.
 
     >>> last_number("She has 3 bags, so she pays $1,200.")
     Fraction(1200, 1)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
 
-from atp_lite.domains.syntax import NUMBER, EquationError, Token, postfix, shorten
+from atp_lite.domains.syntax import NUMBER, OTHER_AMOUNT, EquationError, Token, postfix, respelled, shorten
 
 MAX_DIGITS = 300
 """The longest numerator or denominator, in decimal digits, that is worked with."""
@@ -20,9 +20,14 @@ MAX_EXPONENT = 30
 
 _MAX_BITS = int(MAX_DIGITS * 3.3219280948873623)
 _SIGNED = re.compile(
-    rf"(?P<sign>[-−–+]?)(?P<top>{NUMBER})(?P<percent>%?)(?:\s*/\s*(?P<under>{NUMBER}))?"
+    r"(?P<sign>[-−–+]?)(?:(?P<whole>[0-9]+) +(?=[0-9]+/))?"
+    rf"(?P<top>{NUMBER})(?P<percent>%?)(?:\s*/\s*(?P<under>{NUMBER}))?"
     rf"|\$[-−–](?P<behind_dollar>{NUMBER})"
 )
+
+_UNIT = re.compile(rf"(?s)(.*?[0-9%.])(?!{OTHER_AMOUNT})\s*(?:[^\W\d_][^\d=]{{0,60}}|°[^\d=]{{0,60}})")
+_TIMES = re.compile(r"(?<=[0-9)%])\s*[xX]\s*(?=[0-9($.])")
+_ANNOTATED = re.compile(r"([^<>]*)<<([^<>]*)>>([^<>]*)")
 
 
 def _plain_number(text: str, whole: str, position: int) -> Fraction:
@@ -51,12 +56,17 @@ def _plain_number(text: str, whole: str, position: int) -> Fraction:
 def parse_number(text: str) -> Fraction:
     """The exact value of one written number.
 
-    Reads `7`, `-7`, `+7`, `.5`, `5.`, `1,234.5`, `$3`, `-$3`, `25%` (1/4), `3/4` and `1e3`; white space
-    around it is dropped. Raises EquationError for anything else, for a zero denominator, and for numbers too
-    large to be meant (more than MAX_DIGITS digits, an exponent beyond MAX_EXPONENT).
+    Reads `7`, `-7`, `+7`, `.5`, `5.`, `1,234.5`, `$3`, `-$3`, `25%` (1/4), `3/4`, `2 1/2`, `1e3` and what `respelled`
+    makes of other spellings; white space around it is dropped. A comma before one or two digits is not read: in some
+    countries it is a decimal point, in others nothing.
+    Raises EquationError for anything else, for a zero denominator, and for numbers too large to be meant (more than
+    MAX_DIGITS digits, an exponent beyond MAX_EXPONENT).
     """
     stripped = text.strip()
     match = _SIGNED.fullmatch(stripped)
+    if match is None:
+        stripped = respelled(stripped).strip()
+        match = _SIGNED.fullmatch(stripped)
     if match is None:
         raise EquationError(f"{shorten(text)}: not a number (position 0); write one such as 7, -7, 1,234.5, 25% or 3/4")
     if match["behind_dollar"]:
@@ -69,6 +79,12 @@ def parse_number(text: str) -> Fraction:
         if under == 0:
             raise EquationError(f"{shorten(text)}: division by zero at position {match.start('under')}; change it")
         value /= under
+    if match["whole"]:
+        if value >= 1:
+            raise EquationError(
+                f"{shorten(text)}: a mixed number needs a fraction below 1 at position {match.start('top')}"
+            )
+        value += int(match["whole"])
     return -value if match["sign"] not in ("", "+") else value
 
 
@@ -151,20 +167,42 @@ class Equation:
 
 
 def parse_equation(text: str) -> Equation:
-    """Read `lhs=rhs` (also `<<lhs=rhs>>`): an expression on the left, one number or fraction on the right.
+    """Read `lhs=rhs`: an expression on the left, one number or fraction on the right, a unit behind it or none.
 
-    Raises EquationError where there is not exactly one equals sign or where a side cannot be read.
+    Also reads `3 x 4=12`, calculator annotations (`<<lhs=rhs>>`, `lhs=<<lhs=rhs>>rhs`) and a chained equality
+    (`3+4=7=7`) whose parts behind the first agree; the last one is the claim.
+    Raises EquationError where there is no equals sign, a side cannot be read, or the parts do not agree.
     """
     inner = text.strip()
-    if inner.startswith("<<") and inner.endswith(">>") and len(inner) >= 4:
-        inner = inner[2:-2].strip()
-    lhs, *others = inner.split("=", 2)
-    if len(others) != 1:
-        position = inner.index("=", len(lhs) + 1) if others else len(inner)
-        found = "a second '='" if others else "no '='"
-        raise EquationError(f"{shorten(text)}: {found} at position {position}; write one equation such as 3+4=7")
-    value, operands = _work_out(lhs)
-    return Equation(inner, lhs.strip(), parse_number(others[0]), operands, value)
+    if annotated := _ANNOTATED.fullmatch(inner):
+        before, inner, after = (part.strip(" =") for part in annotated.groups())
+        equation = parse_equation(inner)
+        if before and _side(before)[0] != equation.value or after and _claim(after) != equation.rhs:
+            place = f"around << >> at position {annotated.start(2)}"
+            raise EquationError(f"{shorten(text)}: what stands {place} is not what stands in it; make them agree")
+        return equation
+    lhs, *others = inner.split("=")
+    if not others:
+        raise EquationError(f"{shorten(text)}: no '=' at position {len(inner)}; write one equation such as 3+4=7")
+    value, operands = _side(lhs)
+    rhs = _claim(others[-1])
+    for part in others[:-1]:
+        if _side(part)[0] != rhs:
+            raise EquationError(
+                f"{shorten(text)}: {part.strip()!r} at position {inner.index(part)} is not {rhs}; the parts behind the "
+                "first '=' must agree"
+            )
+    return Equation(inner, _TIMES.sub("*", lhs).strip(), rhs, operands, value)
+
+
+def _side(text: str) -> tuple[Fraction, tuple[Fraction, ...]]:
+    return _work_out(_TIMES.sub("*", text))
+
+
+def _claim(text: str) -> Fraction:
+    """The number on the right of an equation; a unit behind it is left out."""
+    unit = _UNIT.fullmatch(text)
+    return parse_number(unit[1] if unit else text)
 
 
 def same_number(

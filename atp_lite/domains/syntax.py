@@ -7,17 +7,53 @@ without eval, so text written by a language model can be read safely.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+import unicodedata
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 SAME_SYMBOL = {"×": "*", "·": "*", "÷": "/", "−": "-", "–": "-"}
 """Other ways to write an operator (times, middle dot, division, Unicode minus, en dash) -> ours."""
 
-NUMBER = r"\$?(?:(?:[0-9]{1,3}(?:,[0-9]{3})+(?![0-9])|[0-9]+)(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
-"""A number without its sign: `7`, `1,234.5`, `.5`, `5.`, `$3`, `1e3`."""
+NUMBER = (
+    r"\$?(?:(?:[0-9]{1,3}(?:,[0-9]{3})+(?![0-9])|[0-9]{1,2}(?:,[0-9]{2})+,[0-9]{3}(?![0-9])|[0-9]+)(?:\.[0-9]*)?"
+    r"|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
+)
+"""A number without its sign: `7`, `1,234.5`, `1,00,000`, `.5`, `5.`, `$3`, `1e3`."""
+
+OTHER_AMOUNT = (
+    r"[⁰¹²³⁴-⁹]|\s?(?:hundred|thousand|million|billion|trillion)s?\b(?!-)|(?:k|K|M|bn)\b"
+    r"|\s+and\s+(?:an?|one|two|three)\s+(?:half|halves|third|quarter|fifth|eighth)s?\b"
+)
+"""What stands behind a number and makes it another one: `2 and a half`, `3 million`, a superscript. It is not read."""
 
 _TOKEN = re.compile(rf"\s*(?:(?P<number>{NUMBER})|(?P<symbol>//|\S))")
 _PRECEDENCE = {"+": 1, "-": 1, "*": 2, "/": 2, "//": 2, "negate": 3}
+
+
+_FULL_WIDTH = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)} | dict.fromkeys(
+    map(ord, "\u00a0\u2009\u202f"), " "
+)
+_SPELLINGS: tuple[tuple[str, str | Callable[[re.Match[str]], str]], ...] = (
+    (r"\\[dt]?frac\{([0-9]+)\}\{([0-9]+)\}", r" \1/\2"),
+    (r"[¼-¾⅐-⅞]", lambda match: " " + unicodedata.normalize("NFKC", match[0]).replace("\u2044", "/")),
+    (r"(?<=[0-9])(?:\{,\}|\\,)(?=[0-9]{3})", ","),
+    (
+        r"(?<![\w.,:'’/])[1-9][0-9]{0,2}(?:([ '’])[0-9]{3})(?:\1[0-9]{3})*(?![\w'’]|[,:][0-9])",
+        lambda match: re.sub("[ '’]", ",", match[0]),
+    ),
+    (r"(\A|[=:(≈])\s*([-−–])\s+(?=[$.0-9])", r"\1\2"),
+)
+
+
+def respelled(text: str) -> str:
+    """The text with its numbers in the spelling of NUMBER and `1/2`.
+
+    Full-width digits, `1 000`, `1'234`, `1½`, `- 7` at the beginning, and LaTeX's `\\frac{1}{2}` and `1{,}234`.
+    """
+    text = text.translate(_FULL_WIDTH)
+    for pattern, spelling in _SPELLINGS:
+        text = re.sub(pattern, spelling, text)
+    return text
 
 
 class EquationError(ValueError):
