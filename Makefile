@@ -20,7 +20,7 @@ export TOKENIZERS_PARALLELISM := false
 export HF_HUB_DISABLE_TELEMETRY := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help lab tour quick test test-unit test-notebooks test-browser engine lint-engine wheel-test screenshots notebooks exercises book lint checkpoints lock clean
+.PHONY: help lab tour quick test test-unit test-notebooks test-browser engine live lint-engine wheel-test screenshots notebooks exercises book lint checkpoints lock clean
 
 help:  ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-16s %s\n", $$1, $$2}'
@@ -64,8 +64,11 @@ web/node_modules: web/package.json web/package-lock.json
 	npm ci --prefix web
 	@touch $@
 
-engine: web/node_modules  ## build atp_lite/views/assets/engine.js from web/; needs node 20
+engine: web/node_modules  ## build the engine and the live site of atp_lite/views/assets from web/; needs node 20
 	npm run --prefix web build
+
+live: $(STAMP)  ## the live site with the bundled planners, to open from disk: build/live/index.html
+	$(ONE_THREAD) $(BIN)/atp-lite live --out build/live $(ARGS)
 
 lint-engine: web/node_modules  ## types (tsc, strict) and style (eslint) of web/; needs node 20
 	npm run --prefix web lint

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 from functools import lru_cache
@@ -21,7 +22,8 @@ from atp_lite.views import live
 
 ROOT = Path(__file__).parents[1]
 WEB = ROOT / "web"
-ENGINE = ROOT / "atp_lite/views/assets/engine.js"
+ASSETS = ROOT / "atp_lite/views/assets"
+ENGINE = ASSETS / "engine.js"
 NODE = shutil.which("node")
 REQUIRED = os.environ.get("ATP_LITE_NODE") == "required"
 with_node = pytest.mark.skipif(NODE is None and not REQUIRED, reason="there is no node")
@@ -148,13 +150,15 @@ def test_engine_says_what_is_wrong(damage, message):
 
 
 @with_node
-def test_built_engine_is_what_its_source_builds(tmp_path):
+@pytest.mark.parametrize(("script", "built"), [("engine", "engine.js"), ("site", "live.js")])
+def test_built_pages_are_what_their_source_builds(tmp_path, script, built):
     if not (WEB / "node_modules").exists():
         pytest.fail("run `npm ci` in web/") if REQUIRED else pytest.skip("esbuild is missing: run `npm ci` in web/")
-    build = ["npm", "run", "--silent", "build", "--", f"--outfile={tmp_path / 'engine.js'}", "--log-level=error"]
+    build = ["npm", "run", "--silent", script, "--", f"--outfile={tmp_path / built}", "--log-level=error"]
     subprocess.run(build, cwd=WEB, check=True, timeout=120)
-    assert (tmp_path / "engine.js").read_bytes() == ENGINE.read_bytes(), "run `make engine`"
-    assert "http" not in ENGINE.read_text(encoding="utf-8")  # nothing is fetched from elsewhere
+    for made in tmp_path.iterdir():  # with its style sheet
+        assert made.read_bytes() == (ASSETS / made.name).read_bytes(), "run `make engine`"
+        assert "http" not in made.read_text(encoding="utf-8").replace("http://www.w3.org/", "")  # nothing is fetched
 
 
 def test_packed_weights_are_those_of_the_hash():
@@ -173,3 +177,27 @@ def test_refusals_name_the_part(monkeypatch):
     planner.model.config.latent_head = "own"
     with pytest.raises(ValueError, match="latent head 'own': it knows gaussian"):
         live.pack(planner)
+
+
+def test_a_site_is_a_folder_or_one_file(tmp_path):
+    folder = tmp_path / "mine"
+    Planner.fresh("arithmetic", SMALL).save_pretrained(folder)
+    page = live.write_site(tmp_path / "site", [folder])
+    assert page == tmp_path / "site/index.html" and (tmp_path / "site/planners/mine.js").exists()
+    whole = live.write_site(tmp_path / "one.html", [folder]).read_text(encoding="utf-8")
+    text = re.search(r'<script type="application/json" id="planner-mine">(.*?)</script>', whole)[1]
+    packed = json.loads(text)
+    assert packed["checkpoint"] == live.pack(Planner.from_pretrained(folder))
+    places = [packed["examples"][row] for _, row, _ in packed["landmarks"]["of"]]
+    latents = base64.b64decode(packed["landmarks"]["data"])
+    assert len(latents) == 2 * 32 * len(places) > 0
+
+
+def test_a_site_refuses_a_checkpoint_by_its_folder(tmp_path, monkeypatch):
+    folder = tmp_path / "mine"
+    Planner.fresh("arithmetic", SMALL).save_pretrained(folder)
+    with pytest.raises(ValueError, match="two checkpoints are called 'mine'"):
+        live.write_site(tmp_path / "site", [folder, folder])
+    monkeypatch.setattr(live, "MOST_PARAMETERS", 1000)
+    with pytest.raises(ValueError, match=f"{folder}: this planner has .* `atp-lite explore` shows larger ones"):
+        live.write_site(tmp_path / "site", [folder])

@@ -16,6 +16,7 @@ COMMANDS = {
     "solve": ("atp_lite.cli.using:Solve", "one expression or story, thought by thought"),
     "explore": ("atp_lite.cli.using:Explore", "the explorers as a page in the browser"),
     "export-explorer": ("atp_lite.cli.using:ExportExplorer", "an explorer as one HTML file that works offline"),
+    "live": ("atp_lite.cli.using:Live", "planners that think in a page of their own: a site, or one HTML file"),
     "compare": ("atp_lab.compare.command:Compare", "a grid of methods, regimes and seeds from one file"),
     "checkpoints": ("atp_lab.bundle:Checkpoints", "train the bundled checkpoints anew"),
     "doctor": ("atp_lite.doctor:main", "check the installation"),

@@ -1,4 +1,4 @@
-"""What is done with a checkpoint: `eval`, `causes`, `solve`, `explore`, `export-explorer`."""
+"""What is done with a checkpoint: `eval`, `causes`, `solve`, `explore`, `export-explorer`, `live`."""
 
 from __future__ import annotations
 
@@ -210,4 +210,25 @@ class ExportExplorer:
         made = example_problems(Planner.from_pretrained(self.checkpoint))[: self.problems + 1]
         page = export_bundled(self.out, self.explorer, self.checkpoint, made, self.shown, self.beside, self.rl_run)
         print(f"{page} ({page.stat().st_size / 1e6:.1f} MB): open it in a browser, no network needed")
+        return 0
+
+
+@dataclass(frozen=True)
+class Live:
+    """Write pages in which planners think by themselves: open them from disk, no network and no Python needed."""
+
+    positional = "out"
+
+    out: Path = Path("build/live")
+    """A folder for a site, or one file that ends in .html."""
+    checkpoint: tuple[Path, ...] = ()
+    """Folders of toy checkpoints; none takes the bundled planners of arithmetic and routes."""
+
+    def run(self) -> int:
+        from atp_lite.views.live import write_site
+
+        page = write_site(self.out, self.checkpoint)
+        files = [page, *page.parent.glob("planners/*.js")] if page.name == "index.html" else [page]
+        size = sum(file.stat().st_size for file in files)
+        print(f"{page} ({size / 1e6:.1f} MB): open it in a browser, no network needed")
         return 0

@@ -1,4 +1,4 @@
-"""A toy checkpoint as data that a page can think with: `web/` has the engine, `assets/engine.js` is what it builds.
+"""Toy checkpoints in pages that think by themselves: `web/` has the engine and the live site, `assets/` what it builds.
 
 The engine reads one position at a time in JavaScript, so it is made for the toys: LLaMA backbones with word-level
 tokenizers. Weights travel as float16.
@@ -9,12 +9,31 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import os
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from string import Template
 from typing import Any
 
 import numpy as np
+import torch
 from transformers import PreTrainedConfig
 
+from atp_lite.domains import Problem
 from atp_lite.planner import Planner
+from atp_lite.recipes import CHECKPOINTS
+from atp_lite.views.bundled_examples import example_problems
+from atp_lite.views.page import asset, write_atomically
+
+BUNDLED = {
+    "atp-plan": "arithmetic, after planning",
+    "routes-plan": "routes, after planning",
+    "routes-sft": "routes, after imitation",
+}
+"""The bundled planners of the site and their titles; a page opens with the first that it can show."""
+EXAMPLES = 120
+"""About how many test problems of a planner travel with it, with what it thinks about them."""
 
 MOST_PARAMETERS = 3_000_000
 """What a page can hold and still think at once: 6 MB of float16."""
@@ -60,6 +79,105 @@ def pack(planner: Planner) -> dict[str, Any]:
         "tensors": [[name, list(values.shape)] for name, values in weights.items()],
         "data": base64.b64encode(data).decode(),
         "sha256": hashlib.sha256(data).hexdigest(),
+    }
+
+
+def write_site(out: str | os.PathLike[str], checkpoints: Sequence[Path] = ()) -> Path:
+    """Write the live site: one file where `out` ends in .html, else a folder with index.html and a script a planner.
+
+    checkpoints: folders of planners; none takes BUNDLED. Returns the page to open.
+
+    Raises:
+        ValueError: a checkpoint that a page cannot think with, by its folder, or two of one name.
+    """
+    out = Path(out)
+    folders = [Path(folder) for folder in checkpoints] or [CHECKPOINTS / name for name in BUNDLED]
+    entries, packed = [], {}
+    for folder in folders:
+        name = _name(folder)
+        if name in packed:
+            raise ValueError(f"two checkpoints are called {name!r}: rename the folder of {folder}")
+        try:
+            planner = Planner.from_pretrained(folder)
+            packed[name] = _script({"checkpoint": pack(planner), **landmarks(planner)})
+            entries.append({"name": name} | _entry(planner, folder))
+        except ValueError as error:
+            raise ValueError(f"{folder}: {error}") from error
+    whole = out.suffix == ".html"
+    inside = [
+        f'<script type="application/json" id="planner-{name}">{text}</script>' if whole else ""
+        for name, text in packed.items()
+    ]
+    if not whole:
+        for name, text in packed.items():
+            script = f"(globalThis.atpLive ??= {{}})[{json.dumps(name)}] = {text};"
+            write_atomically(out / "planners" / f"{name}.js", script)
+    filled = {
+        "style": asset("live.css"),
+        "script": asset("live.js"),
+        "entries": _script(entries),
+        "planners": "\n".join(inside),
+    }
+    return write_atomically(out if whole else out / "index.html", Template(asset("live.html")).substitute(filled))
+
+
+def _name(folder: Path) -> str:
+    """The folder's name; that of the run before it, where it is the run's best or last."""
+    parts = folder.resolve().parts
+    return re.sub(r"[^\w.-]", "-", "-".join(parts[-2:]) if parts[-1] in ("best", "last") else parts[-1])
+
+
+def _script(value: object) -> str:
+    """JSON that can stand in a script element."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).replace("</", "<\\/").replace("<!--", "<\\!--")
+
+
+def _entry(planner: Planner, folder: Path) -> dict[str, Any]:
+    """`Entry` in `web/src/planners.ts`."""
+    card = folder / "card.json"
+    values = json.loads(card.read_text(encoding="utf-8")) if card.exists() else {}
+    bundled = folder.resolve().parent == CHECKPOINTS.resolve()
+    return {
+        "title": BUNDLED.get(folder.name, folder.name) if bundled else _name(folder),
+        "domain": planner.domain.name,
+        "parameters": sum(p.numel() for p in planner.model.parameters()),
+        "encodes": planner.model.step_encoder is not None,
+        "decodes": planner.model.decoder is not None,
+        "sha256": hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest(),
+        "accuracy": values.get("evaluation", {}).get("accuracy", {}).get("mean"),
+    }
+
+
+def _examples(planner: Planner) -> list[Problem]:
+    """The domain's worked example, and test problems of every number of steps."""
+    domain = planner.domain
+    if not domain.makes_problems:
+        return example_problems(planner)
+    lengths = domain.default_counts("test", domain.default_settings())
+    return example_problems(planner, dict.fromkeys(lengths, EXAMPLES // len(lengths)))
+
+
+@torch.no_grad()
+def landmarks(planner: Planner) -> dict[str, Any]:
+    """Test questions and what the planner thinks about them: `Packed` in `web/src/planners.ts`, without the checkpoint.
+
+    Of thoughts that read the same, in the same place, the first is kept.
+    """
+    problems = _examples(planner)
+    found: dict[tuple[str, int], tuple[int, torch.Tensor]] = {}
+    if planner.model.decoder is not None and planner.model.config.latents_per_step == 1:
+        trace = planner.reason(problems)
+        for row, count in enumerate(trace.n_latents.tolist()):
+            for t, text in enumerate(trace.steps[row][:count]):
+                found.setdefault((text, t + 1), (row, trace.latents[row, t]))
+    latents = [latent.cpu().numpy() for _, latent in found.values()]
+    data = b"".join(np.ascontiguousarray(latent, "<f2").tobytes() for latent in latents)
+    return {
+        "examples": [problem.question for problem in problems],
+        "landmarks": {
+            "of": [[text, row, place] for (text, place), (row, _) in found.items()],
+            "data": base64.b64encode(data).decode(),
+        },
     }
 
 

@@ -158,11 +158,13 @@ var Weights = class {
   }
 };
 async function unpack(checkpoint) {
-  const bytes = Uint8Array.from(atob(checkpoint.data), (char) => char.charCodeAt(0));
-  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
-  const found = Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("");
-  if (found !== checkpoint.sha256) {
-    throw new Error(`the weights' sha256 is ${found}, not ${checkpoint.sha256}: the file is damaged, pack it again`);
+  const bytes = fromBase64(checkpoint.data);
+  if ("subtle" in crypto) {
+    const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
+    const found = Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("");
+    if (found !== checkpoint.sha256) {
+      throw new Error(`the weights' sha256 is ${found}, not ${checkpoint.sha256}: the file is damaged, pack it again`);
+    }
   }
   const values = toFloat32(bytes);
   const tensors = /* @__PURE__ */ new Map();
@@ -175,6 +177,7 @@ async function unpack(checkpoint) {
   if (at !== values.length) throw new Error(`the tensors' shapes make ${at} numbers, and there are ${values.length}`);
   return new Weights(tensors);
 }
+var fromBase64 = (text) => Uint8Array.from(atob(text), (char) => char.charCodeAt(0));
 function toFloat32(bytes) {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const values = new Float32Array(bytes.length / 2);

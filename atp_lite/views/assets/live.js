@@ -1,0 +1,781 @@
+"use strict";
+(() => {
+  // src/dom.ts
+  function element(tag, attributes = {}, ...children) {
+    const made = document.createElement(tag);
+    for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
+    made.append(...children);
+    return made;
+  }
+  function button(text, press, attributes = {}) {
+    const made = element("button", { type: "button", ...attributes }, text);
+    made.addEventListener("click", press);
+    return made;
+  }
+
+  // src/pages/move.ts
+  var move = {
+    name: "move",
+    title: "Move a thought",
+    fits: (planner) => planner.domain === "arithmetic" && planner.decodes,
+    mount
+  };
+  function mount(root2, context) {
+    const { planner, examples } = context.planner;
+    const question = context.state.get("q") ?? examples[0];
+    const trace = planner.think(question);
+    root2.append(
+      element("h1", {}, "Move a thought"),
+      element("p", { class: "lead" }, `This planner thinks in vectors. Asked ${question}, it thought:`),
+      element("ol", {}, ...trace.steps.map((step) => element("li", { class: "mono" }, step.text))),
+      element("p", {}, `and answered ${trace.answer}.`)
+    );
+    context.keep({ q: question });
+    return {};
+  }
+
+  // src/pages/index.ts
+  var PAGES = [move];
+
+  // src/checkpoint.ts
+  var Weights = class {
+    tensors;
+    constructor(tensors) {
+      this.tensors = tensors;
+    }
+    /** @throws Error if there is no tensor of that name. */
+    get(name) {
+      const tensor = this.tensors.get(name);
+      if (!tensor) throw new Error(`the checkpoint has no tensor ${name}: pack it again from its folder`);
+      return tensor;
+    }
+    /** The tensor, or undefined where there is none. */
+    find(name) {
+      return this.tensors.get(name);
+    }
+    /** Row i of a tensor (n, width). */
+    row(name, i, width) {
+      return this.get(name).subarray(i * width, (i + 1) * width);
+    }
+    /** W x + b of a linear layer; without b where the layer has none. */
+    layer(name) {
+      const bias = this.find(`${name}.bias`);
+      return { weight: this.get(`${name}.weight`), ...bias && { bias } };
+    }
+  };
+  async function unpack(checkpoint) {
+    const bytes = fromBase64(checkpoint.data);
+    if ("subtle" in crypto) {
+      const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
+      const found = Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("");
+      if (found !== checkpoint.sha256) {
+        throw new Error(`the weights' sha256 is ${found}, not ${checkpoint.sha256}: the file is damaged, pack it again`);
+      }
+    }
+    const values = toFloat32(bytes);
+    const tensors = /* @__PURE__ */ new Map();
+    let at = 0;
+    for (const [name, shape] of checkpoint.tensors) {
+      const size = shape.reduce((product, side) => product * side, 1);
+      tensors.set(name, values.subarray(at, at + size));
+      at += size;
+    }
+    if (at !== values.length) throw new Error(`the tensors' shapes make ${at} numbers, and there are ${values.length}`);
+    return new Weights(tensors);
+  }
+  var floats = (base64) => toFloat32(fromBase64(base64));
+  var fromBase64 = (text) => Uint8Array.from(atob(text), (char) => char.charCodeAt(0));
+  function toFloat32(bytes) {
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    const values = new Float32Array(bytes.length / 2);
+    for (let i = 0; i < values.length; i++) {
+      const half = view.getUint16(2 * i, true);
+      const sign = half & 32768 ? -1 : 1;
+      const exponent = half >> 10 & 31;
+      const fraction = half & 1023;
+      if (exponent === 31) values[i] = fraction ? NaN : sign * Infinity;
+      else values[i] = sign * (exponent ? (1 + fraction / 1024) * 2 ** (exponent - 15) : fraction * 2 ** -24);
+    }
+    return values;
+  }
+
+  // src/math.ts
+  function linear(weight, x, bias) {
+    const m = x.length;
+    const y = new Float32Array(weight.length / m);
+    for (let i = 0, k = 0; i < y.length; i++) {
+      let sum = bias ? bias[i] : 0;
+      for (let j = 0; j < m; j++, k++) sum += weight[k] * x[j];
+      y[i] = sum;
+    }
+    return y;
+  }
+  function rmsNorm(x, gain, eps) {
+    let square = 0;
+    for (const value of x) square += value * value;
+    const scale = 1 / Math.sqrt(square / x.length + eps);
+    return x.map((value, i) => value * scale * gain[i]);
+  }
+  function layerNorm(x, gain, bias) {
+    let mean = 0;
+    let variance = 0;
+    for (const value of x) mean += value / x.length;
+    for (const value of x) variance += (value - mean) ** 2 / x.length;
+    const scale = 1 / Math.sqrt(variance + 1e-5);
+    return x.map((value, i) => (value - mean) * scale * gain[i] + bias[i]);
+  }
+  function erf(x) {
+    const size = Math.abs(x);
+    if (size > 6) return Math.sign(x);
+    let term = size;
+    let sum = size;
+    for (let n = 1; term > 1e-17 * sum; n++) {
+      term *= 2 * size * size / (2 * n + 1);
+      sum += term;
+    }
+    return Math.sign(x) * 2 * Math.exp(-size * size) * sum / Math.sqrt(Math.PI);
+  }
+  var gelu = (x) => x.map((value) => 0.5 * value * (1 + erf(value / Math.SQRT2)));
+  var silu = (value) => value / (1 + Math.exp(-value));
+  function argmax(values) {
+    let best = 0;
+    for (let i = 1; i < values.length; i++) if (values[i] > values[best]) best = i;
+    return best;
+  }
+  function logProbability(logits, index) {
+    const top = logits[argmax(logits)];
+    let sum = 0;
+    for (const logit of logits) sum += Math.exp(logit - top);
+    return logits[index] - top - Math.log(sum);
+  }
+
+  // src/heads.ts
+  var mode = (said) => said.means[argmax(said.logits)];
+  var point = (mean) => ({ logits: new Float32Array(1), means: [mean], logvars: null });
+  var APART = 0.1;
+  function latentHead(weights, config) {
+    const layer = (name, x) => {
+      const { weight, bias } = weights.layer(`latent_head.${name}`);
+      return linear(weight, x, bias);
+    };
+    const trunk = (hidden) => {
+      const norm = weights.layer("latent_head.trunk.3");
+      const features = layer("trunk.2", gelu(layer("trunk.0", hidden)));
+      return layerNorm(features, norm.weight, norm.bias ?? new Float32Array(features.length));
+    };
+    switch (config.latent_head) {
+      case "hidden":
+        return point;
+      case "filler":
+        return () => point(weights.get("latent_head.filler.weight"));
+      case "projector":
+        return (hidden) => point(layer("mean", trunk(hidden)));
+      case "gaussian":
+        return (hidden) => {
+          const features = trunk(hidden);
+          const [mean, logvar] = [layer("mean", features), layer("log_variance", features)];
+          return { logits: new Float32Array(1), means: [mean], logvars: [logvar] };
+        };
+      case "mixture":
+        return (hidden) => {
+          const features = trunk(hidden);
+          const around = (middle, apart) => {
+            const [center, all] = [layer(middle, features), layer(apart, features)];
+            return chunks(all, center.length).map((own) => center.map((value, i) => value + APART * own[i]));
+          };
+          return {
+            logits: layer("weights", features).map((value) => APART * value),
+            means: around("mean", "means"),
+            logvars: around("log_variance", "log_variances")
+          };
+        };
+    }
+  }
+  function stopHead(weights) {
+    const [first, last] = [weights.layer("stop_head.layers.0"), weights.layer("stop_head.layers.2")];
+    return (hidden) => linear(last.weight, gelu(linear(first.weight, hidden, first.bias)), last.bias)[0];
+  }
+  function encodeStep(weights, config, embeddings) {
+    const d = config.backbone.hidden_size;
+    const words = embeddings.map((embedding) => embedding.map((value) => value / config.latent_scale));
+    const first = weights.layer("step_encoder.first");
+    const features = config.step_encoder === "places" ? inPlaces(words, first.weight, first.bias, d) : pooled(weights, words, d);
+    const [trunk, mean] = [weights.layer("step_encoder.trunk.1"), weights.layer("step_encoder.mean")];
+    const hidden = gelu(linear(trunk.weight, gelu(features), trunk.bias));
+    return chunks(linear(mean.weight, hidden, mean.bias), d);
+  }
+  function inPlaces(words, weight, bias, d) {
+    const places = weight.length / (bias?.length ?? 1) / d;
+    const placed = new Float32Array(places * d);
+    words.slice(0, places).forEach((word, i) => {
+      placed.set(word, i * d);
+    });
+    return linear(weight, placed, bias);
+  }
+  function pooled(weights, words, d) {
+    const first = weights.layer("step_encoder.first");
+    const width = first.weight.length / d;
+    const places = weights.get("step_encoder.place.weight");
+    const sum = new Float32Array(width);
+    words.forEach((word, i) => {
+      const at = Math.min(i, places.length / width - 1) * width;
+      const each = gelu(linear(first.weight, word, first.bias).map((value, j) => value + places[at + j]));
+      for (let j = 0; j < width; j++) sum[j] += each[j] / words.length;
+    });
+    return sum;
+  }
+  function chunks(values, size) {
+    return Array.from({ length: values.length / size }, (_, i) => values.subarray(i * size, (i + 1) * size));
+  }
+
+  // src/llama.ts
+  var Cache = class _Cache {
+    keys;
+    values;
+    constructor(keys, values) {
+      this.keys = keys;
+      this.values = values;
+    }
+    static empty(layers) {
+      const lists = () => Array.from({ length: layers }, () => []);
+      return new _Cache(lists(), lists());
+    }
+    /** The first `length` positions, to go on from there. */
+    fork(length) {
+      const cut = (lists) => lists.map((list) => list.slice(0, length));
+      return new _Cache(cut(this.keys), cut(this.values));
+    }
+  };
+  var Llama = class {
+    config;
+    layers;
+    embeddings;
+    norm;
+    outputs;
+    frequencies;
+    /** prefix: what its tensors' names begin with. */
+    constructor(weights, prefix, config) {
+      const get = (name) => weights.get(`${prefix}.${name}.weight`);
+      this.config = config;
+      this.embeddings = get("model.embed_tokens");
+      this.norm = get("model.norm");
+      this.outputs = get("lm_head");
+      this.layers = Array.from({ length: config.num_hidden_layers }, (_, i) => {
+        const of = (name) => get(`model.layers.${i}.${name}`);
+        return {
+          attentionNorm: of("input_layernorm"),
+          query: of("self_attn.q_proj"),
+          key: of("self_attn.k_proj"),
+          value: of("self_attn.v_proj"),
+          output: of("self_attn.o_proj"),
+          feedForwardNorm: of("post_attention_layernorm"),
+          gate: of("mlp.gate_proj"),
+          up: of("mlp.up_proj"),
+          down: of("mlp.down_proj")
+        };
+      });
+      const half = config.head_dim / 2;
+      this.frequencies = Float64Array.from({ length: half }, (_, i) => config.rope_theta ** (-i / half));
+    }
+    emptyCache() {
+      return Cache.empty(this.layers.length);
+    }
+    /** The embedding of a token (d). */
+    embed(id) {
+      const d = this.config.hidden_size;
+      return this.embeddings.subarray(id * d, (id + 1) * d);
+    }
+    /** Read one embedding (d) after what the cache holds, which grows by it -> the last hidden state (d). */
+    read(embedding, cache) {
+      const eps = this.config.rms_norm_eps;
+      const position = cache.keys[0].length;
+      let x = embedding;
+      this.layers.forEach((layer, i) => {
+        const normed = rmsNorm(x, layer.attentionNorm, eps);
+        const query = this.rotate(linear(layer.query, normed), position);
+        cache.keys[i].push(this.rotate(linear(layer.key, normed), position));
+        cache.values[i].push(linear(layer.value, normed));
+        x = add(x, linear(layer.output, this.attend(query, cache.keys[i], cache.values[i])));
+        const y = rmsNorm(x, layer.feedForwardNorm, eps);
+        const up = linear(layer.up, y);
+        const gated = linear(layer.gate, y).map((value, j) => silu(value) * up[j]);
+        x = add(x, linear(layer.down, gated));
+      });
+      return rmsNorm(x, this.norm, eps);
+    }
+    /** Read several embeddings -> the last hidden state of the last of them. */
+    readAll(embeddings, cache) {
+      let hidden = new Float32Array(0);
+      for (const embedding of embeddings) hidden = Float32Array.from(this.read(embedding, cache));
+      return hidden;
+    }
+    /** Write greedily after the cache, whose last hidden state is `hidden`, up to the end token.
+     *
+     * @returns the tokens without the end token, and the log-probability of all that was written, in nats.
+     */
+    write(hidden, cache, maxTokens, endId) {
+      const ids = [];
+      let total = 0;
+      for (let i = 0; i < maxTokens; i++) {
+        const logits = linear(this.outputs, hidden);
+        const id = argmax(logits);
+        total += logProbability(logits, id);
+        if (id === endId) break;
+        ids.push(id);
+        if (i + 1 < maxTokens) hidden = this.read(this.embed(id), cache);
+      }
+      return { ids, logProbability: total };
+    }
+    /** Rotary position embedding, in place (Su et al. 2021): dimension i turns together with i + head_dim / 2. */
+    rotate(x, position) {
+      const half = this.frequencies.length;
+      for (let i = 0; i < half; i++) {
+        const cos = Math.cos(position * this.frequencies[i]);
+        const sin = Math.sin(position * this.frequencies[i]);
+        for (let a = i; a < x.length; a += 2 * half) {
+          const [first, second] = [x[a], x[a + half]];
+          x[a] = first * cos - second * sin;
+          x[a + half] = second * cos + first * sin;
+        }
+      }
+      return x;
+    }
+    /** Softmax attention of one query over all keys; several heads may share their keys and values. */
+    attend(query, keys, values) {
+      const size = this.config.head_dim;
+      const shared = this.config.num_attention_heads / this.config.num_key_value_heads;
+      const mixed = new Float32Array(query.length);
+      const scores = new Float64Array(keys.length);
+      for (let head = 0; head < this.config.num_attention_heads; head++) {
+        const at = head * size;
+        const from = Math.floor(head / shared) * size;
+        let top = -Infinity;
+        for (let t = 0; t < keys.length; t++) {
+          const key = keys[t];
+          let dot = 0;
+          for (let j = 0; j < size; j++) dot += query[at + j] * key[from + j];
+          scores[t] = dot / Math.sqrt(size);
+          top = Math.max(top, scores[t]);
+        }
+        let sum = 0;
+        for (let t = 0; t < keys.length; t++) sum += scores[t] = Math.exp(scores[t] - top);
+        for (let t = 0; t < keys.length; t++) {
+          const value = values[t];
+          const weight = scores[t] / sum;
+          for (let j = 0; j < size; j++) mixed[at + j] += weight * value[from + j];
+        }
+      }
+      return mixed;
+    }
+  };
+  var add = (x, y) => x.map((value, i) => value + y[i]);
+
+  // src/tokenizer.ts
+  var Tokenizer = class {
+    vocabulary;
+    words = [];
+    pieces;
+    glue;
+    constructor(file) {
+      this.vocabulary = new Map(Object.entries(file.vocabulary));
+      for (const [word, id] of this.vocabulary) this.words[id] = word;
+      this.pieces = new RegExp(file.pieces, "gu");
+      this.glue = file.glue === null ? null : new RegExp(file.glue, "gu");
+    }
+    /** Text -> token ids.
+     *
+     * @throws Error that names the first word outside the vocabulary.
+     */
+    encode(text) {
+      const parts = text.split(/\s+/u).flatMap((part) => part.match(this.pieces) ?? []);
+      return parts.map((part) => {
+        const id = this.vocabulary.get(part);
+        if (id === void 0) throw new Error(`"${part}" is not in this planner's vocabulary: write it with other words`);
+        return id;
+      });
+    }
+    /** Token ids -> text; special tokens stay visible. */
+    decode(ids) {
+      const words = ids.map((id) => this.words[id]);
+      return this.glue ? words.join(" ").replace(this.glue, "") : words.join("");
+    }
+  };
+
+  // src/planner.ts
+  var Planner = class _Planner {
+    config;
+    tokenizer;
+    weights;
+    backbone;
+    decoder;
+    head;
+    stop;
+    constructor(checkpoint, weights) {
+      this.config = checkpoint.config;
+      this.tokenizer = new Tokenizer(checkpoint.tokenizer);
+      this.weights = weights;
+      this.backbone = new Llama(weights, "backbone", this.config.backbone);
+      this.decoder = this.config.decoder && new Llama(weights, "decoder.lm", this.config.decoder);
+      this.head = latentHead(weights, this.config);
+      this.stop = stopHead(weights);
+    }
+    /** @throws Error if the weights are damaged. */
+    static async load(checkpoint) {
+      return new _Planner(checkpoint, await unpack(checkpoint));
+    }
+    /** Think about a question and answer it.
+     *
+     * @throws Error that names a word outside the vocabulary, or an edit of the wrong width.
+     */
+    think(question, edits = /* @__PURE__ */ new Map()) {
+      this.checkEdits(edits);
+      const ids = [...this.tokenizer.encode(question), this.config.start_id];
+      const cache = this.backbone.emptyCache();
+      const hidden = this.backbone.readAll(
+        ids.map((id) => this.backbone.embed(id)),
+        cache
+      );
+      return this.goOn(question, edits, [], hidden, cache, ids.length);
+    }
+    /** The same question with other edits: what comes before the first that differs is kept, all after it thought anew. */
+    rethink(trace, edits) {
+      this.checkEdits(edits);
+      const changed = [.../* @__PURE__ */ new Set([...trace.edits.keys(), ...edits.keys()])].filter((t) => edits.get(t) !== trace.edits.get(t) && t <= trace.thoughts.length).sort((a, b) => a - b);
+      if (!changed.length) return { ...trace, edits };
+      const kept = changed[0] - 1;
+      const cache = trace.cache.fork(trace.questionLength + kept);
+      const thoughts = trace.thoughts.slice(0, kept);
+      return this.goOn(trace.question, edits, thoughts, trace.thoughts[kept].hidden, cache, trace.questionLength);
+    }
+    /** A step's text as the latents that stand for it, c of them.
+     *
+     * @throws Error if the planner has no step encoder, or a word is outside its vocabulary.
+     */
+    thought(step) {
+      if (!this.config.step_encoder) {
+        throw new Error("this planner has no step encoder, so text cannot become a thought: pack one of the method atp-step");
+      }
+      const ids = [...this.tokenizer.encode(step), this.config.eos_id];
+      return encodeStep(
+        this.weights,
+        this.config,
+        ids.map((id) => this.backbone.embed(id))
+      );
+    }
+    /** What the decoder reads in the c latents of one step, or null where there is no decoder. */
+    readBack(latents) {
+      if (!this.decoder) return null;
+      const bridge = this.weights.find("decoder.bridge.weight");
+      const bias = this.weights.find("decoder.bridge.bias");
+      const prefix = latents.map((latent) => this.scaled(bridge ? linear(bridge, latent, bias) : latent));
+      const cache = this.decoder.emptyCache();
+      const hidden = this.decoder.readAll(prefix, cache);
+      const written = this.decoder.write(hidden, cache, this.config.max_step_tokens, this.config.eos_id);
+      return { text: this.text(written.ids), logProbability: written.logProbability };
+    }
+    /** The latent loop, from the state that produces the next latent; ends with the answer. */
+    goOn(question, edits, before, state, cache, questionLength) {
+      const { max_latents: limit, latents_per_step: c, layout } = this.config;
+      const thoughts = [...before];
+      let hidden = state;
+      for (let t = thoughts.length + 1; t <= limit; t++) {
+        const distribution = this.head(hidden);
+        const latent = edits.get(t) ?? mode(distribution);
+        const stopLogit = this.stop(hidden);
+        thoughts.push({ distribution, latent, hidden, stopLogit });
+        hidden = this.backbone.read(this.scaled(latent), cache);
+        if (layout !== "fixed" && t % c === 0 && stopLogit > 0) break;
+      }
+      const { words, answer } = this.answer(cache.fork(questionLength + thoughts.length));
+      const steps = [...this.decoded(thoughts), ...words];
+      return { question, edits, thoughts, steps, answer, questionLength, cache };
+    }
+    /** What is written after the thoughts: steps in words, each ended by a semicolon, and the answer. */
+    answer(cache) {
+      const { end_id: end, max_answer_tokens: limit, eos_id: eos } = this.config;
+      const hidden = this.backbone.read(this.backbone.embed(end), cache);
+      const written = this.backbone.write(hidden, cache, limit, eos);
+      const texts = this.text(written.ids).split(";").map((text) => text.trim());
+      const answer = texts.pop() ?? "";
+      return { words: texts.map((text) => ({ text, logProbability: written.logProbability })), answer };
+    }
+    /** The text of every whole step; where the number of latents is fixed, empty texts at the end are no steps. */
+    decoded(thoughts) {
+      const c = this.config.latents_per_step;
+      const steps = [];
+      for (let i = 0; i + c <= thoughts.length; i += c) {
+        const step = this.readBack(thoughts.slice(i, i + c).map((thought) => thought.latent));
+        if (step) steps.push(step);
+      }
+      if (this.config.layout === "fixed") while (steps.at(-1)?.text === "") steps.pop();
+      return steps;
+    }
+    /** Padding is silent; any other special token stays visible. */
+    text(ids) {
+      return this.tokenizer.decode(ids.filter((id) => id !== this.config.pad_id));
+    }
+    scaled(latent) {
+      const scale = this.config.latent_scale;
+      return scale === 1 ? latent : latent.map((value) => scale * value);
+    }
+    checkEdits(edits) {
+      const d = this.config.backbone.hidden_size;
+      for (const [t, latent] of edits) {
+        if (latent.length !== d) throw new Error(`the edit of thought ${t} has ${latent.length} numbers: give ${d}`);
+      }
+    }
+  };
+
+  // src/planners.ts
+  var entries = null;
+  function listed() {
+    return entries ??= JSON.parse(document.getElementById("planners")?.textContent ?? "[]");
+  }
+  var loaded = /* @__PURE__ */ new Map();
+  function load(name) {
+    const known = loaded.get(name) ?? read(name);
+    loaded.set(name, known);
+    return known;
+  }
+  async function read(name) {
+    const entry = listed().find((one) => one.name === name);
+    if (!entry) throw new Error(`this site has no planner ${name}: it has ${listed().map((one) => one.name).join(", ")}`);
+    const { checkpoint, examples, landmarks } = await packed(name);
+    const planner = await Planner.load(checkpoint);
+    const latents = floats(landmarks.data);
+    const d = checkpoint.config.backbone.hidden_size;
+    return {
+      entry,
+      planner,
+      examples,
+      landmarks: landmarks.of.map(([text, example, place], i) => ({
+        text,
+        question: examples[example],
+        place,
+        latent: latents.subarray(i * d, (i + 1) * d)
+      }))
+    };
+  }
+  async function packed(name) {
+    const inside = document.getElementById(`planner-${name}`);
+    if (inside) return JSON.parse(inside.textContent);
+    const src = `planners/${name}.js`;
+    await new Promise((resolve, reject) => {
+      const script = document.createElement("script");
+      script.src = src;
+      script.onload = () => {
+        resolve();
+      };
+      script.onerror = () => {
+        reject(new Error(`${src} is missing beside this page: copy the whole folder, or make one file`));
+      };
+      document.head.append(script);
+    });
+    const found = globalThis.atpLive?.[name];
+    if (!found) throw new Error(`${src} holds no planner ${name}: build the site again`);
+    return found;
+  }
+
+  // src/picture.ts
+  async function save(what, name) {
+    const { width, height } = what.getBoundingClientRect();
+    const margin = 24;
+    const image = new Image();
+    image.src = `data:image/svg+xml;charset=utf-8,${encodeURIComponent(svg(what, width, height, margin))}`;
+    await image.decode();
+    const canvas = document.createElement("canvas");
+    const scale = 2;
+    canvas.width = (width + 2 * margin) * scale;
+    canvas.height = (height + 2 * margin) * scale;
+    const pen = canvas.getContext("2d");
+    if (!pen) return "no canvas";
+    pen.scale(scale, scale);
+    pen.fillStyle = getComputedStyle(document.body).backgroundColor;
+    pen.fillRect(0, 0, canvas.width, canvas.height);
+    pen.drawImage(image, 0, 0);
+    const link = document.createElement("a");
+    link.href = canvas.toDataURL("image/png");
+    link.download = name;
+    link.click();
+    return "saved";
+  }
+  function svg(what, width, height, margin) {
+    const copy = what.cloneNode(true);
+    const canvases = what.querySelectorAll("canvas");
+    copy.querySelectorAll("canvas").forEach((canvas, i) => {
+      const image = document.createElement("img");
+      for (const { name, value } of canvas.attributes) if (name !== "width" && name !== "height") image.setAttribute(name, value);
+      image.src = canvases[i].toDataURL("image/png");
+      image.style.width = `${canvases[i].clientWidth}px`;
+      image.style.height = `${canvases[i].clientHeight}px`;
+      canvas.replaceWith(image);
+    });
+    const fields = what.querySelectorAll("input");
+    copy.querySelectorAll("input").forEach((field, i) => {
+      field.setAttribute("value", fields[i].value);
+    });
+    const rules = Array.from(document.querySelectorAll("style"), (style2) => style2.textContent).join("\n");
+    const html = document.createElement("html");
+    html.dataset.theme = matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light";
+    if (document.documentElement.dataset.theme !== "auto") html.dataset.theme = document.documentElement.dataset.theme;
+    const style = document.createElement("style");
+    style.textContent = rules;
+    const body = document.createElement("body");
+    body.style.cssText = `margin: 0; padding: ${margin}px; width: ${width}px; background: none`;
+    body.append(copy);
+    html.append(style, body);
+    const inner = new XMLSerializer().serializeToString(html);
+    const [w, h] = [width + 2 * margin, height + 2 * margin];
+    return `<svg xmlns="http://www.w3.org/2000/svg" width="${w}" height="${h}"><foreignObject width="${w}" height="${h}">${inner}</foreignObject></svg>`;
+  }
+
+  // src/site.ts
+  var THEMES = ["auto", "light", "dark"];
+  var Site = class {
+    pages = PAGES.filter((page) => listed().some(page.fits));
+    tabs = element("nav", { class: "tabs", "aria-label": "Pages" });
+    picker = element("select", { id: "planner" });
+    status = element("p", { class: "unseen", role: "status" });
+    main = element("main", { id: "page", tabindex: "-1" });
+    theme;
+    mounted = {};
+    shown = 0;
+    link = "";
+    constructor(root2) {
+      this.theme = button("", () => {
+        this.setTheme(THEMES[(THEMES.indexOf(this.themeName()) + 1) % THEMES.length]);
+      });
+      const link = button("copy link", () => void this.copyLink(link), { title: "A link to what is shown now" });
+      const picture = button("save picture", () => void this.savePicture(picture));
+      for (const page of this.pages) this.tabs.append(element("a", { href: `#${page.name}` }, page.title));
+      this.picker.addEventListener("change", () => {
+        const { page, state } = this.read();
+        void this.show(page, new Map([...state, ["planner", this.picker.value]]));
+      });
+      root2.append(
+        element("a", { class: "skip", href: "#page" }, "Skip to the page"),
+        element(
+          "header",
+          { class: "bar" },
+          element("strong", { class: "brand" }, "atp_lite ", element("span", {}, "live")),
+          this.tabs,
+          element(
+            "div",
+            { class: "tools" },
+            element("label", { class: "pick" }, element("span", {}, "planner"), this.picker),
+            this.theme,
+            link,
+            picture
+          )
+        ),
+        this.main,
+        this.status
+      );
+      root2.querySelector(".skip")?.addEventListener("click", (event) => {
+        event.preventDefault();
+        this.main.focus();
+      });
+      this.setTheme(this.themeName());
+      matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.mounted.redraw?.());
+      let frame = 0;
+      addEventListener("resize", () => {
+        cancelAnimationFrame(frame);
+        frame = requestAnimationFrame(() => this.mounted.redraw?.());
+      });
+      addEventListener("hashchange", () => {
+        if (location.hash !== this.link) void this.follow();
+      });
+      void this.follow();
+    }
+    follow() {
+      const { page, state } = this.read();
+      return this.show(page, state);
+    }
+    /** `#NAME?key=value&...` -> page and state. */
+    read() {
+      const [name, query] = location.hash.slice(1).split(/\?(.*)/su);
+      const page = this.pages.find((one) => one.name === name) ?? this.pages[0];
+      return { page, state: new Map(new URLSearchParams(query)) };
+    }
+    async show(page, state) {
+      const turn = ++this.shown;
+      const fitting = listed().filter(page.fits);
+      const entry = fitting.find((one) => one.name === state.get("planner")) ?? fitting[0];
+      this.mounted.unmount?.();
+      this.mounted = {};
+      this.picker.replaceChildren(
+        ...fitting.map((one) => {
+          const option = element("option", { value: one.name }, one.title);
+          option.selected = one === entry;
+          return option;
+        })
+      );
+      for (const tab of this.tabs.children) {
+        if (tab.getAttribute("href") === `#${page.name}`) tab.setAttribute("aria-current", "page");
+        else tab.removeAttribute("aria-current");
+      }
+      document.title = `${page.title} · atp_lite`;
+      const root2 = element("div", { class: `page page-${page.name}` });
+      this.main.replaceChildren(root2);
+      try {
+        const planner = await load(entry.name);
+        if (turn !== this.shown) return;
+        const mounted = await page.mount(root2, {
+          planner,
+          planners: fitting,
+          load,
+          state,
+          keep: (values) => {
+            if (turn === this.shown) this.keep(page, entry, values);
+          },
+          say: (text) => {
+            this.status.textContent = text;
+          }
+        });
+        if (turn !== this.shown) mounted.unmount?.();
+        else this.mounted = mounted;
+      } catch (error) {
+        root2.append(element("p", { class: "alert", role: "alert" }, error instanceof Error ? error.message : String(error)));
+        throw error;
+      }
+    }
+    keep(page, entry, values) {
+      const query = new URLSearchParams({ planner: entry.name, ...values });
+      this.link = `#${page.name}?${query.toString()}`;
+      history.replaceState(null, "", this.link);
+    }
+    themeName() {
+      return THEMES.find((theme) => theme === document.documentElement.dataset.theme) ?? "auto";
+    }
+    setTheme(theme) {
+      document.documentElement.dataset.theme = theme;
+      this.theme.textContent = { auto: "◐ auto", light: "○ light", dark: "● dark" }[theme];
+      this.theme.setAttribute("aria-label", `Theme: ${theme}`);
+      this.mounted.redraw?.();
+    }
+    async copyLink(by) {
+      try {
+        await navigator.clipboard.writeText(location.href);
+        this.answer(by, "copied");
+      } catch {
+        this.answer(by, "it is in the address bar");
+      }
+    }
+    async savePicture(by) {
+      const what = this.mounted.picture?.() ?? this.main.firstElementChild;
+      this.answer(by, await save(what, `${this.read().page.name}.png`));
+    }
+    /** What came of a button, on the button for a moment and for screen readers. */
+    answer(by, text) {
+      const before = by.dataset.label ?? by.textContent;
+      by.dataset.label = before;
+      by.textContent = text;
+      this.status.textContent = text;
+      setTimeout(() => {
+        by.textContent = before;
+      }, 1600);
+    }
+  };
+  var root = document.getElementById("site");
+  if (root) new Site(root);
+})();

@@ -1,0 +1,61 @@
+/** What is on the page as a picture: its elements with all their rules inside an SVG, painted on a canvas. */
+
+/** Save an element as a PNG.
+ *
+ * @returns what came of it, in a word or two.
+ */
+export async function save(what: HTMLElement, name: string): Promise<string> {
+  const { width, height } = what.getBoundingClientRect();
+  const margin = 24;
+  const image = new Image();
+  image.src = `data:image/svg+xml;charset=utf-8,${encodeURIComponent(svg(what, width, height, margin))}`;
+  await image.decode();
+  const canvas = document.createElement("canvas");
+  const scale = 2;
+  canvas.width = (width + 2 * margin) * scale;
+  canvas.height = (height + 2 * margin) * scale;
+  const pen = canvas.getContext("2d");
+  if (!pen) return "no canvas";
+  pen.scale(scale, scale);
+  pen.fillStyle = getComputedStyle(document.body).backgroundColor;
+  pen.fillRect(0, 0, canvas.width, canvas.height);
+  pen.drawImage(image, 0, 0);
+  const link = document.createElement("a");
+  link.href = canvas.toDataURL("image/png");
+  link.download = name;
+  link.click();
+  return "saved";
+}
+
+function svg(what: HTMLElement, width: number, height: number, margin: number): string {
+  const copy = what.cloneNode(true) as HTMLElement;
+  const canvases = what.querySelectorAll("canvas");
+  copy.querySelectorAll("canvas").forEach((canvas, i) => {
+    const image = document.createElement("img");
+    for (const { name, value } of canvas.attributes) if (name !== "width" && name !== "height") image.setAttribute(name, value);
+    image.src = canvases[i].toDataURL("image/png");
+    image.style.width = `${canvases[i].clientWidth}px`;
+    image.style.height = `${canvases[i].clientHeight}px`;
+    canvas.replaceWith(image);
+  });
+  const fields = what.querySelectorAll("input");
+  copy.querySelectorAll("input").forEach((field, i) => {
+    field.setAttribute("value", fields[i].value);
+  });
+  const rules = Array.from(document.querySelectorAll("style"), (style) => style.textContent).join("\n");
+  const html = document.createElement("html");
+  html.dataset.theme = matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light";
+  if (document.documentElement.dataset.theme !== "auto") html.dataset.theme = document.documentElement.dataset.theme;
+  const style = document.createElement("style");
+  style.textContent = rules;
+  const body = document.createElement("body");
+  body.style.cssText = `margin: 0; padding: ${margin}px; width: ${width}px; background: none`;
+  body.append(copy);
+  html.append(style, body);
+  const inner = new XMLSerializer().serializeToString(html);
+  const [w, h] = [width + 2 * margin, height + 2 * margin];
+  return (
+    `<svg xmlns="http://www.w3.org/2000/svg" width="${w}" height="${h}">` +
+    `<foreignObject width="${w}" height="${h}">${inner}</foreignObject></svg>`
+  );
+}

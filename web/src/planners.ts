@@ -1,0 +1,111 @@
+/** The planners that a site holds (atp_lite/views/live.py writes them): inside the page, or each a script beside it. */
+
+import { type Checkpoint, floats } from "./checkpoint";
+import type { Vector } from "./math";
+import { Planner } from "./planner";
+
+/** What is known of a planner before its weights are read. */
+export interface Entry {
+  name: string;
+  /** For people, such as "arithmetic, after planning". */
+  title: string;
+  domain: string | null;
+  parameters: number;
+  /** Whether text can become a thought. */
+  encodes: boolean;
+  /** Whether thoughts can be read. */
+  decodes: boolean;
+  /** Of the checkpoint's model.safetensors. */
+  sha256: string;
+  /** On the bundled test set, a share; null where nobody has measured. */
+  accuracy: number | null;
+}
+
+/** A thought about one of the examples. */
+export interface Landmark {
+  /** What the decoder reads in it. */
+  text: string;
+  question: string;
+  /** Which thought of that question, from 1. */
+  place: number;
+  latent: Vector;
+}
+
+export interface LivePlanner {
+  entry: Entry;
+  planner: Planner;
+  /** Questions of its domain that it was not trained on. */
+  examples: string[];
+  landmarks: Landmark[];
+}
+
+interface Packed {
+  checkpoint: Checkpoint;
+  examples: string[];
+  /** Text, place among the examples, thought; their latents one after the other as float16 in base64. */
+  landmarks: { of: [string, number, number][]; data: string };
+}
+
+declare global {
+  /** Where the scripts beside the page put what they hold. */
+  var atpLive: Record<string, Packed> | undefined;
+}
+
+let entries: Entry[] | null = null;
+
+/** The planners of this site. */
+export function listed(): readonly Entry[] {
+  return (entries ??= JSON.parse(document.getElementById("planners")?.textContent ?? "[]") as Entry[]);
+}
+
+const loaded = new Map<string, Promise<LivePlanner>>();
+
+/** A planner, ready to think.
+ *
+ * @throws Error if its weights are damaged or missing.
+ */
+export function load(name: string): Promise<LivePlanner> {
+  const known = loaded.get(name) ?? read(name);
+  loaded.set(name, known);
+  return known;
+}
+
+async function read(name: string): Promise<LivePlanner> {
+  const entry = listed().find((one) => one.name === name);
+  if (!entry) throw new Error(`this site has no planner ${name}: it has ${listed().map((one) => one.name).join(", ")}`);
+  const { checkpoint, examples, landmarks } = await packed(name);
+  const planner = await Planner.load(checkpoint);
+  const latents = floats(landmarks.data);
+  const d = checkpoint.config.backbone.hidden_size;
+  return {
+    entry,
+    planner,
+    examples,
+    landmarks: landmarks.of.map(([text, example, place], i) => ({
+      text,
+      question: examples[example],
+      place,
+      latent: latents.subarray(i * d, (i + 1) * d),
+    })),
+  };
+}
+
+async function packed(name: string): Promise<Packed> {
+  const inside = document.getElementById(`planner-${name}`);
+  if (inside) return JSON.parse(inside.textContent) as Packed;
+  const src = `planners/${name}.js`;
+  await new Promise<void>((resolve, reject) => {
+    const script = document.createElement("script");
+    script.src = src;
+    script.onload = () => {
+      resolve();
+    };
+    script.onerror = () => {
+      reject(new Error(`${src} is missing beside this page: copy the whole folder, or make one file`));
+    };
+    document.head.append(script);
+  });
+  const found = globalThis.atpLive?.[name];
+  if (!found) throw new Error(`${src} holds no planner ${name}: build the site again`);
+  return found;
+}
