@@ -1,0 +1,5 @@
+import sys
+
+from tools.drawings.all import main
+
+sys.exit(main())
