@@ -155,7 +155,7 @@ def recipes(
 ROUTES_COT = replace(COT, stage_steps=(1500,))
 ROUTES_LATENT = replace(LATENT, stage_steps=(120, 120, 120, 120, 120, 3400))
 ROUTES_CONTINUED = replace(CONTINUED_SFT, first_stage=6)
-ROUTES_STEP = replace(STEP, first_stage=6, kl_factor=0.2, final_kl_factor=0.2)
+ROUTES_STEP = replace(STEP, latent_head="mixture", first_stage=6, kl_factor=0.2, final_kl_factor=0.2)
 ROUTES_PLAN = replace(
     PLAN, iterations=300, rewards={"arrives": 1.0, "hops": 1.0}, sigma="learned", rehearsal=0.1, select="arrives"
 )
@@ -200,7 +200,9 @@ def run(
     """One run of a recipe from `start`; returns the folder of its last weights. data: what `regime_data` gives."""
     if isinstance(settings, SFTSettings):
         stages = settings.curriculum
-        planner = METHODS[settings.method].start(start, stages.last_stage, ModelSettings().max_latents, settings.seed)
+        planner = METHODS[settings.method].start(
+            start, stages.last_stage, ModelSettings().max_latents, settings.seed, settings.latent_head
+        )
         train_sft(planner, data["train"], data["validation"], settings, folder, resume)
     else:
         train_rl(start, data["rl"], data["validation"], settings, folder, resume, rehearse=data["train"])

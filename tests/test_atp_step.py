@@ -427,3 +427,24 @@ def test_lora_leaves_the_encoder_to_learn_and_lends_it_its_embeddings(tmp_path):
     torch.testing.assert_close(saved.thought("3+4=7"), typed)
     merge_lora(planner.model)
     torch.testing.assert_close(planner.thought("3+4=7"), typed)
+
+
+def test_a_method_is_started_with_the_wanted_head(tmp_path):
+    """A mixture in the place of a Gaussian keeps what the two have in common; training asks for the same head."""
+    base = lively_planner()
+    planner = METHODS["atp-step"].start(base, LONGEST, latent_head="mixture")
+    assert isinstance(planner.think(PROBLEMS).distribution, Mixture)
+    trunk = "latent_head.mean.weight"
+    assert torch.equal(planner.model.state_dict()[trunk], base.model.state_dict()[trunk])
+    settings = SFTSettings(method="atp-step", first_stage=LONGEST, stage_steps=(1,), latent_head="mixture")
+    with pytest.raises(ValueError, match="mixture head"):
+        train_sft(METHODS["atp-step"].start(base, LONGEST), PROBLEMS, VALIDATION, settings, tmp_path)
+
+
+def test_a_head_that_a_method_cannot_think_with_is_refused():
+    with pytest.raises(ValueError, match="latent_head is hidden"):
+        METHODS["atp-step"].start(lively_planner(), LONGEST, latent_head="hidden")
+    with pytest.raises(ValueError, match="sim-cot thinks with a hidden head"):
+        METHODS["sim-cot"].start(lively_planner(), LONGEST, latent_head="mixture")
+    with pytest.raises(ValueError, match="no-such-head"):
+        SFTSettings(latent_head="no-such-head")

@@ -127,7 +127,7 @@ class SFT(Sources):
                 )
         method, last_stage = METHODS[self.settings.method], self.settings.curriculum.last_stage
         if not (self.backbone and method.name == "atp"):  # a fresh latent reasoner is ATP-Latent already
-            planner = method.start(planner, last_stage, limit, self.settings.seed)
+            planner = method.start(planner, last_stage, limit, self.settings.seed, self.settings.latent_head)
         return _run(self, planner, train_sft, self.train, "train")
 
 

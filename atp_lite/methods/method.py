@@ -39,6 +39,11 @@ Denominators = Callable[[Collator, Sequence[Encoded], Batch], Mapping[str, int]]
 """(collator, problems, their batch at this stage) -> over how many tokens, latents or rows each term is a mean."""
 
 
+def _draws(latent_head: str) -> bool:
+    """Whether a head of this name gives a distribution to draw from."""
+    return not issubclass(LATENT_HEADS[latent_head], PointHead)
+
+
 @dataclass(frozen=True)
 class Method:
     """A way to train and to think. `losses` is the equation; the rest says what it is an equation of."""
@@ -63,11 +68,20 @@ class Method:
     own_denominators: Denominators | None = None
     """Of the terms that are not enc, dec, stop or kl: what each is a mean over (`loss_denominators`)."""
 
-    def head_for(self, planner: Planner) -> str:
-        """The name of the latent head that this method gives to a planner."""
-        own = planner.model.config.latent_head
-        draws = not issubclass(LATENT_HEADS[own], PointHead)
-        return self.latent_head or (own if draws else "gaussian")
+    def head_for(self, planner: Planner, wanted: str | None = None) -> str:
+        """The name of the latent head that this method gives to a planner.
+
+        Args:
+            wanted: a name of LATENT_HEADS, for a method that draws its latents; None leaves it to method and planner.
+
+        Raises:
+            ValueError: the method has a head of its own, and another one is wanted, or one that gives points.
+        """
+        if wanted not in (None, self.latent_head) and (self.latent_head or not _draws(wanted)):
+            own = f"a {self.latent_head} head" if self.latent_head else "a head to draw from"
+            raise ValueError(f"latent_head is {wanted}: {self.name} thinks with {own}; leave it out")
+        own = wanted or planner.model.config.latent_head
+        return self.latent_head or (own if _draws(own) else "gaussian")
 
     def loss_denominators(self, collate: Collator, rows: Sequence[Encoded], stage: int) -> dict[str, int]:
         """Over how many tokens, latents or rows each term of the loss is a mean, by its name, for these rows.
@@ -86,7 +100,9 @@ class Method:
         """The method with this share of its thoughts from the planner itself; one with a step encoder can do that."""
         return replace(self, losses=partial(self.losses, exposure=share)) if share else self
 
-    def start(self, planner: Planner, last_stage: int, max_latents: int = 8, seed: int = 0) -> Planner:
+    def start(
+        self, planner: Planner, last_stage: int, max_latents: int = 8, seed: int = 0, latent_head: str | None = None
+    ) -> Planner:
         """A planner for this method that begins where `planner` ended: its backbone, and all heads that fit.
 
         Args:
@@ -94,9 +110,10 @@ class Method:
             last_stage: K, the last curriculum stage; a fixed layout thinks c * K latents.
             max_latents: the limit where a stop head decides.
             seed: of the parts that are new.
+            latent_head: as in `SFTSettings`.
 
         Raises:
-            ValueError: the method needs a decoder and the planner's configuration has none.
+            ValueError: the method needs a decoder and the planner's configuration has none, or another latent head.
         """
         config = copy.deepcopy(planner.model.config)
         if self.decoder and config.decoder is None:
@@ -104,7 +121,7 @@ class Method:
                 f"{self.name} reads its latents with a decoder, and this planner has none: start from one made with "
                 "ModelSettings.decoder_layers of 1 or more"
             )
-        if (head := self.head_for(planner)) != config.latent_head:
+        if (head := self.head_for(planner, latent_head)) != config.latent_head:
             config.latent_head, config.latent_head_options = head, None
         config.layout = self.layout
         config.tokens_per_latent = self.tokens_per_latent
@@ -120,10 +137,12 @@ class Method:
         model.load_state_dict({name: old.get(name, value) for name, value in new.items()})
         return Planner(model.to(planner.model.device), planner.tokenizer)
 
-    def check(self, planner: Planner, first_stage: int, last_stage: int, longest: int) -> None:
+    def check(
+        self, planner: Planner, first_stage: int, last_stage: int, longest: int, latent_head: str | None = None
+    ) -> None:
         """Raise ValueError where this method cannot train this planner in these stages (`longest`: of the chains)."""
         config = planner.model.config
-        head = self.head_for(planner)
+        head = self.head_for(planner, latent_head)
         if (config.latent_head, config.layout) != (head, self.layout):
             raise ValueError(
                 f"{self.name} thinks with a {head} head in the layout {self.layout!r}; this planner has "

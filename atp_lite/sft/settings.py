@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from atp_lite.engine.settings import RunSettings, require_positive
 from atp_lite.methods import METHODS
+from atp_lite.model import LATENT_HEADS
 from atp_lite.sft.curriculum import Curriculum
 
 
@@ -16,6 +17,9 @@ class SFTSettings(RunSettings):
     method: str = "atp"
     """What is trained: atp, or a rival or ablation of `atp_lite.methods.METHODS` (cot, no-cot, icot, pause, coconut,
     sim-cot, codi, colar, atp-step, atp-point, atp-fixed, atp-no-decoder)."""
+    latent_head: str | None = None
+    """The head that a method which draws its latents is started with, a name of `atp_lite.model.LATENT_HEADS` such as
+    mixture; None takes the planner's own."""
     first_stage: int = 1
     """Curriculum stage to begin with: 0 is chain of thought in words, k makes the first k steps latent."""
     stage_steps: tuple[int, ...] = (300, 300, 300, 2400)
@@ -65,6 +69,8 @@ class SFTSettings(RunSettings):
         super().__post_init__()
         if self.method not in METHODS:
             raise ValueError(f"method {self.method!r}: choose from {', '.join(METHODS)}")
+        if self.latent_head is not None:
+            LATENT_HEADS.check(self.latent_head)
         if self.bucket < 0:
             raise ValueError(f"bucket is {self.bucket}: give a number of batches, or 0 for batches of one shape")
         require_positive(self, "batch_size", "log_every")
