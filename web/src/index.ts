@@ -1,3 +1,5 @@
 export type { Checkpoint } from "./checkpoint";
 export { addNoise, mode, type Distribution } from "./heads";
 export { Planner, type Edits, type Step, type Thought, type Trace } from "./planner";
+export { drawn, LIKELIEST, seeded, type Choices } from "./random";
+export { cellName, cellPlace, readHop, Route, type Hop, type Verdict } from "./routes";

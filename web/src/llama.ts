@@ -1,7 +1,7 @@
 /** A small LLaMA that reads one position at a time and remembers keys and values. */
 
 import type { LlamaConfig, Weights } from "./checkpoint";
-import { argmax, linear, logProbability, rmsNorm, silu, type Vector } from "./math";
+import { argmax, linear, logProbability, rmsNorm, silu, softmax, type Vector } from "./math";
 
 /** Keys and values of every position that was read, for each layer; a row is never written again. */
 export class Cache {
@@ -23,6 +23,13 @@ export class Cache {
     const cut = (lists: Vector[][]): Vector[][] => lists.map((list) => list.slice(0, length));
     return new Cache(cut(this.keys), cut(this.values));
   }
+}
+
+/** Tokens without the end token, the log-probability of all that was written, in nats, and whether it ended. */
+export interface Written {
+  ids: number[];
+  logProbability: number;
+  ended: boolean;
 }
 
 interface Layer {
@@ -80,8 +87,11 @@ export class Llama {
     return this.embeddings.subarray(id * d, (id + 1) * d);
   }
 
-  /** Read one embedding (d) after what the cache holds, which grows by it -> the last hidden state (d). */
-  read(embedding: Vector, cache: Cache): Vector {
+  /** Read one embedding (d) after what the cache holds, which grows by it -> the last hidden state (d).
+   *
+   * @param seen receives, of every layer and head, the weight of each position so far (they add up to 1).
+   */
+  read(embedding: Vector, cache: Cache, seen?: Float64Array[][]): Vector {
     const eps = this.config.rms_norm_eps;
     const position = cache.keys[0].length;
     let x = embedding;
@@ -90,7 +100,7 @@ export class Llama {
       const query = this.rotate(linear(layer.query, normed), position);
       cache.keys[i].push(this.rotate(linear(layer.key, normed), position));
       cache.values[i].push(linear(layer.value, normed));
-      x = add(x, linear(layer.output, this.attend(query, cache.keys[i], cache.values[i])));
+      x = add(x, linear(layer.output, this.attend(query, cache.keys[i], cache.values[i], seen)));
       const y = rmsNorm(x, layer.feedForwardNorm, eps);
       const up = linear(layer.up, y);
       const gated = linear(layer.gate, y).map((value, j) => silu(value) * up[j]);
@@ -106,22 +116,44 @@ export class Llama {
     return hidden;
   }
 
-  /** Write greedily after the cache, whose last hidden state is `hidden`, up to the end token.
+  /** Write after the cache, whose last hidden state is `hidden`, up to the end token.
    *
-   * @returns the tokens without the end token, and the log-probability of all that was written, in nats.
+   * @param choose logits -> the token that is written.
    */
-  write(hidden: Vector, cache: Cache, maxTokens: number, endId: number): { ids: number[]; logProbability: number } {
+  write(hidden: Vector, cache: Cache, maxTokens: number, endId: number, choose = argmax): Written {
     const ids: number[] = [];
     let total = 0;
     for (let i = 0; i < maxTokens; i++) {
       const logits = linear(this.outputs, hidden);
-      const id = argmax(logits);
+      const id = choose(logits);
       total += logProbability(logits, id);
-      if (id === endId) break;
+      if (id === endId) return { ids, logProbability: total, ended: true };
       ids.push(id);
       if (i + 1 < maxTokens) hidden = this.read(this.embed(id), cache);
     }
-    return { ids, logProbability: total };
+    return { ids, logProbability: total, ended: false };
+  }
+
+  /** Everything that may be written after the cache with a probability of `least` or more, the likeliest first. */
+  writings(hidden: Vector, cache: Cache, maxTokens: number, endId: number, least: number): Written[] {
+    const found: Written[] = [];
+    const goOn = (state: Vector, cache: Cache, ids: number[], before: number): void => {
+      const shares = softmax(linear(this.outputs, state));
+      shares.forEach((share, id) => {
+        const logProbability = before + Math.log(share);
+        if (logProbability < Math.log(least)) return;
+        const ended = id === endId;
+        const longer = ended ? ids : [...ids, id];
+        if (ended || longer.length === maxTokens) {
+          found.push({ ids: longer, logProbability, ended });
+        } else {
+          const fork = cache.fork(cache.keys[0].length);
+          goOn(this.read(this.embed(id), fork), fork, longer, logProbability);
+        }
+      });
+    };
+    goOn(hidden, cache, [], 0);
+    return found.sort((a, b) => b.logProbability - a.logProbability);
   }
 
   /** Rotary position embedding, in place (Su et al. 2021): dimension i turns together with i + head_dim / 2. */
@@ -140,11 +172,13 @@ export class Llama {
   }
 
   /** Softmax attention of one query over all keys; several heads may share their keys and values. */
-  private attend(query: Vector, keys: Vector[], values: Vector[]): Vector {
+  private attend(query: Vector, keys: Vector[], values: Vector[], seen?: Float64Array[][]): Vector {
     const size = this.config.head_dim;
     const shared = this.config.num_attention_heads / this.config.num_key_value_heads;
     const mixed = new Float32Array(query.length);
     const scores = new Float64Array(keys.length);
+    const heads: Float64Array[] = [];
+    seen?.push(heads);
     for (let head = 0; head < this.config.num_attention_heads; head++) {
       const at = head * size;
       const from = Math.floor(head / shared) * size;
@@ -158,6 +192,7 @@ export class Llama {
       }
       let sum = 0;
       for (let t = 0; t < keys.length; t++) sum += scores[t] = Math.exp(scores[t] - top);
+      if (seen) heads.push(scores.map((score) => score / sum));
       for (let t = 0; t < keys.length; t++) {
         const value = values[t];
         const weight = scores[t] / sum;

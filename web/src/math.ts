@@ -56,6 +56,14 @@ export function argmax(values: Vector): number {
   return best;
 }
 
+/** exp(logits) / sum exp(logits) */
+export function softmax(logits: Vector): Vector {
+  const top = logits[argmax(logits)];
+  const shares = logits.map((logit) => Math.exp(logit - top));
+  const sum = shares.reduce((total, share) => total + share, 0);
+  return shares.map((share) => share / sum);
+}
+
 /** log softmax(logits)[index], in nats */
 export function logProbability(logits: Vector, index: number): number {
   const top = logits[argmax(logits)];

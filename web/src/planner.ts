@@ -1,15 +1,16 @@
 /** The planner: question -> thoughts -> answer, the loop of atp_lite/model/loop.py for one question. */
 
 import { unpack, type Checkpoint, type PlannerConfig, type Weights } from "./checkpoint";
-import { encodeStep, latentHead, mode, stopHead, type Distribution, type LatentHead } from "./heads";
+import { encodeStep, latentHead, stopHead, type Distribution, type LatentHead } from "./heads";
 import { linear, type Vector } from "./math";
 import { Llama, type Cache } from "./llama";
+import { LIKELIEST, type Choices } from "./random";
 import { Tokenizer } from "./tokenizer";
 
 export interface Thought {
   /** What the latent head said. */
   distribution: Distribution;
-  /** What was fed back: the distribution's mode, or an edit. */
+  /** What was fed back: the distribution's mode, a draw from it, or an edit. */
   latent: Vector;
   /** h_t, the state that produced it. */
   hidden: Vector;
@@ -33,6 +34,9 @@ export interface Trace {
   /** Decoded latents first, then what is written in words. */
   steps: Step[];
   answer: string;
+  /** Every token that was written after the thoughts, without the end token, and whether that came. */
+  written: string[];
+  ended: boolean;
   /** Positions of the question, and what the backbone remembers of them and of the thoughts. */
   questionLength: number;
   cache: Cache;
@@ -64,9 +68,10 @@ export class Planner {
 
   /** Think about a question and answer it.
    *
+   * @param choices how latents, texts and the answer are chosen: the likeliest, or drawn.
    * @throws Error that names a word outside the vocabulary, or an edit of the wrong width.
    */
-  think(question: string, edits: Edits = new Map()): Trace {
+  think(question: string, edits: Edits = new Map(), choices = LIKELIEST): Trace {
     this.checkEdits(edits);
     const ids = [...this.tokenizer.encode(question), this.config.start_id];
     const cache = this.backbone.emptyCache();
@@ -74,7 +79,7 @@ export class Planner {
       ids.map((id) => this.backbone.embed(id)),
       cache,
     );
-    return this.goOn(question, edits, [], hidden, cache, ids.length);
+    return this.goOn(question, edits, [], hidden, cache, ids.length, choices);
   }
 
   /** The same question with other edits: what comes before the first that differs is kept, all after it thought anew. */
@@ -106,16 +111,50 @@ export class Planner {
     );
   }
 
+  /** The tokens of a question as text. */
+  tokens(question: string): string[] {
+    return this.tokenizer.encode(question).map((id) => this.tokenizer.decode([id]));
+  }
+
+  /** What thought t looked at: of every layer and head, the weight of each token of the question, `<|start-latent|>` at
+   * its end, and of the thoughts before; they add up to 1.
+   */
+  attention(trace: Trace, t: number): Float64Array[][] {
+    const cache = trace.cache.fork(trace.questionLength + t - 2);
+    const before = t > 1 ? this.scaled(trace.thoughts[t - 2].latent) : this.backbone.embed(this.config.start_id);
+    const seen: Float64Array[][] = [];
+    this.backbone.read(before, cache, seen);
+    return seen;
+  }
+
   /** What the decoder reads in the c latents of one step, or null where there is no decoder. */
-  readBack(latents: Vector[]): Step | null {
+  readBack(latents: Vector[], choices = LIKELIEST): Step | null {
+    const opened = this.open(latents);
+    if (!opened) return null;
+    const { max_step_tokens: limit, eos_id: eos } = this.config;
+    const written = opened.decoder.write(opened.hidden, opened.cache, limit, eos, choices.token);
+    return { text: this.text(written.ids), logProbability: written.logProbability };
+  }
+
+  /** Everything that the decoder may read in the c latents of one step with a probability of `least` or more, the
+   * likeliest first; nothing where there is no decoder.
+   */
+  readings(latents: Vector[], least: number): Step[] {
+    const opened = this.open(latents);
+    if (!opened) return [];
+    const { max_step_tokens: limit, eos_id: eos } = this.config;
+    const found = opened.decoder.writings(opened.hidden, opened.cache, limit, eos, least);
+    return found.map(({ ids, logProbability }) => ({ text: this.text(ids), logProbability }));
+  }
+
+  /** The decoder after it has read latents. */
+  private open(latents: Vector[]): { decoder: Llama; cache: Cache; hidden: Vector } | null {
     if (!this.decoder) return null;
     const bridge = this.weights.find("decoder.bridge.weight");
     const bias = this.weights.find("decoder.bridge.bias");
     const prefix = latents.map((latent) => this.scaled(bridge ? linear(bridge, latent, bias) : latent));
     const cache = this.decoder.emptyCache();
-    const hidden = this.decoder.readAll(prefix, cache);
-    const written = this.decoder.write(hidden, cache, this.config.max_step_tokens, this.config.eos_id);
-    return { text: this.text(written.ids), logProbability: written.logProbability };
+    return { decoder: this.decoder, cache, hidden: this.decoder.readAll(prefix, cache) };
   }
 
   /** The latent loop, from the state that produces the next latent; ends with the answer. */
@@ -126,39 +165,41 @@ export class Planner {
     state: Vector,
     cache: Cache,
     questionLength: number,
+    choices = LIKELIEST,
   ): Trace {
     const { max_latents: limit, latents_per_step: c, layout } = this.config;
     const thoughts = [...before];
     let hidden = state;
     for (let t = thoughts.length + 1; t <= limit; t++) {
       const distribution = this.head(hidden);
-      const latent = edits.get(t) ?? mode(distribution);
+      const latent = edits.get(t) ?? choices.latent(distribution);
       const stopLogit = this.stop(hidden);
       thoughts.push({ distribution, latent, hidden, stopLogit });
       hidden = this.backbone.read(this.scaled(latent), cache);
       if (layout !== "fixed" && t % c === 0 && stopLogit > 0) break;
     }
-    const { words, answer } = this.answer(cache.fork(questionLength + thoughts.length));
-    const steps = [...this.decoded(thoughts), ...words];
-    return { question, edits, thoughts, steps, answer, questionLength, cache };
+    const { words, ...written } = this.answer(cache.fork(questionLength + thoughts.length), choices);
+    const steps = [...this.decoded(thoughts, choices), ...words];
+    return { question, edits, thoughts, steps, ...written, questionLength, cache };
   }
 
   /** What is written after the thoughts: steps in words, each ended by a semicolon, and the answer. */
-  private answer(cache: Cache): { words: Step[]; answer: string } {
+  private answer(cache: Cache, choices: Choices): Pick<Trace, "answer" | "written" | "ended"> & { words: Step[] } {
     const { end_id: end, max_answer_tokens: limit, eos_id: eos } = this.config;
     const hidden = this.backbone.read(this.backbone.embed(end), cache);
-    const written = this.backbone.write(hidden, cache, limit, eos);
-    const texts = this.text(written.ids).split(";").map((text) => text.trim());
+    const { ids, logProbability, ended } = this.backbone.write(hidden, cache, limit, eos, choices.token);
+    const texts = this.text(ids).split(";").map((text) => text.trim());
     const answer = texts.pop() ?? "";
-    return { words: texts.map((text) => ({ text, logProbability: written.logProbability })), answer };
+    const words = texts.map((text) => ({ text, logProbability }));
+    return { words, answer, written: ids.map((id) => this.text([id])), ended };
   }
 
   /** The text of every whole step; where the number of latents is fixed, empty texts at the end are no steps. */
-  private decoded(thoughts: Thought[]): Step[] {
+  private decoded(thoughts: Thought[], choices: Choices): Step[] {
     const c = this.config.latents_per_step;
     const steps: Step[] = [];
     for (let i = 0; i + c <= thoughts.length; i += c) {
-      const step = this.readBack(thoughts.slice(i, i + c).map((thought) => thought.latent));
+      const step = this.readBack(thoughts.slice(i, i + c).map((thought) => thought.latent), choices);
       if (step) steps.push(step);
     }
     if (this.config.layout === "fixed") while (steps.at(-1)?.text === "") steps.pop();

@@ -41,6 +41,12 @@ function argmax(values) {
   for (let i = 1; i < values.length; i++) if (values[i] > values[best]) best = i;
   return best;
 }
+function softmax(logits) {
+  const top = logits[argmax(logits)];
+  const shares = logits.map((logit) => Math.exp(logit - top));
+  const sum = shares.reduce((total, share) => total + share, 0);
+  return shares.map((share) => share / sum);
+}
 function logProbability(logits, index) {
   const top = logits[argmax(logits)];
   let sum = 0;
@@ -249,8 +255,11 @@ var Llama = class {
     const d = this.config.hidden_size;
     return this.embeddings.subarray(id * d, (id + 1) * d);
   }
-  /** Read one embedding (d) after what the cache holds, which grows by it -> the last hidden state (d). */
-  read(embedding, cache) {
+  /** Read one embedding (d) after what the cache holds, which grows by it -> the last hidden state (d).
+   *
+   * @param seen receives, of every layer and head, the weight of each position so far (they add up to 1).
+   */
+  read(embedding, cache, seen) {
     const eps = this.config.rms_norm_eps;
     const position = cache.keys[0].length;
     let x = embedding;
@@ -259,7 +268,7 @@ var Llama = class {
       const query = this.rotate(linear(layer.query, normed), position);
       cache.keys[i].push(this.rotate(linear(layer.key, normed), position));
       cache.values[i].push(linear(layer.value, normed));
-      x = add(x, linear(layer.output, this.attend(query, cache.keys[i], cache.values[i])));
+      x = add(x, linear(layer.output, this.attend(query, cache.keys[i], cache.values[i], seen)));
       const y = rmsNorm(x, layer.feedForwardNorm, eps);
       const up = linear(layer.up, y);
       const gated = linear(layer.gate, y).map((value, j) => silu(value) * up[j]);
@@ -273,22 +282,43 @@ var Llama = class {
     for (const embedding of embeddings) hidden = Float32Array.from(this.read(embedding, cache));
     return hidden;
   }
-  /** Write greedily after the cache, whose last hidden state is `hidden`, up to the end token.
+  /** Write after the cache, whose last hidden state is `hidden`, up to the end token.
    *
-   * @returns the tokens without the end token, and the log-probability of all that was written, in nats.
+   * @param choose logits -> the token that is written.
    */
-  write(hidden, cache, maxTokens, endId) {
+  write(hidden, cache, maxTokens, endId, choose = argmax) {
     const ids = [];
     let total = 0;
     for (let i = 0; i < maxTokens; i++) {
       const logits = linear(this.outputs, hidden);
-      const id = argmax(logits);
+      const id = choose(logits);
       total += logProbability(logits, id);
-      if (id === endId) break;
+      if (id === endId) return { ids, logProbability: total, ended: true };
       ids.push(id);
       if (i + 1 < maxTokens) hidden = this.read(this.embed(id), cache);
     }
-    return { ids, logProbability: total };
+    return { ids, logProbability: total, ended: false };
+  }
+  /** Everything that may be written after the cache with a probability of `least` or more, the likeliest first. */
+  writings(hidden, cache, maxTokens, endId, least) {
+    const found = [];
+    const goOn = (state, cache2, ids, before) => {
+      const shares = softmax(linear(this.outputs, state));
+      shares.forEach((share, id) => {
+        const logProbability2 = before + Math.log(share);
+        if (logProbability2 < Math.log(least)) return;
+        const ended = id === endId;
+        const longer = ended ? ids : [...ids, id];
+        if (ended || longer.length === maxTokens) {
+          found.push({ ids: longer, logProbability: logProbability2, ended });
+        } else {
+          const fork = cache2.fork(cache2.keys[0].length);
+          goOn(this.read(this.embed(id), fork), fork, longer, logProbability2);
+        }
+      });
+    };
+    goOn(hidden, cache, [], 0);
+    return found.sort((a, b) => b.logProbability - a.logProbability);
   }
   /** Rotary position embedding, in place (Su et al. 2021): dimension i turns together with i + head_dim / 2. */
   rotate(x, position) {
@@ -305,11 +335,13 @@ var Llama = class {
     return x;
   }
   /** Softmax attention of one query over all keys; several heads may share their keys and values. */
-  attend(query, keys, values) {
+  attend(query, keys, values, seen) {
     const size = this.config.head_dim;
     const shared = this.config.num_attention_heads / this.config.num_key_value_heads;
     const mixed = new Float32Array(query.length);
     const scores = new Float64Array(keys.length);
+    const heads = [];
+    seen?.push(heads);
     for (let head = 0; head < this.config.num_attention_heads; head++) {
       const at = head * size;
       const from = Math.floor(head / shared) * size;
@@ -323,6 +355,7 @@ var Llama = class {
       }
       let sum = 0;
       for (let t = 0; t < keys.length; t++) sum += scores[t] = Math.exp(scores[t] - top);
+      if (seen) heads.push(scores.map((score) => score / sum));
       for (let t = 0; t < keys.length; t++) {
         const value = values[t];
         const weight = scores[t] / sum;
@@ -333,6 +366,37 @@ var Llama = class {
   }
 };
 var add = (x, y) => x.map((value, i) => value + y[i]);
+
+// src/random.ts
+function seeded(seed) {
+  let state = seed | 0;
+  return () => {
+    state = state + 2654435769 | 0;
+    let mixed = Math.imul(state ^ state >>> 16, 2246822507);
+    mixed = Math.imul(mixed ^ mixed >>> 13, 3266489909);
+    return ((mixed ^ mixed >>> 16) >>> 0) / 2 ** 32;
+  };
+}
+function pick(shares, random) {
+  let left = random();
+  for (let i = 0; i < shares.length - 1; i++) {
+    left -= shares[i];
+    if (left < 0) return i;
+  }
+  return shares.length - 1;
+}
+function draw(said, random) {
+  const component = said.means.length > 1 ? pick(softmax(said.logits), random) : 0;
+  const mean = said.means[component];
+  if (!said.logvars) return mean;
+  const logvar = said.logvars[component];
+  return mean.map((value, i) => value + Math.exp(0.5 * logvar[i]) * normal(random));
+}
+var LIKELIEST = { latent: mode, token: argmax };
+var drawn = (random) => ({
+  latent: (said) => draw(said, random),
+  token: (logits) => pick(softmax(logits), random)
+});
 
 // src/tokenizer.ts
 var Tokenizer = class {
@@ -389,9 +453,10 @@ var Planner = class _Planner {
   }
   /** Think about a question and answer it.
    *
+   * @param choices how latents, texts and the answer are chosen: the likeliest, or drawn.
    * @throws Error that names a word outside the vocabulary, or an edit of the wrong width.
    */
-  think(question, edits = /* @__PURE__ */ new Map()) {
+  think(question, edits = /* @__PURE__ */ new Map(), choices = LIKELIEST) {
     this.checkEdits(edits);
     const ids = [...this.tokenizer.encode(question), this.config.start_id];
     const cache = this.backbone.emptyCache();
@@ -399,7 +464,7 @@ var Planner = class _Planner {
       ids.map((id) => this.backbone.embed(id)),
       cache
     );
-    return this.goOn(question, edits, [], hidden, cache, ids.length);
+    return this.goOn(question, edits, [], hidden, cache, ids.length, choices);
   }
   /** The same question with other edits: what comes before the first that differs is kept, all after it thought anew. */
   rethink(trace, edits) {
@@ -426,49 +491,80 @@ var Planner = class _Planner {
       ids.map((id) => this.backbone.embed(id))
     );
   }
+  /** The tokens of a question as text. */
+  tokens(question) {
+    return this.tokenizer.encode(question).map((id) => this.tokenizer.decode([id]));
+  }
+  /** What thought t looked at: of every layer and head, the weight of each token of the question, `<|start-latent|>` at
+   * its end, and of the thoughts before; they add up to 1.
+   */
+  attention(trace, t) {
+    const cache = trace.cache.fork(trace.questionLength + t - 2);
+    const before = t > 1 ? this.scaled(trace.thoughts[t - 2].latent) : this.backbone.embed(this.config.start_id);
+    const seen = [];
+    this.backbone.read(before, cache, seen);
+    return seen;
+  }
   /** What the decoder reads in the c latents of one step, or null where there is no decoder. */
-  readBack(latents) {
+  readBack(latents, choices = LIKELIEST) {
+    const opened = this.open(latents);
+    if (!opened) return null;
+    const { max_step_tokens: limit, eos_id: eos } = this.config;
+    const written = opened.decoder.write(opened.hidden, opened.cache, limit, eos, choices.token);
+    return { text: this.text(written.ids), logProbability: written.logProbability };
+  }
+  /** Everything that the decoder may read in the c latents of one step with a probability of `least` or more, the
+   * likeliest first; nothing where there is no decoder.
+   */
+  readings(latents, least) {
+    const opened = this.open(latents);
+    if (!opened) return [];
+    const { max_step_tokens: limit, eos_id: eos } = this.config;
+    const found = opened.decoder.writings(opened.hidden, opened.cache, limit, eos, least);
+    return found.map(({ ids, logProbability: logProbability2 }) => ({ text: this.text(ids), logProbability: logProbability2 }));
+  }
+  /** The decoder after it has read latents. */
+  open(latents) {
     if (!this.decoder) return null;
     const bridge = this.weights.find("decoder.bridge.weight");
     const bias = this.weights.find("decoder.bridge.bias");
     const prefix = latents.map((latent) => this.scaled(bridge ? linear(bridge, latent, bias) : latent));
     const cache = this.decoder.emptyCache();
-    const hidden = this.decoder.readAll(prefix, cache);
-    const written = this.decoder.write(hidden, cache, this.config.max_step_tokens, this.config.eos_id);
-    return { text: this.text(written.ids), logProbability: written.logProbability };
+    return { decoder: this.decoder, cache, hidden: this.decoder.readAll(prefix, cache) };
   }
   /** The latent loop, from the state that produces the next latent; ends with the answer. */
-  goOn(question, edits, before, state, cache, questionLength) {
+  goOn(question, edits, before, state, cache, questionLength, choices = LIKELIEST) {
     const { max_latents: limit, latents_per_step: c, layout } = this.config;
     const thoughts = [...before];
     let hidden = state;
     for (let t = thoughts.length + 1; t <= limit; t++) {
       const distribution = this.head(hidden);
-      const latent = edits.get(t) ?? mode(distribution);
+      const latent = edits.get(t) ?? choices.latent(distribution);
       const stopLogit = this.stop(hidden);
       thoughts.push({ distribution, latent, hidden, stopLogit });
       hidden = this.backbone.read(this.scaled(latent), cache);
       if (layout !== "fixed" && t % c === 0 && stopLogit > 0) break;
     }
-    const { words, answer } = this.answer(cache.fork(questionLength + thoughts.length));
-    const steps = [...this.decoded(thoughts), ...words];
-    return { question, edits, thoughts, steps, answer, questionLength, cache };
+    const { words, ...written } = this.answer(cache.fork(questionLength + thoughts.length), choices);
+    const steps = [...this.decoded(thoughts, choices), ...words];
+    return { question, edits, thoughts, steps, ...written, questionLength, cache };
   }
   /** What is written after the thoughts: steps in words, each ended by a semicolon, and the answer. */
-  answer(cache) {
+  answer(cache, choices) {
     const { end_id: end, max_answer_tokens: limit, eos_id: eos } = this.config;
     const hidden = this.backbone.read(this.backbone.embed(end), cache);
-    const written = this.backbone.write(hidden, cache, limit, eos);
-    const texts = this.text(written.ids).split(";").map((text) => text.trim());
+    const { ids, logProbability: logProbability2, ended } = this.backbone.write(hidden, cache, limit, eos, choices.token);
+    const texts = this.text(ids).split(";").map((text) => text.trim());
     const answer = texts.pop() ?? "";
-    return { words: texts.map((text) => ({ text, logProbability: written.logProbability })), answer };
+    const words = texts.map((text) => ({ text, logProbability: logProbability2 }));
+    return { words, answer, written: ids.map((id) => this.text([id])), ended };
   }
   /** The text of every whole step; where the number of latents is fixed, empty texts at the end are no steps. */
-  decoded(thoughts) {
+  decoded(thoughts, choices) {
     const c = this.config.latents_per_step;
     const steps = [];
     for (let i = 0; i + c <= thoughts.length; i += c) {
-      const step = this.readBack(thoughts.slice(i, i + c).map((thought) => thought.latent));
+      const step = this.readBack(thoughts.slice(i, i + c).map((thought) => thought.latent), choices);
       if (step) steps.push(step);
     }
     if (this.config.layout === "fixed") while (steps.at(-1)?.text === "") steps.pop();
@@ -489,8 +585,126 @@ var Planner = class _Planner {
     }
   }
 };
+
+// src/routes.ts
+var LETTERS = "abcdefghi";
+var LARGEST = LETTERS.length;
+var QUESTION = /^\s*(\d)\s*:((?:\s*[a-z]{2}\b)*)\s*:\s*([a-z]{2})\s+to\s+([a-z]{2})\s*$/u;
+var HOP = /^\s*([a-z]{2})\s*>\s*([a-z]{2})\s*$/u;
+var cellName = (row, column) => LETTERS[row] + LETTERS[column];
+var cellPlace = (cell) => [LETTERS.indexOf(cell[0]), LETTERS.indexOf(cell[1])];
+function readHop(text) {
+  const found = HOP.exec(text);
+  return found && { start: found[1], end: found[2] };
+}
+var Route = class _Route {
+  size;
+  blocked;
+  start;
+  goal;
+  /** Hops from each cell to the goal; cells from which it cannot be reached are left out. */
+  distances;
+  /** How many shortest routes lead from each of these cells to the goal. */
+  counts;
+  /** @throws Error for a size, cell, start or goal that makes no map. */
+  constructor(size, blocked, start, goal) {
+    if (size < 2 || size > LARGEST) throw new Error(`a map of ${size} x ${size} cells: give a size of 2 to ${LARGEST}`);
+    this.size = size;
+    this.blocked = new Set(blocked);
+    this.start = start;
+    this.goal = goal;
+    const last = cellName(size - 1, size - 1);
+    for (const cell of [...this.blocked, start, goal]) {
+      if (!this.has(cell)) throw new Error(`"${cell}" is not on a map of ${size} x ${size} cells: use aa to ${last}`);
+    }
+    if (this.blocked.has(start)) throw new Error(`the start ${start} is blocked: choose a free cell`);
+    if (this.blocked.has(goal)) throw new Error(`the goal ${goal} is blocked: choose a free cell`);
+    [this.distances, this.counts] = this.search();
+  }
+  /** @throws Error that says how such a question is written. */
+  static read(question) {
+    const found = QUESTION.exec(question.toLowerCase());
+    if (!found) {
+      throw new Error(
+        `"${question}" is no question about a route: write the size, the blocked cells, start and goal, such as 5 : ab cd : aa to de`
+      );
+    }
+    const [, size, blocked, start, goal] = found;
+    return new _Route(Number(size), blocked.match(/\S+/gu) ?? [], start, goal);
+  }
+  /** Every cell, row by row. */
+  get cells() {
+    return Array.from({ length: this.size ** 2 }, (_, i) => cellName(Math.floor(i / this.size), i % this.size));
+  }
+  /** The question as the planner reads it. */
+  get question() {
+    return `${this.size} : ${[...this.blocked].sort().map((cell) => `${cell} `).join("")}: ${this.start} to ${this.goal}`;
+  }
+  /** Hops of a shortest route, or null where there is none. */
+  get distance() {
+    return this.distances.get(this.start) ?? null;
+  }
+  /** How many shortest routes there are. */
+  get count() {
+    return this.counts.get(this.start) ?? 0;
+  }
+  has(cell) {
+    const [row, column] = cellPlace(cell);
+    return cell.length === 2 && Math.min(row, column) >= 0 && Math.max(row, column) < this.size;
+  }
+  /** Free cells above, below, left and right of a cell. */
+  neighbours(cell) {
+    const [row, column] = cellPlace(cell);
+    return [
+      [row - 1, column],
+      [row + 1, column],
+      [row, column - 1],
+      [row, column + 1]
+    ].filter((place) => place.every((i) => i >= 0 && i < this.size)).map(([i, j]) => cellName(i, j)).filter((other) => !this.blocked.has(other));
+  }
+  /** Both cells are free, side by side. */
+  isLegal(hop) {
+    return this.has(hop.start) && !this.blocked.has(hop.start) && this.neighbours(hop.start).includes(hop.end);
+  }
+  judge(steps) {
+    let at = this.start;
+    const hops = steps.map((text) => {
+      const hop = readHop(text);
+      const legal = hop !== null && this.isLegal(hop);
+      const inPlace = legal && hop.start === at;
+      at = hop?.end ?? null;
+      return { hop, legal, inPlace };
+    });
+    const arrives = hops.length > 0 && hops.every((each) => each.inPlace) && at === this.goal;
+    return { hops, arrives, shortest: arrives && hops.length === this.distance };
+  }
+  /** Breadth-first from the goal; a cell's shortest routes are those of its neighbours that are nearer. */
+  search() {
+    const distances = /* @__PURE__ */ new Map([[this.goal, 0]]);
+    const counts = /* @__PURE__ */ new Map([[this.goal, 1]]);
+    const queue = [this.goal];
+    for (let cell = queue.shift(); cell !== void 0; cell = queue.shift()) {
+      const next = (distances.get(cell) ?? 0) + 1;
+      for (const other of this.neighbours(cell)) {
+        if (!distances.has(other)) {
+          distances.set(other, next);
+          queue.push(other);
+        }
+        if (distances.get(other) === next) counts.set(other, (counts.get(other) ?? 0) + (counts.get(cell) ?? 0));
+      }
+    }
+    return [distances, counts];
+  }
+};
 export {
+  LIKELIEST,
   Planner,
+  Route,
   addNoise,
-  mode
+  cellName,
+  cellPlace,
+  drawn,
+  mode,
+  readHop,
+  seeded
 };

@@ -142,6 +142,12 @@
     for (let i = 1; i < values.length; i++) if (values[i] > values[best]) best = i;
     return best;
   }
+  function softmax(logits) {
+    const top = logits[argmax(logits)];
+    const shares = logits.map((logit) => Math.exp(logit - top));
+    const sum = shares.reduce((total, share) => total + share, 0);
+    return shares.map((share) => share / sum);
+  }
   function logProbability(logits, index) {
     const top = logits[argmax(logits)];
     let sum = 0;
@@ -285,8 +291,11 @@
       const d = this.config.hidden_size;
       return this.embeddings.subarray(id * d, (id + 1) * d);
     }
-    /** Read one embedding (d) after what the cache holds, which grows by it -> the last hidden state (d). */
-    read(embedding, cache) {
+    /** Read one embedding (d) after what the cache holds, which grows by it -> the last hidden state (d).
+     *
+     * @param seen receives, of every layer and head, the weight of each position so far (they add up to 1).
+     */
+    read(embedding, cache, seen) {
       const eps = this.config.rms_norm_eps;
       const position = cache.keys[0].length;
       let x = embedding;
@@ -295,7 +304,7 @@
         const query = this.rotate(linear(layer.query, normed), position);
         cache.keys[i].push(this.rotate(linear(layer.key, normed), position));
         cache.values[i].push(linear(layer.value, normed));
-        x = add(x, linear(layer.output, this.attend(query, cache.keys[i], cache.values[i])));
+        x = add(x, linear(layer.output, this.attend(query, cache.keys[i], cache.values[i], seen)));
         const y = rmsNorm(x, layer.feedForwardNorm, eps);
         const up = linear(layer.up, y);
         const gated = linear(layer.gate, y).map((value, j) => silu(value) * up[j]);
@@ -309,22 +318,43 @@
       for (const embedding of embeddings) hidden = Float32Array.from(this.read(embedding, cache));
       return hidden;
     }
-    /** Write greedily after the cache, whose last hidden state is `hidden`, up to the end token.
+    /** Write after the cache, whose last hidden state is `hidden`, up to the end token.
      *
-     * @returns the tokens without the end token, and the log-probability of all that was written, in nats.
+     * @param choose logits -> the token that is written.
      */
-    write(hidden, cache, maxTokens, endId) {
+    write(hidden, cache, maxTokens, endId, choose = argmax) {
       const ids = [];
       let total = 0;
       for (let i = 0; i < maxTokens; i++) {
         const logits = linear(this.outputs, hidden);
-        const id = argmax(logits);
+        const id = choose(logits);
         total += logProbability(logits, id);
-        if (id === endId) break;
+        if (id === endId) return { ids, logProbability: total, ended: true };
         ids.push(id);
         if (i + 1 < maxTokens) hidden = this.read(this.embed(id), cache);
       }
-      return { ids, logProbability: total };
+      return { ids, logProbability: total, ended: false };
+    }
+    /** Everything that may be written after the cache with a probability of `least` or more, the likeliest first. */
+    writings(hidden, cache, maxTokens, endId, least) {
+      const found = [];
+      const goOn = (state, cache2, ids, before) => {
+        const shares = softmax(linear(this.outputs, state));
+        shares.forEach((share, id) => {
+          const logProbability2 = before + Math.log(share);
+          if (logProbability2 < Math.log(least)) return;
+          const ended = id === endId;
+          const longer = ended ? ids : [...ids, id];
+          if (ended || longer.length === maxTokens) {
+            found.push({ ids: longer, logProbability: logProbability2, ended });
+          } else {
+            const fork = cache2.fork(cache2.keys[0].length);
+            goOn(this.read(this.embed(id), fork), fork, longer, logProbability2);
+          }
+        });
+      };
+      goOn(hidden, cache, [], 0);
+      return found.sort((a, b) => b.logProbability - a.logProbability);
     }
     /** Rotary position embedding, in place (Su et al. 2021): dimension i turns together with i + head_dim / 2. */
     rotate(x, position) {
@@ -341,11 +371,13 @@
       return x;
     }
     /** Softmax attention of one query over all keys; several heads may share their keys and values. */
-    attend(query, keys, values) {
+    attend(query, keys, values, seen) {
       const size = this.config.head_dim;
       const shared = this.config.num_attention_heads / this.config.num_key_value_heads;
       const mixed = new Float32Array(query.length);
       const scores = new Float64Array(keys.length);
+      const heads = [];
+      seen?.push(heads);
       for (let head = 0; head < this.config.num_attention_heads; head++) {
         const at = head * size;
         const from = Math.floor(head / shared) * size;
@@ -359,6 +391,7 @@
         }
         let sum = 0;
         for (let t = 0; t < keys.length; t++) sum += scores[t] = Math.exp(scores[t] - top);
+        if (seen) heads.push(scores.map((score) => score / sum));
         for (let t = 0; t < keys.length; t++) {
           const value = values[t];
           const weight = scores[t] / sum;
@@ -369,6 +402,9 @@
     }
   };
   var add = (x, y) => x.map((value, i) => value + y[i]);
+
+  // src/random.ts
+  var LIKELIEST = { latent: mode, token: argmax };
 
   // src/tokenizer.ts
   var Tokenizer = class {
@@ -425,9 +461,10 @@
     }
     /** Think about a question and answer it.
      *
+     * @param choices how latents, texts and the answer are chosen: the likeliest, or drawn.
      * @throws Error that names a word outside the vocabulary, or an edit of the wrong width.
      */
-    think(question, edits = /* @__PURE__ */ new Map()) {
+    think(question, edits = /* @__PURE__ */ new Map(), choices = LIKELIEST) {
       this.checkEdits(edits);
       const ids = [...this.tokenizer.encode(question), this.config.start_id];
       const cache = this.backbone.emptyCache();
@@ -435,7 +472,7 @@
         ids.map((id) => this.backbone.embed(id)),
         cache
       );
-      return this.goOn(question, edits, [], hidden, cache, ids.length);
+      return this.goOn(question, edits, [], hidden, cache, ids.length, choices);
     }
     /** The same question with other edits: what comes before the first that differs is kept, all after it thought anew. */
     rethink(trace, edits) {
@@ -462,49 +499,80 @@
         ids.map((id) => this.backbone.embed(id))
       );
     }
+    /** The tokens of a question as text. */
+    tokens(question) {
+      return this.tokenizer.encode(question).map((id) => this.tokenizer.decode([id]));
+    }
+    /** What thought t looked at: of every layer and head, the weight of each token of the question, `<|start-latent|>` at
+     * its end, and of the thoughts before; they add up to 1.
+     */
+    attention(trace, t) {
+      const cache = trace.cache.fork(trace.questionLength + t - 2);
+      const before = t > 1 ? this.scaled(trace.thoughts[t - 2].latent) : this.backbone.embed(this.config.start_id);
+      const seen = [];
+      this.backbone.read(before, cache, seen);
+      return seen;
+    }
     /** What the decoder reads in the c latents of one step, or null where there is no decoder. */
-    readBack(latents) {
+    readBack(latents, choices = LIKELIEST) {
+      const opened = this.open(latents);
+      if (!opened) return null;
+      const { max_step_tokens: limit, eos_id: eos } = this.config;
+      const written = opened.decoder.write(opened.hidden, opened.cache, limit, eos, choices.token);
+      return { text: this.text(written.ids), logProbability: written.logProbability };
+    }
+    /** Everything that the decoder may read in the c latents of one step with a probability of `least` or more, the
+     * likeliest first; nothing where there is no decoder.
+     */
+    readings(latents, least) {
+      const opened = this.open(latents);
+      if (!opened) return [];
+      const { max_step_tokens: limit, eos_id: eos } = this.config;
+      const found = opened.decoder.writings(opened.hidden, opened.cache, limit, eos, least);
+      return found.map(({ ids, logProbability: logProbability2 }) => ({ text: this.text(ids), logProbability: logProbability2 }));
+    }
+    /** The decoder after it has read latents. */
+    open(latents) {
       if (!this.decoder) return null;
       const bridge = this.weights.find("decoder.bridge.weight");
       const bias = this.weights.find("decoder.bridge.bias");
       const prefix = latents.map((latent) => this.scaled(bridge ? linear(bridge, latent, bias) : latent));
       const cache = this.decoder.emptyCache();
-      const hidden = this.decoder.readAll(prefix, cache);
-      const written = this.decoder.write(hidden, cache, this.config.max_step_tokens, this.config.eos_id);
-      return { text: this.text(written.ids), logProbability: written.logProbability };
+      return { decoder: this.decoder, cache, hidden: this.decoder.readAll(prefix, cache) };
     }
     /** The latent loop, from the state that produces the next latent; ends with the answer. */
-    goOn(question, edits, before, state, cache, questionLength) {
+    goOn(question, edits, before, state, cache, questionLength, choices = LIKELIEST) {
       const { max_latents: limit, latents_per_step: c, layout } = this.config;
       const thoughts = [...before];
       let hidden = state;
       for (let t = thoughts.length + 1; t <= limit; t++) {
         const distribution = this.head(hidden);
-        const latent = edits.get(t) ?? mode(distribution);
+        const latent = edits.get(t) ?? choices.latent(distribution);
         const stopLogit = this.stop(hidden);
         thoughts.push({ distribution, latent, hidden, stopLogit });
         hidden = this.backbone.read(this.scaled(latent), cache);
         if (layout !== "fixed" && t % c === 0 && stopLogit > 0) break;
       }
-      const { words, answer } = this.answer(cache.fork(questionLength + thoughts.length));
-      const steps = [...this.decoded(thoughts), ...words];
-      return { question, edits, thoughts, steps, answer, questionLength, cache };
+      const { words, ...written } = this.answer(cache.fork(questionLength + thoughts.length), choices);
+      const steps = [...this.decoded(thoughts, choices), ...words];
+      return { question, edits, thoughts, steps, ...written, questionLength, cache };
     }
     /** What is written after the thoughts: steps in words, each ended by a semicolon, and the answer. */
-    answer(cache) {
+    answer(cache, choices) {
       const { end_id: end, max_answer_tokens: limit, eos_id: eos } = this.config;
       const hidden = this.backbone.read(this.backbone.embed(end), cache);
-      const written = this.backbone.write(hidden, cache, limit, eos);
-      const texts = this.text(written.ids).split(";").map((text) => text.trim());
+      const { ids, logProbability: logProbability2, ended } = this.backbone.write(hidden, cache, limit, eos, choices.token);
+      const texts = this.text(ids).split(";").map((text) => text.trim());
       const answer = texts.pop() ?? "";
-      return { words: texts.map((text) => ({ text, logProbability: written.logProbability })), answer };
+      const words = texts.map((text) => ({ text, logProbability: logProbability2 }));
+      return { words, answer, written: ids.map((id) => this.text([id])), ended };
     }
     /** The text of every whole step; where the number of latents is fixed, empty texts at the end are no steps. */
-    decoded(thoughts) {
+    decoded(thoughts, choices) {
       const c = this.config.latents_per_step;
       const steps = [];
       for (let i = 0; i + c <= thoughts.length; i += c) {
-        const step = this.readBack(thoughts.slice(i, i + c).map((thought) => thought.latent));
+        const step = this.readBack(thoughts.slice(i, i + c).map((thought) => thought.latent), choices);
         if (step) steps.push(step);
       }
       if (this.config.layout === "fixed") while (steps.at(-1)?.text === "") steps.pop();
