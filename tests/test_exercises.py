@@ -9,7 +9,9 @@ import pytest
 import torch
 from answers.n08_planning import leave_one_out
 
-from atp_lite.course import EXERCISES, check, grade
+from atp_lite.course import EXERCISES, check, grade, hint, progress
+from atp_lite.course.grading import NO_ANSWER
+from atp_lite.course.tries import VARIABLE, read_progress
 from atp_lite.domains import count_chains, read_expression
 from atp_lite.evaluation import wilson
 
@@ -20,6 +22,12 @@ NAMES = [module.name for module in pkgutil.iter_modules([str(ROOT / "tests" / "a
 ANSWERS = [importlib.import_module(f"answers.{name}") for name in NAMES]
 RIGHT = {number: answers for module in ANSWERS for number, answers in module.RIGHT.items()}
 WRONG = {number: answers for module in ANSWERS for number, answers in module.WRONG.items()}
+
+
+@pytest.fixture(autouse=True)
+def own_file(tmp_path, monkeypatch):
+    monkeypatch.setenv(VARIABLE, str(tmp_path / "progress.json"))
+    return tmp_path / "progress.json"
 
 
 def test_every_exercise_is_tried():
@@ -33,19 +41,74 @@ def test_right_answers(number, i, capsys):
 
 
 @pytest.mark.parametrize(("number", "i"), [(n, i) for n, answers in WRONG.items() for i in range(len(answers))])
-def test_wrong_answers_get_the_hint(number, i, capsys):
+def test_wrong_answers_get_a_hint(number, i, capsys):
     check(number, WRONG[number][i])
     printed = capsys.readouterr().out
     assert printed.startswith(f"{number}: not yet. ")
-    assert printed.endswith(f" Hint: {EXERCISES[number].hint}\n")
+    assert printed.endswith(f" Hint 1 of 3: {EXERCISES[number].hints[0]}\n")
+
+
+@pytest.mark.parametrize("number", sorted(EXERCISES))
+def test_hints_come_in_three_grades_and_say_more_and_more(number, capsys):
+    hints = EXERCISES[number].hints
+    assert len(set(hints)) == 3
+    for which in (1, 2, 3, 3):
+        check(number, WRONG[number][0])
+        assert capsys.readouterr().out.endswith(f" Hint {which} of 3: {hints[which - 1]}\n")
+    hint(number, 2)
+    assert capsys.readouterr().out == f"Hint 2 of 3: {hints[1]}\n"
+    with pytest.raises(ValueError, match="has 3 hints: ask for one from 1 to 3, not 4"):
+        hint(number, 4)
 
 
 @pytest.mark.parametrize("number", sorted(EXERCISES))
 def test_a_placeholder_is_no_answer(number):
-    takes_a_function = callable(RIGHT[number][0])
-    assert grade(number, None) == (False, "There is no answer yet: put yours in the place of None.")
-    if takes_a_function:
-        assert grade(number, lambda *arguments: None) == grade(number, None)
+    assert grade(number, None) == (False, NO_ANSWER)
+    if callable(RIGHT[number][0]):
+        assert grade(number, lambda *arguments: None) == (False, NO_ANSWER)
+
+
+def test_a_function_that_forgets_its_return_is_told_so():
+    def forgets(rewards):
+        sum(rewards)
+
+    wrong = grade("08.2", forgets)[1]
+    assert wrong == (
+        "Called with [1.0, 0.0, 0.0, 1.0] your function returned None: does every way through it end in a return?"
+    )
+
+
+def test_an_exception_is_shown_with_its_input_and_line():
+    def divides(rewards):
+        left = len(rewards) - 4
+        return [1 / left for _ in rewards]
+
+    assert grade("08.2", divides)[1] == (
+        "Called with [1.0, 0.0, 0.0, 1.0] it raised ZeroDivisionError: division by zero, at your line 3, "
+        "`return [1 / left for _ in rewards]`."
+    )
+
+
+def test_tries_are_kept_in_the_learners_file(own_file, capsys):
+    check("00.2", None)
+    assert not own_file.exists(), "a placeholder is no try"
+    for answer in (0.1, 0.2, RIGHT["00.2"][0], 0.3):
+        check("00.2", answer)
+    assert read_progress() == {"00.2": {"wrong": 2, "right": 1}}
+    capsys.readouterr()
+    progress()
+    said = capsys.readouterr().out.splitlines()
+    assert said[0] == "00  #...  1 of 4  2 wrong tries on the way"
+    assert said[-1] == f"1 of {len(EXERCISES)} solved; next: 00.1"
+
+
+def test_a_file_that_holds_no_tries_stops_nobody(own_file, capsys):
+    for text in ("no json", "[1]", '{"00.2": 3}'):
+        own_file.write_text(text)
+        check("00.2", RIGHT["00.2"][0])
+        assert capsys.readouterr().out == "00.2: right.\n" and own_file.read_text() == text
+        with pytest.raises(ValueError, match="holds no tries: delete it to begin anew"):
+            progress()
 
 
 def test_an_unknown_number_is_named_with_the_known_ones():
@@ -56,7 +119,7 @@ def test_an_unknown_number_is_named_with_the_known_ones():
 def test_a_wrong_function_is_shown_where():
     found = grade("08.3", lambda rho, a, eps: rho * a)[1]
     assert found.startswith("Called with 1.5, 2.0, 0.2: 3 is not right.")
-    assert "ZeroDivisionError" in grade("08.2", WRONG["08.2"][1])[1]
+    assert "it raised ZeroDivisionError" in grade("08.2", WRONG["08.2"][1])[1]
 
 
 def test_marks_may_be_true_and_false_and_nothing_between():

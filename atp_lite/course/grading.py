@@ -1,14 +1,20 @@
 """Grading an exercise: the registry, feedback, and comparing numbers, lists and functions.
 
-Numbers are compared with a tolerance, functions are called on hidden inputs.
+Numbers are compared with a tolerance, functions are called on hidden inputs. What is wrong is shown on a case that the
+answer itself gets wrong; with every wrong try a further hint comes, and none of them is the solution.
 """
 
 from __future__ import annotations
 
+import linecache
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+import torch
+
+from atp_lite.course import tries as kept
 
 TOLERANCE = 2e-3
 """Numbers may differ by this much, absolutely or relative to the right value: three decimals are enough."""
@@ -20,7 +26,8 @@ class Exercise:
 
     feedback: Callable[[Any], str]
     """answer -> what is wrong with it, "" where it is right."""
-    hint: str
+    hints: tuple[str, ...]
+    """From where to look to what to do; none is the solution."""
 
 
 EXERCISES: dict[str, Exercise] = {}
@@ -31,34 +38,74 @@ class NoAnswer(Exception):
     """The answer, or the value of a function, is still the placeholder (None or ...)."""
 
 
+class Wrong(Exception):
+    """The answer cannot be judged; the message says why, as feedback does."""
+
+
 def check(number: str, answer: Any) -> None:
-    """Print whether the answer is right. Never raises because of the answer.
+    """Print whether the answer is right, and otherwise what is wrong and a hint. Never raises because of the answer.
+
+    The try is noted in the learner's file (`progress`); with every wrong try the hint says more.
 
     Raises:
         ValueError: there is no exercise of this number.
     """
     right, message = grade(number, answer)
+    if message != NO_ANSWER:
+        wrong = kept.note(number, right)
+        if not right:
+            message += f" {hint_text(number, min(wrong, len(EXERCISES[number].hints)))}"
     print(f"{number}: {'right' if right else 'not yet'}. {message}".rstrip())
 
 
+def hint(number: str, which: int = 1) -> None:
+    """Print a hint without trying: 1 says where to look, the last one what to do.
+
+    Raises:
+        ValueError: there is no such exercise, or no such hint.
+    """
+    print(hint_text(number, which))
+
+
+def hint_text(number: str, which: int) -> str:
+    """One hint of an exercise, counted from 1. Raises ValueError where there is none."""
+    hints = exercise_of(number).hints
+    if not 1 <= which <= len(hints):
+        raise ValueError(f"{number} has {len(hints)} hints: ask for one from 1 to {len(hints)}, not {which}")
+    return f"Hint {which} of {len(hints)}: {hints[which - 1]}"
+
+
+def progress() -> None:
+    """Print how far you are. Raises ValueError where the file of your tries cannot be read."""
+    print(kept.progress_text(sorted(EXERCISES)))
+
+
+NO_ANSWER = "There is no answer yet: put yours in the place of None."
+
+
 def grade(number: str, answer: Any) -> tuple[bool, str]:
-    """Whether the answer is right, and the feedback.
+    """Whether the answer is right, and what is wrong with it.
 
     Raises:
         ValueError: there is no exercise of this number.
     """
+    found = exercise_of(number)
+    try:
+        feedback = found.feedback(answered(answer))
+    except NoAnswer:
+        return False, NO_ANSWER
+    except Wrong as error:
+        feedback = str(error)
+    except Exception as error:  # whatever an answer of a strange type may bring about
+        feedback = f"It ended in {type(error).__name__}: {error}."
+    return not feedback, feedback
+
+
+def exercise_of(number: str) -> Exercise:
+    """The exercise of this number. Raises ValueError where there is none."""
     if number not in EXERCISES:
         raise ValueError(f"there is no exercise {number!r}: choose one of {', '.join(sorted(EXERCISES))}")
-    exercise = EXERCISES[number]
-    try:
-        feedback = exercise.feedback(answered(answer))
-    except NoAnswer:
-        return False, "There is no answer yet: put yours in the place of None."
-    except NotAFunction as error:
-        feedback = str(error)
-    except Exception as error:  # whatever a reader's own function may raise
-        feedback = f"It ended in {type(error).__name__}: {error}."
-    return (True, "") if not feedback else (False, f"{feedback} Hint: {exercise.hint}")
+    return EXERCISES[number]
 
 
 def answered(value: Any) -> Any:
@@ -68,11 +115,11 @@ def answered(value: Any) -> Any:
     return value
 
 
-def exercise(number: str, hint: str) -> Callable:
-    """Decorator that registers the function answer -> feedback in `EXERCISES`."""
+def exercise(number: str, *hints: str) -> Callable:
+    """Decorator that registers the function answer -> feedback in `EXERCISES`, with hints that say more and more."""
 
     def add(feedback: Callable[[Any], str]) -> Callable[[Any], str]:
-        EXERCISES[number] = Exercise(feedback, hint)
+        EXERCISES[number] = Exercise(feedback, hints)
         return feedback
 
     return add
@@ -108,15 +155,49 @@ def marks_feedback(answer: Any, wanted: Sequence[int]) -> str:
     return list_feedback(answer, wanted)
 
 
-class NotAFunction(TypeError):
-    """The answer should be a function."""
-
-
 def require_function(answer: Any) -> Callable[..., Any]:
-    """The answer as a function whose values are answers too. Raises NotAFunction."""
+    """The answer as a function whose values are answers too: they say so where it raises, or returns None.
+
+    Raises:
+        Wrong: it is no function. NoAnswer: it is one that does nothing but return None.
+    """
     if not callable(answer):
-        raise NotAFunction(f"{_short(answer)} is not a function.")
-    return lambda *arguments: answered(answer(*arguments))
+        raise Wrong(f"{_short(answer)} is not a function.")
+    if _code(answer) == _code(lambda: None):
+        raise NoAnswer
+
+    def called(*arguments: Any) -> Any:
+        shown = ", ".join(map(_shown, arguments))  # before it can change them
+        try:
+            value = answer(*arguments)
+        except Exception as error:  # whatever a learner's own function may raise
+            place = _place(answer, error)
+            raise Wrong(f"Called with {shown} it raised {type(error).__name__}: {error}{place}.") from error
+        if value is None or value is Ellipsis:
+            raise Wrong(
+                f"Called with {shown} your function returned {value}: does every way through it end in a return?"
+            )
+        return value
+
+    return called
+
+
+def _code(function: Any) -> bytes | None:
+    return getattr(getattr(function, "__code__", None), "co_code", None)
+
+
+def _place(function: Any, error: Exception) -> str:
+    """Where in the learner's own code an exception came from: ", at your line 3, `return 1 / n`"."""
+    code = getattr(function, "__code__", None)
+    frame, found = error.__traceback__, None
+    while code is not None and frame is not None:
+        if frame.tb_frame.f_code.co_filename == code.co_filename:
+            found = frame.tb_lineno
+        frame = frame.tb_next
+    if found is None:
+        return ""
+    line = linecache.getline(code.co_filename, found).strip()
+    return f", at your line {found - code.co_firstlineno + 1}" + (f", `{line}`" if line else "")
 
 
 def function_feedback(
@@ -127,8 +208,30 @@ def function_feedback(
     for arguments, right in zip(cases, wanted, strict=True):
         copies = [list(value) if isinstance(value, list) else value for value in arguments]  # it may change them
         if found := feedback(function(*copies), right):
-            return f"Called with {', '.join(map(repr, arguments))}: {found}"
+            return f"Called with {', '.join(map(_shown, arguments))}: {found}"
     return ""
+
+
+def tensor_feedback(answer: Any, wanted: torch.Tensor, tolerance: float = TOLERANCE) -> str:
+    """What is wrong with a tensor, "" where shape and numbers are right: the first number that is not."""
+    if not isinstance(answer, torch.Tensor):
+        return f"{_short(answer)} is not a tensor."
+    if answer.shape != wanted.shape:
+        return f"it has the shape {tuple(answer.shape)}, and should have {tuple(wanted.shape)}."
+    wrong = ~torch.isclose(answer.detach().to(wanted.dtype), wanted, rtol=tolerance, atol=tolerance)
+    if not wrong.any():
+        return ""
+    place = wrong.nonzero()[0].tolist()
+    return f"{_short(answer.detach()[tuple(place)])}{f' at {place}' if place else ''} is not right."
+
+
+def _shown(value: Any) -> str:
+    """An argument in one line."""
+    if isinstance(value, torch.Tensor):
+        value = value.detach()
+        rounded = value.double().round(decimals=3).tolist() if value.is_floating_point() else value.tolist()
+        return f"tensor({rounded})"
+    return " ".join(repr(value).split())
 
 
 def _short(value: Any) -> str:

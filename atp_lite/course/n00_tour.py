@@ -13,25 +13,45 @@ OF_SECTION_1 = "((2+6)*4)-(7+5)"
 """The question that the planner answers wrongly in section 1."""
 
 
-@exercise("00.1", "The last step is last in any order. Among the other four, the product comes after both its parts.")
+@exercise(
+    "00.1",
+    "Which step can only be last? Leave it out, and count the orders of the others.",
+    "Without any condition n steps have n! orders. How many of them break the one condition that is left?",
+    "The last step is last in any order. Among the other four, the product comes after both its parts.",
+)
 def orders(answer: Any) -> str:
     """`((2+3)*(9-5))-(8-2)` has five steps: 4! / 3 orders, since the product comes last of three."""
     return number_feedback(answer, 8)
 
 
-@exercise("00.2", "A result counts where it is an operand of a later step, as a number: 7 is not part of 17.")
+@exercise(
+    "00.2",
+    "Look at each result, and then only to its right.",
+    "Three results: for each ask whether a later step takes it up, or the answer is it. Then take the share.",
+    "A result counts where it is an operand of a later step, as a number: 7 is not part of 17.",
+)
 def coherence_by_hand(answer: Any) -> str:
     """`2+5=7`, `17-3=14`, `14+1=15`, answer 15."""
     return number_feedback(answer, coherence(["2+5=7", "17-3=14", "14+1=15"], "15").score)
 
 
-@exercise("00.3", "`wilson(hits, 300).low` is the lower end; try hits from 270 upwards.")
+@exercise(
+    "00.3",
+    "It is the lower end of the interval that has to clear 90 %, and not the share itself.",
+    "More than 270 are needed. The lower end rises with the hits, so try one after the other.",
+    "`wilson(hits, 300).low` is the lower end; try hits from 270 upwards.",
+)
 def hits_needed(answer: Any) -> str:
     """The fewest right answers of 300 whose whole interval lies above 90 %."""
     return number_feedback(answer, next(hits for hits in range(301) if wilson(hits, 300).low > 0.9), tolerance=0)
 
 
-@exercise("00.4", "Let the planner reason about many test problems of four steps, and look for a wrong answer.")
+@exercise(
+    "00.4",
+    "The planner is right about most problems: ask it about many at once.",
+    "`generate` makes test problems, `reason` takes a list of them; compare `answers` with each problem's `answer`.",
+    "Let the planner reason about many test problems of four steps, and look for a wrong answer.",
+)
 def a_mistake(answer: Any) -> str:
     """A trace with a wrong answer to a question of at most four steps."""
     if not hasattr(answer, "answers"):

@@ -9,20 +9,35 @@ from atp_lite.course.grading import exercise, function_feedback, list_feedback, 
 from atp_lite.tokens import END_LATENT, START_LATENT
 
 
-@exercise("02.1", "Six tokens a step, the answer, the end. Without steps there are the answer and the end.")
+@exercise(
+    "02.1",
+    "Write one step down, and count its tokens with the mark at its end.",
+    "After the steps come the answer and the end of the text; without steps these two are all there is.",
+    "Six tokens a step, the answer, the end. Without steps there are the answer and the end.",
+)
 def price_of_words(answer: Any) -> str:
     """Five steps of `a op b = c ;`, the answer and `<eos>`."""
     return list_feedback(answer, [32, 2])
 
 
-@exercise("02.2", "Divide the products 4, 0, 2 by the root of 4, then softmax over these three. Nobody looks ahead.")
+@exercise(
+    "02.2",
+    "Three of the four positions may be looked at. Which one may not?",
+    "Attention scores are products, made smaller by the root of the dimension, then turned into shares.",
+    "Divide the products 4, 0, 2 by the root of 4, then softmax over these three. Nobody looks ahead.",
+)
 def attention_by_hand(answer: Any) -> str:
     """Scores 2, 0, 1 and a fourth, masked position."""
     total = exp(2) + exp(0) + exp(1)
     return list_feedback(answer, [exp(2) / total, exp(0) / total, exp(1) / total, 0.0])
 
 
-@exercise("02.3", "<|end-latent|> is the first that counts: it predicts the first word. The last one predicts <eos>.")
+@exercise(
+    "02.3",
+    "Every token predicts the one after it. Which predictions are the model's own work?",
+    "The question is given, so nothing that predicts it counts. The words begin behind one special token.",
+    "<|end-latent|> is the first that counts: it predicts the first word. The last one predicts <eos>.",
+)
 def loss_mask(answer: Any) -> str:
     """counted(tokens) of one row, padded on the left, on the right, or not at all."""
     rows = [
@@ -53,7 +68,12 @@ class Table:
         return f"<a model that ends a text of {self.length} tokens>"
 
 
-@exercise("02.4", "Take the scores of prompt + written, append the place of the largest. Stop after `end` or `limit`.")
+@exercise(
+    "02.4",
+    "One turn of the loop: scores in, one token out. What goes into the next turn?",
+    "The model must read what it has written so far, behind the prompt. There are two ways for the loop to end.",
+    "Take the scores of prompt + written, append the place of the largest. Stop after `end` or `limit`.",
+)
 def greedy(answer: Any) -> str:
     """greedy(scores, prompt, end, limit): token 4 is the end."""
     circle, step = {0: 1, 1: 2, 2: 0, 3: 3}, {0: 2, 1: 3, 2: 1, 3: 0}

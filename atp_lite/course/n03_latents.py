@@ -45,7 +45,12 @@ def rows_feedback(answer: Any, wanted: Sequence[Sequence[float]]) -> str:
     return ""
 
 
-@exercise("03.1", "Read all vectors, put what comes out behind them, and do it again. Return only what was made.")
+@exercise(
+    "03.1",
+    "What does the model read in the second turn that it did not read in the first?",
+    "Keep two lists: all that was read so far, and the latents alone.",
+    "Read all vectors, put what comes out behind them, and do it again. Return only what was made.",
+)
 def loop(answer: Any) -> str:
     """think(read, inputs, n_latents): a list of latents."""
     cases = [
@@ -57,13 +62,23 @@ def loop(answer: Any) -> str:
     return function_feedback(answer, cases, [latents(*case) for case in cases], rows_feedback)
 
 
-@exercise("03.2", "Naively six turns read 20, 21, ... positions. With a cache a turn after the first one reads one.")
+@exercise(
+    "03.2",
+    "The last latent is made, and nobody reads it any more.",
+    "Add up what each of the six turns reads: everything so far, or only what is new.",
+    "Naively six turns read 20, 21, ... positions. With a cache a turn after the first one reads one.",
+)
 def positions_read(answer: Any) -> str:
     """Q = 20 and T = 6: T Q + T (T - 1) / 2, and Q + T - 1."""
     return list_feedback(answer, [135, 25])
 
 
-@exercise("03.3", "Count the ones up to each place, itself included, and subtract 1. Where the mask is 0, write 0.")
+@exercise(
+    "03.3",
+    "Position ids count real tokens from 0. What do they do at a hole?",
+    "A running sum of the mask nearly is it.",
+    "Count the ones up to each place, itself included, and subtract 1. Where the mask is 0, write 0.",
+)
 def position_ids(answer: Any) -> str:
     """positions(mask): real tokens count from 0, padding and holes get 0."""
     cases = [([[1, 1, 1]],), ([[0, 0, 1, 1], [1, 1, 1, 1]],), ([[0, 1, 1, 0, 1], [1, 0, 0, 1, 1]],), ([[0, 0, 0]],)]
@@ -76,7 +91,12 @@ def position_ids(answer: Any) -> str:
     return function_feedback(answer, cases, wanted, rows_feedback)
 
 
-@exercise("03.4", "Two of three chains begin with 2+6=8. The least mean loss is the entropy, by natural logarithm.")
+@exercise(
+    "03.4",
+    "How are the three right chains split by their first step?",
+    "No model that must give one distribution can do better than the distribution itself.",
+    "Two of three chains begin with 2+6=8. The least mean loss is the entropy, by natural logarithm.",
+)
 def least_loss(answer: Any) -> str:
     """Entropy of (2/3, 1/3) in nats."""
     return number_feedback(answer, log(3) - (2 / 3) * log(2))

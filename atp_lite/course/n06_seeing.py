@@ -9,13 +9,23 @@ import torch
 from atp_lite.course.grading import exercise, function_feedback, list_feedback, number_feedback
 
 
-@exercise("06.1", "C has 5 on its diagonal. Beside it stands the mean of x y: stretch (1, 1) and (1, -1) by C.")
+@exercise(
+    "06.1",
+    "The points lie in pairs at opposite sides, so the mean is easy.",
+    "Fill the two-by-two covariance matrix, and guess its two directions from the picture.",
+    "C has 5 on its diagonal. Beside it stands the mean of x y: stretch (1, 1) and (1, -1) by C.",
+)
 def shares_by_hand(answer: Any) -> str:
     """Points (3, 1), (1, 3) and their negatives: eigenvalues 8 and 2."""
     return list_feedback(answer, [0.8, 0.2])
 
 
-@exercise("06.2", "Sort with the largest first, add up, and stop as soon as the sum has reached what is wanted.")
+@exercise(
+    "06.2",
+    "The axes that hold most come first.",
+    "Keep a running sum, and stop at the first place where it is enough.",
+    "Sort with the largest first, add up, and stop as soon as the sum has reached what is wanted.",
+)
 def axes_needed(answer: Any) -> str:
     """axes_needed(shares, wanted): the fewest axes that hold the wanted share."""
     cases = [([0.5, 0.3, 0.2], 0.5), ([0.5, 0.3, 0.2], 0.6), ([0.2, 0.5, 0.3], 0.8), ([0.1] * 10, 0.75), ([1.0], 1.0)]
@@ -23,7 +33,12 @@ def axes_needed(answer: Any) -> str:
     return function_feedback(answer, cases, [1, 2, 2, 8, 1, 1], number_feedback)
 
 
-@exercise("06.3", "Subtract the mean, C = X^T X; multiply a vector by C many times and divide by its length each time.")
+@exercise(
+    "06.3",
+    "A matrix pulls any vector towards its strongest direction, if it is applied again and again.",
+    "Begin with the points around their mean. What matrix has the principal axes as its directions?",
+    "Subtract the mean, C = X^T X; multiply a vector by C many times and divide by its length each time.",
+)
 def first_axis(answer: Any) -> str:
     """first_axis(points) up to its sign: points away from zero, of several widths."""
     generator = torch.Generator().manual_seed(0)
@@ -45,7 +60,12 @@ def axis_feedback(answer: Any, wanted: torch.Tensor) -> str:
     return "" if abs((axis @ wanted).item()) > 0.999 else "it points in another direction than the first axis."
 
 
-@exercise("06.4", "Keep the questions whose own and donor's answers differ, and divide by their number.")
+@exercise(
+    "06.4",
+    "Which questions can tell following from staying?",
+    "Three outcomes for each question that counts: as before, as the donor, something else.",
+    "Keep the questions whose own and donor's answers differ, and divide by their number.",
+)
 def effect(answer: Any) -> str:
     """effect(before, after, donor): shares that stay, follow, and become something else."""
     cases = [

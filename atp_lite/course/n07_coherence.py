@@ -44,13 +44,23 @@ CHEATS: dict[str, list[tuple[list[str], str, str]]] = {
 """Question -> what must earn less than its right chains, and what is wrong with it."""
 
 
-@exercise("07.1", "A result must be an operand of a LATER step, as a number, or equal the answer.")
+@exercise(
+    "07.1",
+    "Take the results one by one, and look only at what comes later.",
+    "4 is not used because a 14 is there. What about the last result?",
+    "A result must be an operand of a LATER step, as a number, or equal the answer.",
+)
 def coherence_by_hand(answer: Any) -> str:
     """`1+3=4`, `14-6=8`, `8+7=15`, `9-2=7`, answer 15."""
     return number_feedback(answer, coherence(["1+3=4", "14-6=8", "8+7=15", "9-2=7"], "15").score)
 
 
-@exercise("07.2", "Results of one digit, and an answer of two digits that contains all of them: 4 is in 14.")
+@exercise(
+    "07.2",
+    "The reward to be cheated looks for text in text, not for numbers.",
+    "Make small results and a longer answer that happens to contain their digits.",
+    "Results of one digit, and an answer of two digits that contains all of them: 4 is in 14.",
+)
 def a_cheat(answer: Any) -> str:
     """(steps, answer): by text 1, by value 0, at least three steps of valid arithmetic."""
     steps, final = answer
@@ -67,13 +77,23 @@ def a_cheat(answer: Any) -> str:
     return f"By text the result of {unused[0]!r} is not used." if unused else ""
 
 
-@exercise("07.3", "Put 0 and 1 for R_correct, then the worst or the best for the rest.")
+@exercise(
+    "07.3",
+    "Which terms can a wrong answer still earn?",
+    "Write the total with R_correct = 0 and then with R_correct = 1, and let the rest be as good or as bad as it can.",
+    "Put 0 and 1 for R_correct, then the worst or the best for the rest.",
+)
 def totals(answer: Any) -> str:
     """The largest total of a wrong answer; the smallest of a right, well-formed one."""
     return list_feedback(answer, [0.5, 1.5])
 
 
-@exercise("07.4", "A right step takes its operands out of a bag of numbers and puts its result in. What is left?")
+@exercise(
+    "07.4",
+    "What does a right chain do with the numbers of the question? Each is used how often?",
+    "Keep a list of numbers at hand. Every step must take from it and give to it.",
+    "A right step takes its operands out of a bag of numbers and puts its result in. What is left?",
+)
 def own_reward(answer: Any) -> str:
     """own_reward(question, steps, answer): right chains equal and above every cheat."""
     reward_of = require_function(answer)

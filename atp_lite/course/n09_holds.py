@@ -18,13 +18,23 @@ def t_interval(values: Sequence[float]) -> list[float]:
     return [statistics.fmean(values), float(t.ppf(0.975, n - 1)) * statistics.stdev(values) / n**0.5]
 
 
-@exercise("09.1", "s divides by n - 1 = 4; the half width is 2.776 s / sqrt(5).")
+@exercise(
+    "09.1",
+    "There are five numbers; the interval is about their mean.",
+    "First the mean, then the spread of five values, then how sure a mean of five is.",
+    "s divides by n - 1 = 4; the half width is 2.776 s / sqrt(5).",
+)
 def interval_by_hand(answer: Any) -> str:
     """Five differences: 2, 5, 3, 6, 4 points."""
     return list_feedback(answer, t_interval([2.0, 5.0, 3.0, 6.0, 4.0]))
 
 
-@exercise("09.2", "Keep the seeds that both have, take the differences, and then the mean and t s / sqrt(n) of these.")
+@exercise(
+    "09.2",
+    "A seed that only one of them has tells nothing.",
+    "Differences first: what all seeds share cancels. Then it is 09.1 again.",
+    "Keep the seeds that both have, take the differences, and then the mean and t s / sqrt(n) of these.",
+)
 def paired_interval(answer: Any) -> str:
     """paired(ours, base), two dictionaries seed -> accuracy."""
     cases = [
@@ -36,7 +46,12 @@ def paired_interval(answer: Any) -> str:
     return function_feedback(answer, cases, wanted, list_feedback)
 
 
-@exercise("09.3", "Fewer than three values: undecided. Turn the sign where fewer is better, then take the margin off.")
+@exercise(
+    "09.3",
+    "Look at the whole interval, and not at the mean.",
+    "Where fewer is better, turn the sign first. Then ask on which side of the margin the whole interval lies.",
+    "Fewer than three values: undecided. Turn the sign where fewer is better, then take the margin off.",
+)
 def verdict_by_hand(answer: Any) -> str:
     """verdict(mean, half, n, fewer, margin)."""
     cases = [
@@ -61,13 +76,23 @@ def _word_feedback(answer: Any, wanted: str) -> str:
     return "" if answer == wanted else f"{answer!r} is not right."
 
 
-@exercise("09.4", "One minus the chance that all k are wrong, question by question, and then the mean over questions.")
+@exercise(
+    "09.4",
+    "Take one question of each kind, and not the average question.",
+    "What is the chance that eight tries at one question are all wrong?",
+    "One minus the chance that all k are wrong, question by question, and then the mean over questions.",
+)
 def pass_at_k_of_two(answer: Any) -> str:
     """pass@1 and pass@8 of A (0.5 everywhere) and of B (1 on one half, 0 on the other)."""
     return list_feedback(answer, [0.5, 1 - 0.5**8, 0.5, 0.5])
 
 
-@exercise("09.5", "All above zero, or all below: two ways out of 2 to the power of n.")
+@exercise(
+    "09.5",
+    "Every coin is as likely to fall on either side.",
+    "There are two ways in which all agree.",
+    "All above zero, or all below: two ways out of 2 to the power of n.",
+)
 def all_on_one_side(answer: Any) -> str:
     """Chance that 3, and that 5, fair coins fall on one side."""
     return list_feedback(answer, [2 * 0.5**3, 2 * 0.5**5])

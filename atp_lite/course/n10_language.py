@@ -17,7 +17,12 @@ def _reading_feedback(got: Any, wanted: tuple[list[str], str]) -> str:
     return "" if got[1] == wanted[1] else f"the answer {got[1]!r} is not {wanted[1]!r}."
 
 
-@exercise("10.1", "Split at the last `####`. Steps are what stands between `<<` and `>>` before it; strip both ends.")
+@exercise(
+    "10.1",
+    "Everything before the mark `####` is the solution; steps stand inside double brackets.",
+    "A regular expression finds all that stands between `<<` and `>>`. The answer still has separators in it.",
+    "Split at the last `####`. Steps are what stands between `<<` and `>>` before it; strip both ends.",
+)
 def reading(answer: Any) -> str:
     """read_solution(text) -> (steps, answer), the answer without separators."""
     cases = [
@@ -30,7 +35,12 @@ def reading(answer: Any) -> str:
     return function_feedback(answer, cases, wanted, _reading_feedback)
 
 
-@exercise("10.2", "Compare words: lower case, everything but letters and digits as a gap. Count test questions.")
+@exercise(
+    "10.2",
+    "Two questions are the same if their words are.",
+    "Bring both sides into one form, put one side into a set, and count those of the other.",
+    "Compare words: lower case, everything but letters and digits as a gap. Count test questions.",
+)
 def leaks(answer: Any) -> str:
     """leaks(train, test): how many test questions are in train, up to case, punctuation and white space."""
     cases = [
@@ -43,19 +53,34 @@ def leaks(answer: Any) -> str:
     return function_feedback(answer, cases, [1, 2, 0, 2, 0], number_feedback)
 
 
-@exercise("10.3", "Count digits and signs one by one, then add one for the end token.")
+@exercise(
+    "10.3",
+    "Write it out, and put a bar between all tokens.",
+    "Digits come one by one here, and so do the signs.",
+    "Count digits and signs one by one, then add one for the end token.",
+)
 def digits(answer: Any) -> str:
     """Tokens of 125+375=500 with one token a digit, and the end token."""
     return number_feedback(answer, 12)
 
 
-@exercise("10.4", "Square all four numbers, take the mean, then the root.")
+@exercise(
+    "10.4",
+    "The order in the name, read from the back: square, mean, root.",
+    "It is a mean over all numbers, not over rows.",
+    "Square all four numbers, take the mean, then the root.",
+)
 def scale(answer: Any) -> str:
     """Root mean square of the rows (0.3, -0.4) and (0, 0.5): the squares add up to 0.5."""
     return number_feedback(answer, math.sqrt(0.125))
 
 
-@exercise("10.5", "Four numbers of four bytes for every weight: itself, its gradient, and two of AdamW.")
+@exercise(
+    "10.5",
+    "What must be kept for one weight while it is trained?",
+    "AdamW keeps two numbers beside the weight and its gradient.",
+    "Four numbers of four bytes for every weight: itself, its gradient, and two of AdamW.",
+)
 def memory(answer: Any) -> str:
     """GB of 1.24 billion weights in float32 with gradients and AdamW: 1.24 * 16."""
     return number_feedback(answer, 19.84)

@@ -11,7 +11,12 @@ from atp_lite.domains import Problem
 from atp_lite.domains.coherence import read_equation
 
 
-@exercise("12.1", "Collect (operands, rhs) of every step that read_equation can read in a set; divide by all steps.")
+@exercise(
+    "12.1",
+    "When are two steps the same step, though their texts differ?",
+    "Read each text as an equation; a text that cannot be read is not new.",
+    "Collect (operands, rhs) of every step that read_equation can read in a set; divide by all steps.",
+)
 def fresh(answer: Any) -> str:
     """fresh(steps): equations that repeat none before them, over steps."""
     cases = [
@@ -31,14 +36,24 @@ def fresh(answer: Any) -> str:
     return function_feedback(answer, cases, wanted, number_feedback)
 
 
-@exercise("12.2", "A has r rows and as many columns as W; B has as many rows as W and r columns.")
+@exercise(
+    "12.2",
+    "Two narrow matrices stand in for one change of W.",
+    "Multiply rows and columns of each, and compare with those of W.",
+    "A has r rows and as many columns as W; B has as many rows as W and r columns.",
+)
 def lora_cost(answer: Any) -> str:
     """Rank 4 beside a matrix of 256 rows and 64 columns."""
     trained = 4 * (256 + 64)
     return list_feedback(answer, [trained, trained / (256 * 64)])
 
 
-@exercise("12.3", "Begin at the start; every hop must be among the edges and begin where you are. Where do you end?")
+@exercise(
+    "12.3",
+    "Walk along: where are you after each hop?",
+    "Four things can go wrong: no hops, no such edge, a jump, an edge twice. Then look where it ends.",
+    "Begin at the start; every hop must be among the edges and begin where you are. Where do you end?",
+)
 def walks(answer: Any) -> str:
     """walks(question, hops, answer): 1 for a walk along edges of the question from its start to the answer."""
     question, longer = "CB AC ED : A to B or D", "BC DA HE CD FG GH : B to A or E"
@@ -66,7 +81,12 @@ def _yes_feedback(got: Any, wanted: int) -> str:
     return number_feedback(int(got) if isinstance(got, bool) else got, wanted)
 
 
-@exercise("12.4", "Draw seven places: start, middle, goal, dead end, three for another road. Shuffle edges and goals.")
+@exercise(
+    "12.4",
+    "Draw one such graph on paper first. How many places does it have?",
+    "Places drawn without repetition make all conditions easy. What must be in random order?",
+    "Draw seven places: start, middle, goal, dead end, three for another road. Shuffle edges and goals.",
+)
 def forked(answer: Any) -> str:
     """forked(rng): a problem of two hops whose start has a second road, to a dead end."""
     make, rng, drawn = require_function(answer), random.Random(0), []
