@@ -1,4 +1,7 @@
-"""Pictures of the evidence: pass@k, and accuracy under noise. Means over training seeds, bars are 95 % t-intervals."""
+"""Pictures of the evidence: pass@k, accuracy under noise, right chains by how many are equally right.
+
+Means over training seeds, bars are 95 % t-intervals.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from pathlib import Path
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
+from atp_lab.compare.figures import right_chains_figure
 from atp_lab.compare.tables import by_seed, over_seeds
 from atp_lite.views.palette import COLOURS, DASHES, SYMBOLS, TEMPLATE
 from tools.pictures import figure_picture
@@ -25,6 +29,12 @@ MOVED = {
     "short-sim-cot": "SIM-CoT",
     "short-atp-point": "ATP-Latent, points",
     "short-atp-sft": "ATP-Latent, first stage",
+}
+PLANNED = {
+    "cot": "in words",
+    "atp-sft": "in latents, after imitation",
+    "plan": "after planning",
+    "atp-step-plan": "with a step posterior, after planning",
 }
 TITLES = {"noisy": "a third of the labels wrong", "clean": "right labels"}
 
@@ -69,10 +79,16 @@ def line(name: str, i: int, x: Sequence[float], found: Sequence, legend: bool) -
     )
 
 
-def draw(rows: Sequence[dict], folder: Path = Path("docs/img")) -> None:
-    """Both pictures as PNG (needs chromium)."""
-    for name, figure in {"pass-at-k": pass_at_k(rows), "noise": under_noise(rows)}.items():
+def draw(rows: Sequence[dict], planning: Sequence[dict], folder: Path = Path("docs/img")) -> None:
+    """All pictures as PNG (needs chromium).
+
+    Args:
+        rows: the lines of evidence.
+        planning: those of the grid of planning.
+    """
+    chains = {f"right-chains-{regime}": right_chains_figure(planning, regime, PLANNED) for regime in ("clean", "routes")}
+    for name, figure in {"pass-at-k": pass_at_k(rows), "noise": under_noise(rows), **chains}.items():
         if not any(len(trace.x) for trace in figure.data):
             raise ValueError(f"{name}.png would be empty: its cells have no lines yet")
-        figure.update_layout(paper_bgcolor="white", plot_bgcolor="white")
+        figure.update_layout(paper_bgcolor="white", plot_bgcolor="white", width=figure.layout.width or 760)
         figure_picture(figure, folder / f"{name}.png", figure.layout.width + 20, figure.layout.height + 20)

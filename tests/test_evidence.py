@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from atp_lab.compare import PLANNING_CLAIMS, Claim, OverSeeds, claims_table, read_rows, verdict
+from atp_lab.compare import PLANNING_CLAIMS, Claim, OverSeeds, claims_table, read_rows, right_chains_figure, verdict
 from atp_lab.compare.tables import metric, seconds_in_all
 from atp_lite.domains import data_hash, generate
 from atp_lite.evaluation import EvalSettings, evaluate
@@ -36,6 +36,22 @@ def test_a_figure_of_replaced_thoughts_by_its_name():
     row = {"causes": {"edits": edits}, "evaluation": {"metrics": {}}}
     assert metric(row, "causes typed answer_follows") == pytest.approx(90.0)
     assert metric(row, "causes noise answer_follows") is metric({}, "causes typed answer_follows") is None
+
+
+def test_figure_of_right_chains_by_how_many_are_right():
+    """The mean of two seeds where both have a class; a cell without a line is left out; no line at all is an error."""
+    rows = [
+        {"regime": "routes", "arm": "plan", "seed": seed, "evaluation": {"metrics": metrics}}
+        for seed, metrics in enumerate(
+            ({"right_chains_1": {"mean": 0.9}, "right_chains_2-3": {"mean": 0.8}}, {"right_chains_1": {"mean": 1.0}})
+        )
+    ]
+    fig = right_chains_figure(rows, "routes", {"cot": "words", "plan": "planning"})
+    (line,) = fig.data
+    assert (line.name, line.x, line.y) == ("planning", ("1",), (95.0,))
+    assert "2 seeds" in fig.layout.meta["caption"] and "t-intervals" not in fig.layout.meta["caption"]
+    with pytest.raises(ValueError, match="no line of cot in the regime clean"):
+        right_chains_figure(rows, "clean", {"cot": "words"})
 
 
 def test_verdict_is_what_the_interval_says():
