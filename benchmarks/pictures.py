@@ -86,7 +86,7 @@ def draw(rows: Sequence[dict], planning: Sequence[dict], folder: Path = Path("do
         rows: the lines of evidence.
         planning: those of the grid of planning.
     """
-    chains = {f"right-chains-{regime}": right_chains_figure(planning, regime, PLANNED) for regime in ("clean", "routes")}
+    chains = {f"right-chains-{name}": right_chains_figure(planning, name, PLANNED) for name in ("clean", "routes")}
     for name, figure in {"pass-at-k": pass_at_k(rows), "noise": under_noise(rows), **chains}.items():
         if not any(len(trace.x) for trace in figure.data):
             raise ValueError(f"{name}.png would be empty: its cells have no lines yet")

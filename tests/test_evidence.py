@@ -119,10 +119,10 @@ def test_bundled_checkpoint_still_does_what_its_card_says(name):
     assert sum(path.stat().st_size for path in folder.iterdir()) < 5_000_000
     assert not list(folder.glob("*.bin")), "weights are safetensors"
     found = evaluate(Planner.from_pretrained(folder), test_problems, EvalSettings()).summary()
-    for metric in ("accuracy", "coherence", "equations_right", "stop", "latents"):
+    for name in ("accuracy", "coherence", "equations_right", "stop", "latents"):
         # another processor may round a near-tie the other way: at most a few of the 2,300 problems
-        tolerance = 0.003 * max(1.0, card["evaluation"]["metrics"][metric]["mean"])
-        assert found[metric].mean == pytest.approx(card["evaluation"]["metrics"][metric]["mean"], abs=tolerance)
+        tolerance = 0.003 * max(1.0, card["evaluation"]["metrics"][name]["mean"])
+        assert found[name].mean == pytest.approx(card["evaluation"]["metrics"][name]["mean"], abs=tolerance)
 
 
 def test_a_claim_is_a_difference_of_the_seeds_that_both_cells_have():
