@@ -29,6 +29,13 @@ class Ratio:
         return cls(name, statistics.median(values), min(values), max(values), limit)
 
 
+def now() -> float:
+    """Seconds; a GPU has first finished what it was given."""
+    if torch.cuda.is_initialized():
+        torch.cuda.synchronize()
+    return time.perf_counter()
+
+
 def take_turns(runs: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, list[float]]:
     """Seconds of every run in every round. Each round times all of them, every other one in reverse order."""
     times: dict[str, list[float]] = {name: [] for name in runs}
@@ -36,9 +43,9 @@ def take_turns(runs: Mapping[str, Callable[[], object]], rounds: int) -> dict[st
         run()
     for i in range(rounds):
         for name in list(runs)[:: 1 if i % 2 else -1]:
-            start = time.perf_counter()
+            start = now()
             runs[name]()
-            times[name].append(time.perf_counter() - start)
+            times[name].append(now() - start)
     return times
 
 

@@ -1,10 +1,12 @@
-"""The model that is timed and the problems it is given: LLaMA, hidden size 256, 4 layers, vocabulary 4096."""
+"""The model that is timed, and its problems: LLaMA, hidden size 256, 4 layers, vocabulary 4096, or one given."""
 
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
+from typing import Any
 
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM
@@ -26,6 +28,7 @@ LLAMA = dict(
     vocab_size=4096,
     hidden_size=256,
     intermediate_size=688,
+    num_hidden_layers=4,
     num_attention_heads=4,
     num_key_value_heads=4,
     max_position_embeddings=512,
@@ -33,7 +36,7 @@ LLAMA = dict(
     bos_token_id=None,
     eos_token_id=1,
 )
-LAYERS = 4
+LAYERS = LLAMA["num_hidden_layers"]
 
 
 def problems(rows: int, steps: int, question: int = QUESTION) -> list[Problem]:
@@ -53,13 +56,19 @@ def problems(rows: int, steps: int, question: int = QUESTION) -> list[Problem]:
     ]
 
 
-def planner(method: str, latents: int, decoder_layers: int = 1) -> Planner:
-    """A fresh planner for one of `METHODS` (see `method_of`); a fixed layout, or a limit, of `latents`."""
+def planner(
+    method: str, latents: int, decoder_layers: int = 1, llama: Mapping[str, Any] = LLAMA, latents_per_step: int = 1
+) -> Planner:
+    """A fresh planner for one of `METHODS` (see `method_of`), of this architecture, on torch's default device.
+
+    latents: of a fixed layout, or the limit; a multiple of `latents_per_step`.
+    """
     tokenizer = domain_tokenizer("arithmetic", ArithmeticSettings(max_value=LARGEST))
     ids = Collator(tokenizer)
     config = ReasonerConfig(
-        backbone=dict(LLAMA, num_hidden_layers=LAYERS),
-        decoder=dict(LLAMA, num_hidden_layers=decoder_layers),
+        backbone=dict(llama),
+        decoder=dict(llama, num_hidden_layers=decoder_layers),
+        latents_per_step=latents_per_step,
         max_latents=latents,
         max_answer_tokens=ANSWER,
         max_step_tokens=STEP,
@@ -70,7 +79,8 @@ def planner(method: str, latents: int, decoder_layers: int = 1) -> Planner:
         domain="arithmetic",
     )
     torch.manual_seed(0)
-    return method_of(method).start(Planner(LatentReasoner(config), tokenizer), latents, latents)
+    start = Planner(LatentReasoner(config), tokenizer)
+    return method_of(method).start(start, latents // latents_per_step, latents)
 
 
 def method_of(name: str) -> Method:
@@ -80,44 +90,70 @@ def method_of(name: str) -> Method:
     return replace(METHODS[name.removesuffix("-no-decoder")], name=name, decoder=False)
 
 
-def plain_lm() -> LlamaForCausalLM:
+def plain_lm(llama: Mapping[str, Any] = LLAMA) -> LlamaForCausalLM:
+    """The plain model, on torch's default device."""
     torch.manual_seed(0)
-    return LlamaForCausalLM(LlamaConfig(**LLAMA, num_hidden_layers=LAYERS))
+    return LlamaForCausalLM(LlamaConfig(**llama))
 
 
-def plain_step(rows: int, positions: int, frugal: bool = False) -> Callable[[], None]:
+Autocast = Callable[[], AbstractContextManager[None]]
+
+
+def plain_step(
+    rows: int,
+    positions: int,
+    frugal: bool = False,
+    lm: LlamaForCausalLM | None = None,
+    autocast: Autocast = nullcontext,
+) -> Callable[[], None]:
     """Forward and backward of the plain model over rows of `positions` tokens, the loss on the answer.
 
     As transformers does it, logits are computed at every position; `frugal` computes those of the answer only.
     """
-    lm = plain_lm()
+    lm = plain_lm() if lm is None else lm
     words = torch.randint(4, LLAMA["vocab_size"], (rows, positions), generator=torch.Generator().manual_seed(0))
+    words = words.to(lm.device)
     labels = words.clone()
     labels[:, :-ANSWER] = -100
 
     def step() -> None:
         lm.zero_grad()
-        if frugal:
-            logits = lm(input_ids=words, logits_to_keep=ANSWER + 1).logits[:, :-1]  # (B, A, V)
-            torch.nn.functional.cross_entropy(logits.flatten(0, 1), words[:, -ANSWER:].flatten()).backward()
-        else:
-            lm(input_ids=words, labels=labels).loss.backward()
+        with autocast():
+            if frugal:
+                logits = lm(input_ids=words, logits_to_keep=ANSWER + 1).logits[:, :-1]  # (B, A, V)
+                loss = torch.nn.functional.cross_entropy(logits.flatten(0, 1), words[:, -ANSWER:].flatten())
+            else:
+                loss = lm(input_ids=words, labels=labels).loss
+        loss.backward()
 
     return step
 
 
-def sft_step(method: str, rows: int, latents: int, question: int = QUESTION) -> tuple[Callable[[], None], float]:
-    """A step of supervised training by `method` (all its losses, forward and backward), and positions read per row."""
-    how, model = method_of(method), planner(method, latents)
-    encoded = model.collate.encode(problems(rows, latents, question))
-    stage = 0 if how.stages == "words" else latents
+def sft_step(
+    method: str,
+    rows: int,
+    latents: int,
+    question: int = QUESTION,
+    model: Planner | None = None,
+    autocast: Autocast = nullcontext,
+) -> tuple[Callable[[], None], float]:
+    """A step of supervised training by `method` (all its losses, forward and backward), and positions read per row.
+
+    latents: all of them, so `latents / c` steps. model: a planner that this method has started; None makes one.
+    """
+    how, model = method_of(method), planner(method, latents) if model is None else model
+    n_steps = latents // model.model.config.latents_per_step
+    encoded = model.collate.encode(problems(rows, n_steps, question))
+    stage = 0 if how.stages == "words" else n_steps
     read = model.collate.count(encoded, stage) / rows
     if method == "codi":  # the teacher reads the whole chain in words
         read += model.collate.count(encoded, 0) / rows
-    generator = torch.Generator().manual_seed(0)
+    generator = torch.Generator(model.model.device).manual_seed(0)
 
     def step() -> None:
         model.model.zero_grad()
-        how.total(how.losses(model, encoded, stage, True, generator), 1e-3).backward()
+        with autocast():
+            loss = how.total(how.losses(model, encoded, stage, True, generator), 1e-3)
+        loss.backward()
 
     return step, read

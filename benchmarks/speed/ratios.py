@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
-from transformers import GenerationConfig
+from transformers import GenerationConfig, LlamaForCausalLM
 
 from atp_lite.methods import METHODS
+from atp_lite.planner import Planner
 from benchmarks.speed.clock import Ratio, compare
-from benchmarks.speed.models import ANSWER, plain_lm, plain_step, planner, problems, sft_step
+from benchmarks.speed.models import ANSWER, QUESTION, plain_lm, plain_step, planner, problems, sft_step
 
 PROMISED = {(16, 6): 1.35, (8, 20): 2.8}
 """(rows, latents) -> what a training step without decoder may cost."""
@@ -41,27 +44,35 @@ def rival_ratios(rows: int, latents: int, rounds: int = 15) -> list[tuple[Ratio,
     return [sft_ratio(rows, latents, name, rounds) for name in names]
 
 
-@torch.no_grad()
-def generation_ratio(rows: int, latents: int, rounds: int = 15) -> Ratio:
-    """think + answer against `generate` of as many tokens in all.
+def generations(
+    rows: int, latents: int, owner: Planner, plain: LlamaForCausalLM, question: int = QUESTION
+) -> tuple[Callable[[], None], Callable[[], None], int]:
+    """think + answer, `generate` of as many tokens in all, and how many that are for each row.
 
     Our rows stop after 1 to `latents` latents, evenly spread; then each writes `ANSWER` tokens. The plain model writes
     the mean of that for every row.
     """
-    model = planner("atp-no-decoder", latents).model.eval()
-    batch = planner("atp-no-decoder", latents).collate(problems(rows, latents), latents)
-    lengths = torch.arange(rows) % latents + 1
+    model, plain = owner.model.eval(), plain.eval()
+    n_steps = latents // model.config.latents_per_step
+    batch = owner.collate(problems(rows, n_steps, question), n_steps).to(model.device)
+    lengths = (torch.arange(rows) % latents + 1).to(model.device)
     model.config.eos_id = -1  # nobody ends the answer early
-    plain = plain_lm().eval()
     new = round(lengths.float().mean().item()) + 1 + ANSWER  # latents, <|end-latent|>, answer
     how = GenerationConfig(max_new_tokens=new, min_new_tokens=new, do_sample=False, pad_token_id=0, eos_token_id=1)
 
+    @torch.no_grad()
     def ours() -> None:
         model.answer(model.think(batch.question, batch.question_mask, lengths=lengths), max_tokens=ANSWER)
 
     def theirs() -> None:
         plain.generate(input_ids=batch.question, attention_mask=batch.question_mask, generation_config=how)
 
+    return ours, theirs, new
+
+
+def generation_ratio(rows: int, latents: int, rounds: int = 15) -> Ratio:
+    """think + answer against `generate`: `generations`."""
+    ours, theirs, _ = generations(rows, latents, planner("atp-no-decoder", latents), plain_lm())
     limit = GENERATION.get((rows, latents))
     return compare(f"batched generation, B={rows}, T=1 to {latents}", ours, theirs, rounds, limit)
 

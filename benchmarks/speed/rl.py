@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import statistics
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -18,6 +17,7 @@ from atp_lite.planner import Planner
 from atp_lite.recipes import CHECKPOINTS, GRPO, REGIMES
 from atp_lite.rl import OBJECTIVES, RLSettings, objectives
 from atp_lite.rl.learner import Learner
+from benchmarks.speed.clock import now
 from benchmarks.speed.models import planner, problems
 
 COHERENCE = 0.15
@@ -59,11 +59,11 @@ def watched() -> Iterator[dict[str, float]]:
 
     def timed(part: str, function):
         def call(*arguments, **named):
-            start = time.perf_counter()
+            start = now()
             try:
                 return function(*arguments, **named)
             finally:
-                spent[part] += time.perf_counter() - start
+                spent[part] += now() - start
 
         return call
 
@@ -85,10 +85,10 @@ def split(
     shares: dict[str, list[float]] = {part: [] for part in (*PLACES, "rest", "seconds")}
     for i in range(rounds + 1):
         chosen = questions[i * settings.questions :][: settings.questions]  # new ones: no text was parsed before
-        begin = time.perf_counter()
+        begin = now()
         with watched() as spent:
             OBJECTIVES["grpo"].iterate(learner, chosen, i + 1)  # 0 measures the KL too
-        whole = time.perf_counter() - begin
+        whole = now() - begin
         if i:
             for part, seconds in spent.items():
                 shares[part].append(seconds / whole)
