@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -30,6 +31,7 @@ class Learner:
             micro-batches, then `run.step`. With several processes all of them must take the same steps.
         settings: of the run, with a number where `sigma` said "mean".
         tokens: positions that this process thought about: questions (once a group), latents, answers.
+        questions: all that may be asked.
         rehearsal: the supervised loss beside every update, where the settings ask for one.
     """
 
@@ -40,13 +42,18 @@ class Learner:
         folder: str | os.PathLike[str],
         resume: bool = False,
         rehearse: Sequence[Problem] = (),
+        questions: Sequence[Problem] = (),
     ) -> None:
         objective = OBJECTIVES[settings.objective]
         if sharding_requested() and not objective.can_shard:
             raise ValueError(
                 f"objective {settings.objective} cannot be sharded: it learns while rows stop when they like; use DDP"
             )
-        self.planner, self.settings, self.tokens = planner, settings, 0
+        if sharding_requested() and settings.dynamic_sampling:
+            raise ValueError(
+                "dynamic_sampling cannot be sharded: processes would gather layers unequally often; use DDP, or give 0"
+            )
+        self.planner, self.settings, self.tokens, self.questions = planner, settings, 0, questions
         self.rehearsal = Rehearsal(planner, rehearse, settings) if settings.rehearsal else None
         self.model: LatentReasoner = planner.model
         self.model.train(False)
@@ -84,6 +91,20 @@ class Learner:
             )
         if s.sigma == "mean":
             self.settings = replace(s, sigma=progress["sigma"])
+
+    def drawn(self, iteration: int, again: int = 0) -> list[Problem]:
+        """The questions of an iteration, over all processes; with `again` 1, 2, ... others in their place, each once.
+
+        A function of seed, iteration and `again` alone; fewer, or none, where the questions run out.
+        """
+        s = self.settings
+        first = random.Random(f"{s.seed}-{iteration}").sample(list(self.questions), s.questions)
+        if not again:
+            return first
+        asked = {problem.question for problem in first}
+        others = [problem for problem in self.questions if problem.question not in asked]
+        random.Random(f"{s.seed}-{iteration}-again").shuffle(others)
+        return others[(again - 1) * s.questions : again * s.questions]
 
     def rollout(self, problems: Sequence[Problem]) -> Decoded:
         """G sampled trajectories of every question, `rollout_batch` of them at a time."""

@@ -1,7 +1,8 @@
 """The RL loop, top to bottom. One iteration:
 
  1. questions are drawn, anew each time; every process takes its part of them;
- 2. rollout: G trajectories (latents and answer) are sampled per question, and the latents decoded to text;
+ 2. rollout: G trajectories (latents and answer) are sampled per question, and the latents decoded to text; with
+    `dynamic_sampling` questions that teach nothing make way for others;
  3. rewards are computed, credit is assigned to actions, and advantages are normalised within each group;
  4. log-probabilities are recomputed in one teacher-forced pass, and a step is taken on the estimator's loss.
 
@@ -11,7 +12,6 @@ Steps 2 to 4 are `grpo` in `rl/objectives.py`; the controls use the same questio
 from __future__ import annotations
 
 import os
-import random
 from collections.abc import Sequence
 
 from accelerate import Accelerator
@@ -60,7 +60,7 @@ def train_rl(
             f"{settings.questions} questions over {world} processes do not split into {settings.mini_batches} equal "
             "mini-batches: take a multiple of both"
         )
-    learner = Learner(planner, settings, folder, resume, rehearsed)
+    learner = Learner(planner, settings, folder, resume, rehearsed, questions)
     learner.choose_sigma(list(questions)[:256])
     objective = OBJECTIVES[settings.objective]
     with learner.run as run:
@@ -68,8 +68,7 @@ def train_rl(
             validate(learner, validation)
             run.keep(settings.keep_every)
         for i in run.steps():
-            chosen = random.Random(f"{settings.seed}-{i}").sample(list(questions), settings.questions)
-            own = rank_shard(run.accelerator, chosen, "questions")
+            own = rank_shard(run.accelerator, learner.drawn(i), "questions")
             learner.tokens = 0
             metrics = objective.iterate(learner, own, i)
             run.finish_step(tokens=int(run.sum({"tokens": learner.tokens})["tokens"]))

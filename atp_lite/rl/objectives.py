@@ -43,6 +43,8 @@ def grpo(learner: Learner, problems: Sequence[Problem], iteration: int) -> dict[
     """Rollout, rewards, credit, then `epochs` passes of updates along the estimator's gradient."""
     s = learner.settings
     trace, rewards, metrics = scored_rollout(learner, problems)
+    if s.dynamic_sampling:
+        trace, rewards, metrics["dropped_groups"] = dynamically_sampled(learner, trace, rewards, iteration)
     if s.shuffle_rewards:
         order = learner.permutation(len(trace))
         rewards = {name: reward[order] for name, reward in rewards.items()}
@@ -65,6 +67,46 @@ def scored_rollout(
     metrics = {"reward": weighted_sum(rewards, weights).mean().item()}
     metrics |= {f"reward_{name}": reward.mean().item() for name, reward in rewards.items()}
     return trace, rewards, metrics | rollout_metrics(trace)
+
+
+def dynamically_sampled(
+    learner: Learner, trace: Decoded, rewards: Mapping[str, Tensor], iteration: int
+) -> tuple[Decoded, dict[str, Tensor], float]:
+    """As many groups, in which those that teach nothing have made way for groups of other questions (DAPO).
+
+    A group teaches where its rewards differ, be it those of its latents alone. Other questions are asked
+    `dynamic_sampling` times at most, as many each time as groups are missing; then the rest stays as it is.
+
+    Returns:
+        trajectories, rewards, and groups that were drawn and dropped, as a share of those that are learned from.
+    """
+    s, accelerator, rewards, dropped = learner.settings, learner.run.accelerator, dict(rewards), 0
+    n_groups = len(trace) // s.group_size
+    for again in range(1, s.dynamic_sampling + 1):
+        teaches = teaching_groups(rewards, s)
+        missing = n_groups - int(teaches.sum())
+        others = learner.drawn(iteration, again)[accelerator.process_index :: accelerator.num_processes][:missing]
+        if not others:
+            break
+        found, of_found, _ = scored_rollout(learner, others)
+        dropped += len(others)
+        new = teaching_groups(of_found, s).nonzero()[:, 0]
+        if len(new):
+            kept = torch.cat([teaches.nonzero()[:, 0], (~teaches).nonzero()[: missing - len(new), 0]])
+            trace = Decoded.join([trace.questions(kept), found.questions(new)], learner.model.config.pad_id)
+            rows = {name: reward.unflatten(0, (-1, s.group_size)) for name, reward in rewards.items()}
+            rewards = {
+                name: torch.cat([row[kept], of_found[name].unflatten(0, (-1, s.group_size))[new]]).flatten()
+                for name, row in rows.items()
+            }
+    return trace, rewards, dropped / n_groups
+
+
+def teaching_groups(rewards: Mapping[str, Tensor], settings: RLSettings) -> Tensor:
+    """(B / G,) True where the total reward of a group differs, or that of its latents."""
+    totals = [settings.rewards, settings.latent_rewards or {}]
+    used = [used_groups(weighted_sum(rewards, weights), settings.group_size) for weights in totals if weights]
+    return torch.stack(used).any(0)
 
 
 def improve_policy(learner: Learner, samples: Samples, measure_kl: bool) -> dict[str, float]:

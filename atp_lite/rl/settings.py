@@ -37,6 +37,9 @@ class RLSettings(RunSettings):
     """Questions per iteration, over all processes together (paper: 16)."""
     group_size: int = 8
     """G, trajectories per question (paper: 8)."""
+    dynamic_sampling: int = 0
+    """For objective grpo: how often, at most, other questions are asked in the place of those whose G rewards are all
+    equal, which teach nothing (DAPO, arXiv 2503.14476, section 3.2: until the batch is full); 0 keeps them."""
     mini_batches: int = 1
     """Updates per pass over a rollout; questions are split evenly."""
     rollout_batch: int | None = None
@@ -98,6 +101,11 @@ class RLSettings(RunSettings):
         require_positive(self, "iterations", "questions", "group_size", "mini_batches", "epochs", "rehearsal_batch")
         if self.questions % self.mini_batches:
             raise ValueError(f"{self.questions} questions do not split into {self.mini_batches} equal mini-batches")
+        if self.dynamic_sampling < 0 or self.dynamic_sampling and self.objective != "grpo":
+            raise ValueError(
+                f"dynamic_sampling is {self.dynamic_sampling} with objective {self.objective}: give 0 or more, above 0 "
+                "with grpo only"
+            )
         if self.rollout_batch is not None and (self.rollout_batch < 1 or self.rollout_batch % self.group_size):
             raise ValueError(
                 f"rollout_batch is {self.rollout_batch}: give a multiple of group_size, {self.group_size}, since the "
