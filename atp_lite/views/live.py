@@ -11,7 +11,9 @@ import hashlib
 import json
 import os
 import re
+from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from string import Template
 from typing import Any
@@ -20,7 +22,8 @@ import numpy as np
 import torch
 from transformers import PreTrainedConfig
 
-from atp_lite.domains import Problem
+from atp_lite.domains import Problem, measured
+from atp_lite.model import Decoded
 from atp_lite.planner import Planner
 from atp_lite.recipes import CHECKPOINTS
 from atp_lite.views.bundled_examples import example_problems
@@ -34,6 +37,8 @@ BUNDLED = {
 """The bundled planners of the site and their titles; a page opens with the first that it can show."""
 EXAMPLES = 120
 """About how many test problems of a planner travel with it, with what it thinks about them."""
+NEAREST = 12
+"""Landmarks that are tried in the place of a thought, to find where a page opens."""
 
 MOST_PARAMETERS = 3_000_000
 """What a page can hold and still think at once: 6 MB of float16."""
@@ -165,11 +170,13 @@ def landmarks(planner: Planner) -> dict[str, Any]:
     """
     problems = _examples(planner)
     found: dict[tuple[str, int], tuple[int, torch.Tensor]] = {}
+    opening = None
     if planner.model.decoder is not None and planner.model.config.latents_per_step == 1:
         trace = planner.reason(problems)
         for row, count in enumerate(trace.n_latents.tolist()):
             for t, text in enumerate(trace.steps[row][:count]):
                 found.setdefault((text, t + 1), (row, trace.latents[row, t]))
+        opening = _opening(planner, trace, [(*key, latent) for key, (_, latent) in found.items()])
     latents = [latent.cpu().numpy() for _, latent in found.values()]
     data = b"".join(np.ascontiguousarray(latent, "<f2").tobytes() for latent in latents)
     return {
@@ -178,7 +185,47 @@ def landmarks(planner: Planner) -> dict[str, Any]:
             "of": [[text, row, place] for (text, place), (row, _) in found.items()],
             "data": base64.b64encode(data).decode(),
         },
+        "opening": opening,
     }
+
+
+def _opening(planner: Planner, trace: Decoded, marks: list[tuple[str, int, torch.Tensor]]) -> dict[str, Any] | None:
+    """Where the page opens: the question, the thought and the landmarks in whose place the answer is what follows.
+
+    Every thought of every right chain is replaced by its nearest landmarks. The question with the most answers that
+    follow is taken, up to five; then the shortest, then that of the nearest landmarks. None where nothing ever follows.
+    """
+    domain, tries = planner.domain, []
+    for row, chain in enumerate(trace.chains):
+        verdict = measured(domain.verify, trace.problems[row], chain)
+        if verdict is None or not verdict.arrives:
+            continue
+        own = replace(trace.problems[row], steps=tuple(chain), answer=trace.answers[row])
+        for place in range(1, min(int(trace.n_latents[row]), len(chain))):
+            here = [(i, text, latent) for i, (text, at, latent) in enumerate(marks) if at == place]
+            far = [(latent - trace.latents[row, place - 1]).norm().item() for *_, latent in here]
+            nearest = sorted(range(len(here)), key=far.__getitem__)[:NEAREST]
+            for distance, (i, text, latent) in ((far[k], here[k]) for k in nearest):
+                implied = measured(domain.substitute, own, place - 1, text)
+                if implied is not None and implied.answer != own.answer:
+                    tries.append((row, place, i, distance, implied, latent))
+    found: dict[tuple[int, int], dict[str, tuple[float, int]]] = defaultdict(dict)  # answer -> distance, landmark
+    for place in {attempt[1] for attempt in tries}:
+        edits = [attempt for attempt in tries if attempt[1] == place]
+        put = torch.stack([latent for *_, latent in edits])
+        after = planner.finish(planner.think([implied for *_, implied, _ in edits], edits={place: put}))
+        for (row, _, i, distance, implied, _), chain, answer in zip(edits, after.chains, after.answers, strict=True):
+            if answer == implied.answer and tuple(chain) == implied.steps:
+                found[row, place].setdefault(answer, (distance, i))
+    if not found:
+        return None
+
+    def worth(key: tuple[int, int]) -> tuple[int, int, float]:
+        nearest = sorted(found[key].values())[:5]
+        return len(nearest), -len(trace.chains[key[0]]), -sum(distance for distance, _ in nearest)
+
+    row, place = max(found, key=worth)
+    return {"example": row, "place": place, "landmarks": [i for _, i in sorted(found[row, place].values())]}
 
 
 def _check(part: str, name: str, known: tuple[str, ...]) -> None:

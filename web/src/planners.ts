@@ -37,6 +37,8 @@ export interface LivePlanner {
   /** Questions of its domain that it was not trained on. */
   examples: string[];
   landmarks: Landmark[];
+  /** Where thoughts are most clearly causes: a question, one of its thoughts, and landmarks from which the answer follows. */
+  opening: { question: string; place: number; landmarks: number[] } | null;
 }
 
 interface Packed {
@@ -44,6 +46,7 @@ interface Packed {
   examples: string[];
   /** Text, place among the examples, thought; their latents one after the other as float16 in base64. */
   landmarks: { of: [string, number, number][]; data: string };
+  opening: { example: number; place: number; landmarks: number[] } | null;
 }
 
 declare global {
@@ -73,7 +76,7 @@ export function load(name: string): Promise<LivePlanner> {
 async function read(name: string): Promise<LivePlanner> {
   const entry = listed().find((one) => one.name === name);
   if (!entry) throw new Error(`this site has no planner ${name}: it has ${listed().map((one) => one.name).join(", ")}`);
-  const { checkpoint, examples, landmarks } = await packed(name);
+  const { checkpoint, examples, landmarks, opening } = await packed(name);
   const planner = await Planner.load(checkpoint);
   const latents = floats(landmarks.data);
   const d = checkpoint.config.backbone.hidden_size;
@@ -87,6 +90,7 @@ async function read(name: string): Promise<LivePlanner> {
       place,
       latent: latents.subarray(i * d, (i + 1) * d),
     })),
+    opening: opening && { ...opening, question: examples[opening.example] },
   };
 }
 

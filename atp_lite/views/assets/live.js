@@ -1,5 +1,107 @@
 "use strict";
 (() => {
+  // src/arithmetic.ts
+  var stepText = (step) => `${step.left}${step.operator}${step.right}=${step.value}`;
+  var work = (left, operator, right) => operator === "+" ? left + right : operator === "-" ? left - right : left * right;
+  function readStep(text) {
+    const found = /^(\d+)([-+*])(\d+)=(\d+)$/u.exec(text);
+    if (!found) return null;
+    const step = {
+      left: Number(found[1]),
+      operator: found[2],
+      right: Number(found[3]),
+      value: Number(found[4]),
+      sources: [null, null]
+    };
+    return work(step.left, step.operator, step.right) === step.value ? step : null;
+  }
+  function workOut(text) {
+    const tokens = Array.from(text.matchAll(/\d+|[^\s\d]/gu), ([token2]) => ({ "×": "*", "·": "*", "−": "-" })[token2] ?? token2);
+    const [steps, numbers] = [[], []];
+    const known = /* @__PURE__ */ new Map();
+    let at = 0;
+    const token = () => tokens.at(at);
+    function fail() {
+      const where = token() === void 0 ? "it ends too early" : `"${tokens[at]}" cannot stand there`;
+      throw new Error(`${where}: write whole numbers with + - * and parentheses, such as (3+4)*2`);
+    }
+    function operand() {
+      const first = token();
+      if (first === "(") {
+        at++;
+        const inner = sum();
+        if (token() !== ")") fail();
+        at++;
+        return inner;
+      }
+      if (first === void 0 || !/^\d+$/u.test(first)) fail();
+      at++;
+      numbers.push(Number(first));
+      return { value: Number(first), step: null };
+    }
+    function chain(operators, next) {
+      let left = next();
+      for (let operator = token(); operator !== void 0 && operators.includes(operator); operator = token()) {
+        at++;
+        left = combine(left, operator, next());
+      }
+      return left;
+    }
+    function combine(left, operator, right) {
+      const neutral = operator === "*" ? 1 : 0;
+      if (right.step === null && right.value === neutral) return left;
+      if (operator !== "-" && left.step === null && left.value === neutral) return right;
+      const side2 = (part) => part.step === null ? `${part.value}` : `s${part.step}`;
+      const key = `${side2(left)}${operator}${side2(right)}`;
+      const value = work(left.value, operator, right.value);
+      let step = known.get(key);
+      if (step === void 0) {
+        step = steps.length;
+        known.set(key, step);
+        steps.push({ left: left.value, operator, right: right.value, value, sources: [left.step, right.step] });
+      }
+      return { value, step };
+    }
+    const product = () => chain("*", operand);
+    const sum = () => chain("+-", product);
+    const whole = sum();
+    if (at < tokens.length) fail();
+    return { steps, value: whole.value, numbers };
+  }
+  function verify(needed, chain) {
+    const left = new Set(needed.keys());
+    const inPlace = chain.map((text) => {
+      const fit = [...left].find((i) => stepText(needed[i]) === text && used(needed[i]).every((j) => !left.has(j)));
+      return fit !== void 0 && left.delete(fit);
+    });
+    const done = needed.length - left.size;
+    return { needed: needed.length, done, inPlace, right: left.size === 0 && chain.length === needed.length };
+  }
+  var used = (step) => step.sources.filter((source) => source !== null);
+  function replaced(needed, chain, place, put) {
+    const order = [];
+    for (const text of chain) {
+      const fit = needed.findIndex(
+        (step, i) => stepText(step) === text && !order.includes(i) && used(step).every((j) => order.includes(j))
+      );
+      if (fit < 0) return null;
+      order.push(fit);
+    }
+    if (order.length !== needed.length) return null;
+    const values = /* @__PURE__ */ new Map();
+    const made = order.map((i, at) => {
+      const { operator, sources, ...own } = needed[i];
+      const [left, right] = [own.left, own.right].map((number, side2) => {
+        const source = sources[side2];
+        return source === null ? number : values.get(source) ?? number;
+      });
+      const step = at === place ? { ...put, sources } : { left, operator, right, value: work(left, operator, right), sources };
+      values.set(i, step.value);
+      return step;
+    });
+    return made.some((step) => step.value < 0) ? null : made;
+  }
+
   // src/dom.ts
   function element(tag, attributes = {}, ...children) {
     const made = document.createElement(tag);
@@ -12,26 +114,1616 @@
     made.addEventListener("click", press);
     return made;
   }
+  function shape(tag, attributes = {}, ...children) {
+    const made = document.createElementNS("http://www.w3.org/2000/svg", tag);
+    for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, String(value));
+    made.append(...children);
+    return made;
+  }
+  function sized(canvas) {
+    const pen = canvas.getContext("2d");
+    if (!pen) throw new Error("this browser has no canvas to draw on: try a newer one");
+    const { clientWidth: width, clientHeight: height } = canvas;
+    const scale = devicePixelRatio || 1;
+    canvas.width = Math.round(width * scale);
+    canvas.height = Math.round(height * scale);
+    pen.setTransform(scale, 0, 0, scale, 0, 0);
+    return { pen, width, height };
+  }
+
+  // src/math.ts
+  function linear(weight, x, bias) {
+    const m = x.length;
+    const y = new Float32Array(weight.length / m);
+    for (let i = 0, k = 0; i < y.length; i++) {
+      let sum = bias ? bias[i] : 0;
+      for (let j = 0; j < m; j++, k++) sum += weight[k] * x[j];
+      y[i] = sum;
+    }
+    return y;
+  }
+  function rmsNorm(x, gain, eps) {
+    let square = 0;
+    for (const value of x) square += value * value;
+    const scale = 1 / Math.sqrt(square / x.length + eps);
+    return x.map((value, i) => value * scale * gain[i]);
+  }
+  function layerNorm(x, gain, bias) {
+    let mean = 0;
+    let variance = 0;
+    for (const value of x) mean += value / x.length;
+    for (const value of x) variance += (value - mean) ** 2 / x.length;
+    const scale = 1 / Math.sqrt(variance + 1e-5);
+    return x.map((value, i) => (value - mean) * scale * gain[i] + bias[i]);
+  }
+  function erf(x) {
+    const size = Math.abs(x);
+    if (size > 6) return Math.sign(x);
+    let term2 = size;
+    let sum = size;
+    for (let n = 1; term2 > 1e-17 * sum; n++) {
+      term2 *= 2 * size * size / (2 * n + 1);
+      sum += term2;
+    }
+    return Math.sign(x) * 2 * Math.exp(-size * size) * sum / Math.sqrt(Math.PI);
+  }
+  var gelu = (x) => x.map((value) => 0.5 * value * (1 + erf(value / Math.SQRT2)));
+  var silu = (value) => value / (1 + Math.exp(-value));
+  function argmax(values) {
+    let best = 0;
+    for (let i = 1; i < values.length; i++) if (values[i] > values[best]) best = i;
+    return best;
+  }
+  function softmax(logits) {
+    const top = logits[argmax(logits)];
+    const shares = logits.map((logit) => Math.exp(logit - top));
+    const sum = shares.reduce((total, share) => total + share, 0);
+    return shares.map((share) => share / sum);
+  }
+  function logProbability(logits, index) {
+    const top = logits[argmax(logits)];
+    let sum = 0;
+    for (const logit of logits) sum += Math.exp(logit - top);
+    return logits[index] - top - Math.log(sum);
+  }
+  function normal(random) {
+    return Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());
+  }
+
+  // src/move/plane.ts
+  var Plane = class {
+    origin;
+    /** Where the two others lie, and the middle of what is shown. */
+    first;
+    second;
+    centre;
+    /** From the centre to each edge of what is shown. */
+    reach;
+    /** How far out of the plane the third thought lies. */
+    depth;
+    axes;
+    constructor(origin, first, second, third) {
+      this.origin = origin;
+      const [a, b, c] = [first, second, third].map((other) => other.map((value, i) => value - origin[i]));
+      const right = unit(a.map((value, i) => value + b[i]), []);
+      const up = unit(a.map((value, i) => value - b[i]), [right]);
+      this.axes = [right, up, unit(c, [right, up])];
+      this.first = this.coordinates(first);
+      this.second = this.coordinates(second);
+      this.depth = dot(c, this.axes[2]);
+      const x = (Math.min(0, this.first[0], this.second[0]) + Math.max(0, this.first[0], this.second[0])) / 2;
+      const y = (this.first[1] + this.second[1]) / 2;
+      this.centre = [x, y, 0];
+      const far = [[0, 0], this.first, this.second].map(([px, py]) => Math.max(Math.abs(px - x), Math.abs(py - y)));
+      this.reach = 1.55 * Math.max(...far);
+    }
+    at([x, y, z]) {
+      const [right, up, out] = this.axes;
+      return this.origin.map((value, i) => value + x * right[i] + y * up[i] + z * out[i]);
+    }
+    coordinates(latent) {
+      const away = latent.map((value, i) => value - this.origin[i]);
+      const [x, y, z] = this.axes.map((axis) => dot(away, axis));
+      return [x, y, z];
+    }
+    /** What lies in no direction of the three. */
+    rest(vector) {
+      return without(vector, this.axes);
+    }
+    /** The covariance of N(., diag(exp(logvar))) in the plane: xx, xy, yy. */
+    covariance(logvar) {
+      const [right, up] = this.axes;
+      const sum = (a, b) => a.reduce((total, value, i) => total + value * b[i] * Math.exp(logvar[i]), 0);
+      return [sum(right, right), sum(right, up), sum(up, up)];
+    }
+  };
+  function dot(x, y) {
+    let sum = 0;
+    for (let i = 0; i < x.length; i++) sum += x[i] * y[i];
+    return sum;
+  }
+  var distance = (x, y) => Math.sqrt(x.reduce((sum, value, i) => sum + (value - y[i]) ** 2, 0));
+  function without(vector, axes) {
+    let left = vector;
+    for (const axis of axes) {
+      const share = dot(left, axis);
+      left = left.map((value, i) => value - share * axis[i]);
+    }
+    return left;
+  }
+  function unit(vector, axes) {
+    for (let i = -1; i < vector.length; i++) {
+      const own = without(i < 0 ? vector : vector.map((_, j) => j === i ? 1 : 0), axes);
+      const length = Math.sqrt(dot(own, own));
+      if (length > 1e-3) return own.map((value) => value / length);
+    }
+    throw new Error(`${axes.length} directions fill a space of ${vector.length}: there is no other`);
+  }
+
+  // src/move/experiment.ts
+  var HOWS = ["dragged", "noise", "swapped", "typed"];
+  var Experiment = class {
+    question;
+    /** As it was thought without edits. */
+    original;
+    /** With the edits. */
+    edited;
+    edits = /* @__PURE__ */ new Map();
+    past = [];
+    /** Marks of the planes of thoughts that were not edited. */
+    chosen = /* @__PURE__ */ new Map();
+    live;
+    /** @throws Error for a question with words that the planner does not know. */
+    constructor(live, question) {
+      this.live = live;
+      this.question = question;
+      this.original = this.edited = live.planner.think(question);
+    }
+    get thoughts() {
+      return Math.max(this.original.thoughts.length, this.edited.thoughts.length);
+    }
+    list() {
+      return [...this.edits.values()].sort((a, b) => a.thought - b.thought);
+    }
+    edit(thought) {
+      return this.edits.get(thought);
+    }
+    /** Remember the edits as they are, for `undo`. */
+    remember() {
+      this.past.push(this.edits);
+    }
+    get canUndo() {
+      return this.past.length > 0;
+    }
+    undo() {
+      this.edits = this.past.pop() ?? this.edits;
+      this.think();
+    }
+    put(edit) {
+      this.edits = new Map([...this.edits, [edit.thought, edit]]);
+      this.think();
+    }
+    drop(thought) {
+      this.edits = new Map([...this.edits].filter(([t]) => t !== thought));
+      this.think();
+    }
+    /** The trace with the edits of earlier thoughts alone: where thought t comes from. */
+    before(thought) {
+      return this.run(this.list().filter((edit) => edit.thought < thought));
+    }
+    /** Where a thought is now, in its plane. */
+    placeOf(thought) {
+      return this.edits.get(thought)?.place ?? [0, 0, 0];
+    }
+    marksOf(thought) {
+      const edit = this.edits.get(thought);
+      return edit ? [edit.first, edit.second] : this.chosen.get(thought) ?? this.marks(thought);
+    }
+    /** The plane of a thought now. */
+    plane(thought, before = this.before(thought)) {
+      return this.planeOf(before, thought, ...this.marksOf(thought));
+    }
+    /** The latent of a place in a thought's plane, with the noise that was added. */
+    latent(thought, plane, place) {
+      const rest = this.rest(this.edits.get(thought)?.seeds ?? [], this.original, thought, plane);
+      const at = plane.at(place);
+      return rest ? at.map((value, i) => value + rest[i]) : at;
+    }
+    /** An edit that moves a thought within its plane. */
+    moved(thought, place) {
+      const [first, second] = this.marksOf(thought);
+      const before = this.edits.get(thought);
+      return { thought, first, second, place, seeds: before?.seeds ?? [], how: "dragged" };
+    }
+    /** An edit that adds noise as wide as the planner's own cloud. */
+    noisy(thought, seed) {
+      const plane = this.plane(thought);
+      const noise = this.noise(this.original, thought, seed);
+      const shift = plane.coordinates(plane.origin.map((value, i) => value + noise[i]));
+      const [x, y, z] = this.placeOf(thought);
+      const edit = this.moved(thought, [x + shift[0], y + shift[1], z + shift[2]]);
+      return { ...edit, seeds: [...edit.seeds, seed], how: "noise" };
+    }
+    /** An edit that puts another thought in the place of one. */
+    swapped(thought, mark2) {
+      const [first, second] = this.marksOf(thought);
+      const known = mark2 === first || mark2 === second;
+      const marks = known ? [first, second] : [mark2, first];
+      const plane = this.planeOf(this.before(thought), thought, ...marks);
+      const how = typeof mark2 === "string" ? "typed" : "swapped";
+      return { thought, first: marks[0], second: marks[1], place: plane.coordinates(this.latentOf(mark2)), seeds: [], how };
+    }
+    textOf(mark2) {
+      return typeof mark2 === "string" ? mark2 : this.live.landmarks[mark2].text;
+    }
+    /** Other thoughts in the same place of their questions that read differently, each text once, the nearest first. */
+    nearest(thought) {
+      const trace = this.original.thoughts.length >= thought ? this.original : this.edited;
+      const [own, origin] = [trace.steps[thought - 1]?.text, trace.thoughts[thought - 1].latent];
+      const same = (mark2) => mark2.place === thought;
+      const { landmarks } = this.live;
+      const fitting = landmarks.filter(same).length > 3 ? same : () => true;
+      const far = landmarks.map((mark2, index) => ({ mark: mark2, index, far: distance(mark2.latent, origin) }));
+      const seen = /* @__PURE__ */ new Set([own]);
+      return far.filter(({ mark: mark2 }) => fitting(mark2)).sort((a, b) => a.far - b.far).filter(({ mark: mark2 }) => !seen.has(mark2.text) && seen.add(mark2.text)).map(({ index }) => index);
+    }
+    /** The edits, for a link. */
+    write() {
+      return this.list().map(
+        ({ thought, first, second, place, seeds, how }) => [thought, first, second, ...place.map((value) => value.toFixed(2)), seeds.join("."), HOWS.indexOf(how)].join(",")
+      ).join(";");
+    }
+    /** The edits of a link; what makes no sense there is left out. */
+    read(text) {
+      for (const part of text.split(";")) {
+        const [thought, first, second, x, y, z, seeds, how] = part.split(",");
+        const marks = [first, second].map((mark2) => /^\d+$/u.test(mark2) ? Number(mark2) : mark2);
+        const place = [x, y, z].map(Number);
+        const known = marks.every((mark2) => typeof mark2 === "string" || mark2 < this.live.landmarks.length);
+        const within = Number(thought) >= 1 && Number(thought) <= this.thoughts;
+        if (!known || !within || !place.every(Number.isFinite)) continue;
+        this.put({
+          thought: Number(thought),
+          first: marks[0],
+          second: marks[1],
+          place: [place[0], place[1], place[2]],
+          seeds: seeds ? seeds.split(".").map(Number) : [],
+          how: HOWS[Number(how)] ?? "dragged"
+        });
+      }
+    }
+    think() {
+      this.edited = this.run(this.list());
+    }
+    run(edits) {
+      let trace = this.original;
+      for (const { thought, first, second, place, seeds } of edits) {
+        if (thought > trace.thoughts.length) continue;
+        const plane = this.planeOf(trace, thought, first, second);
+        const rest = this.rest(seeds, this.original, thought, plane);
+        const at = plane.at(place);
+        const latent = rest ? at.map((value, i) => value + rest[i]) : at;
+        trace = this.live.planner.rethink(trace, new Map([...trace.edits, [thought, latent]]));
+      }
+      return trace;
+    }
+    planeOf(before, thought, first, second) {
+      const third = this.nearest(thought).find((index) => index !== first && index !== second) ?? 0;
+      const [a, b, c] = [first, second, third].map((mark2) => this.latentOf(mark2));
+      return new Plane(before.thoughts[thought - 1].latent, a, b, c);
+    }
+    marks(thought) {
+      const { opening } = this.live;
+      const nearest = this.nearest(thought);
+      const here = opening?.question === this.question && opening.place === thought ? opening.landmarks : [];
+      const [first, second] = [...here, ...nearest.filter((index) => !here.includes(index))];
+      this.chosen.set(thought, [first, second]);
+      return [first, second];
+    }
+    latentOf(mark2) {
+      return typeof mark2 === "string" ? this.live.planner.thought(mark2)[0] : this.live.landmarks[mark2].latent;
+    }
+    noise(trace, thought, seed) {
+      const { logvars, means } = trace.thoughts[Math.min(thought, trace.thoughts.length) - 1].distribution;
+      const random = stream(seed);
+      return means[0].map((_, i) => (logvars ? Math.exp(0.5 * logvars[0][i]) : 0.5) * normal(random));
+    }
+    rest(seeds, trace, thought, plane) {
+      if (!seeds.length) return null;
+      const noises = seeds.map((seed) => this.noise(trace, thought, seed));
+      return plane.rest(noises[0].map((_, i) => noises.reduce((sum, noise) => sum + noise[i], 0)));
+    }
+  };
+  function stream(seed) {
+    let state = seed >>> 0;
+    return () => {
+      state = state + 1831565813 >>> 0;
+      let mixed = Math.imul(state ^ state >>> 15, state | 1);
+      mixed ^= mixed + Math.imul(mixed ^ mixed >>> 7, mixed | 61);
+      return ((mixed ^ mixed >>> 14) >>> 0) / 2 ** 32;
+    };
+  }
+
+  // node_modules/d3-color/src/define.js
+  function define_default(constructor, factory, prototype) {
+    constructor.prototype = factory.prototype = prototype;
+    prototype.constructor = constructor;
+  }
+  function extend(parent, definition) {
+    var prototype = Object.create(parent.prototype);
+    for (var key in definition) prototype[key] = definition[key];
+    return prototype;
+  }
+
+  // node_modules/d3-color/src/color.js
+  function Color() {
+  }
+  var darker = 0.7;
+  var brighter = 1 / darker;
+  var reI = "\\s*([+-]?\\d+)\\s*";
+  var reN = "\\s*([+-]?(?:\\d*\\.)?\\d+(?:[eE][+-]?\\d+)?)\\s*";
+  var reP = "\\s*([+-]?(?:\\d*\\.)?\\d+(?:[eE][+-]?\\d+)?)%\\s*";
+  var reHex = /^#([0-9a-f]{3,8})$/;
+  var reRgbInteger = new RegExp(`^rgb\\(${reI},${reI},${reI}\\)$`);
+  var reRgbPercent = new RegExp(`^rgb\\(${reP},${reP},${reP}\\)$`);
+  var reRgbaInteger = new RegExp(`^rgba\\(${reI},${reI},${reI},${reN}\\)$`);
+  var reRgbaPercent = new RegExp(`^rgba\\(${reP},${reP},${reP},${reN}\\)$`);
+  var reHslPercent = new RegExp(`^hsl\\(${reN},${reP},${reP}\\)$`);
+  var reHslaPercent = new RegExp(`^hsla\\(${reN},${reP},${reP},${reN}\\)$`);
+  var named = {
+    aliceblue: 15792383,
+    antiquewhite: 16444375,
+    aqua: 65535,
+    aquamarine: 8388564,
+    azure: 15794175,
+    beige: 16119260,
+    bisque: 16770244,
+    black: 0,
+    blanchedalmond: 16772045,
+    blue: 255,
+    blueviolet: 9055202,
+    brown: 10824234,
+    burlywood: 14596231,
+    cadetblue: 6266528,
+    chartreuse: 8388352,
+    chocolate: 13789470,
+    coral: 16744272,
+    cornflowerblue: 6591981,
+    cornsilk: 16775388,
+    crimson: 14423100,
+    cyan: 65535,
+    darkblue: 139,
+    darkcyan: 35723,
+    darkgoldenrod: 12092939,
+    darkgray: 11119017,
+    darkgreen: 25600,
+    darkgrey: 11119017,
+    darkkhaki: 12433259,
+    darkmagenta: 9109643,
+    darkolivegreen: 5597999,
+    darkorange: 16747520,
+    darkorchid: 10040012,
+    darkred: 9109504,
+    darksalmon: 15308410,
+    darkseagreen: 9419919,
+    darkslateblue: 4734347,
+    darkslategray: 3100495,
+    darkslategrey: 3100495,
+    darkturquoise: 52945,
+    darkviolet: 9699539,
+    deeppink: 16716947,
+    deepskyblue: 49151,
+    dimgray: 6908265,
+    dimgrey: 6908265,
+    dodgerblue: 2003199,
+    firebrick: 11674146,
+    floralwhite: 16775920,
+    forestgreen: 2263842,
+    fuchsia: 16711935,
+    gainsboro: 14474460,
+    ghostwhite: 16316671,
+    gold: 16766720,
+    goldenrod: 14329120,
+    gray: 8421504,
+    green: 32768,
+    greenyellow: 11403055,
+    grey: 8421504,
+    honeydew: 15794160,
+    hotpink: 16738740,
+    indianred: 13458524,
+    indigo: 4915330,
+    ivory: 16777200,
+    khaki: 15787660,
+    lavender: 15132410,
+    lavenderblush: 16773365,
+    lawngreen: 8190976,
+    lemonchiffon: 16775885,
+    lightblue: 11393254,
+    lightcoral: 15761536,
+    lightcyan: 14745599,
+    lightgoldenrodyellow: 16448210,
+    lightgray: 13882323,
+    lightgreen: 9498256,
+    lightgrey: 13882323,
+    lightpink: 16758465,
+    lightsalmon: 16752762,
+    lightseagreen: 2142890,
+    lightskyblue: 8900346,
+    lightslategray: 7833753,
+    lightslategrey: 7833753,
+    lightsteelblue: 11584734,
+    lightyellow: 16777184,
+    lime: 65280,
+    limegreen: 3329330,
+    linen: 16445670,
+    magenta: 16711935,
+    maroon: 8388608,
+    mediumaquamarine: 6737322,
+    mediumblue: 205,
+    mediumorchid: 12211667,
+    mediumpurple: 9662683,
+    mediumseagreen: 3978097,
+    mediumslateblue: 8087790,
+    mediumspringgreen: 64154,
+    mediumturquoise: 4772300,
+    mediumvioletred: 13047173,
+    midnightblue: 1644912,
+    mintcream: 16121850,
+    mistyrose: 16770273,
+    moccasin: 16770229,
+    navajowhite: 16768685,
+    navy: 128,
+    oldlace: 16643558,
+    olive: 8421376,
+    olivedrab: 7048739,
+    orange: 16753920,
+    orangered: 16729344,
+    orchid: 14315734,
+    palegoldenrod: 15657130,
+    palegreen: 10025880,
+    paleturquoise: 11529966,
+    palevioletred: 14381203,
+    papayawhip: 16773077,
+    peachpuff: 16767673,
+    peru: 13468991,
+    pink: 16761035,
+    plum: 14524637,
+    powderblue: 11591910,
+    purple: 8388736,
+    rebeccapurple: 6697881,
+    red: 16711680,
+    rosybrown: 12357519,
+    royalblue: 4286945,
+    saddlebrown: 9127187,
+    salmon: 16416882,
+    sandybrown: 16032864,
+    seagreen: 3050327,
+    seashell: 16774638,
+    sienna: 10506797,
+    silver: 12632256,
+    skyblue: 8900331,
+    slateblue: 6970061,
+    slategray: 7372944,
+    slategrey: 7372944,
+    snow: 16775930,
+    springgreen: 65407,
+    steelblue: 4620980,
+    tan: 13808780,
+    teal: 32896,
+    thistle: 14204888,
+    tomato: 16737095,
+    turquoise: 4251856,
+    violet: 15631086,
+    wheat: 16113331,
+    white: 16777215,
+    whitesmoke: 16119285,
+    yellow: 16776960,
+    yellowgreen: 10145074
+  };
+  define_default(Color, color, {
+    copy(channels) {
+      return Object.assign(new this.constructor(), this, channels);
+    },
+    displayable() {
+      return this.rgb().displayable();
+    },
+    hex: color_formatHex,
+    // Deprecated! Use color.formatHex.
+    formatHex: color_formatHex,
+    formatHex8: color_formatHex8,
+    formatHsl: color_formatHsl,
+    formatRgb: color_formatRgb,
+    toString: color_formatRgb
+  });
+  function color_formatHex() {
+    return this.rgb().formatHex();
+  }
+  function color_formatHex8() {
+    return this.rgb().formatHex8();
+  }
+  function color_formatHsl() {
+    return hslConvert(this).formatHsl();
+  }
+  function color_formatRgb() {
+    return this.rgb().formatRgb();
+  }
+  function color(format) {
+    var m, l;
+    format = (format + "").trim().toLowerCase();
+    return (m = reHex.exec(format)) ? (l = m[1].length, m = parseInt(m[1], 16), l === 6 ? rgbn(m) : l === 3 ? new Rgb(m >> 8 & 15 | m >> 4 & 240, m >> 4 & 15 | m & 240, (m & 15) << 4 | m & 15, 1) : l === 8 ? rgba(m >> 24 & 255, m >> 16 & 255, m >> 8 & 255, (m & 255) / 255) : l === 4 ? rgba(m >> 12 & 15 | m >> 8 & 240, m >> 8 & 15 | m >> 4 & 240, m >> 4 & 15 | m & 240, ((m & 15) << 4 | m & 15) / 255) : null) : (m = reRgbInteger.exec(format)) ? new Rgb(m[1], m[2], m[3], 1) : (m = reRgbPercent.exec(format)) ? new Rgb(m[1] * 255 / 100, m[2] * 255 / 100, m[3] * 255 / 100, 1) : (m = reRgbaInteger.exec(format)) ? rgba(m[1], m[2], m[3], m[4]) : (m = reRgbaPercent.exec(format)) ? rgba(m[1] * 255 / 100, m[2] * 255 / 100, m[3] * 255 / 100, m[4]) : (m = reHslPercent.exec(format)) ? hsla(m[1], m[2] / 100, m[3] / 100, 1) : (m = reHslaPercent.exec(format)) ? hsla(m[1], m[2] / 100, m[3] / 100, m[4]) : named.hasOwnProperty(format) ? rgbn(named[format]) : format === "transparent" ? new Rgb(NaN, NaN, NaN, 0) : null;
+  }
+  function rgbn(n) {
+    return new Rgb(n >> 16 & 255, n >> 8 & 255, n & 255, 1);
+  }
+  function rgba(r, g, b, a) {
+    if (a <= 0) r = g = b = NaN;
+    return new Rgb(r, g, b, a);
+  }
+  function rgbConvert(o) {
+    if (!(o instanceof Color)) o = color(o);
+    if (!o) return new Rgb();
+    o = o.rgb();
+    return new Rgb(o.r, o.g, o.b, o.opacity);
+  }
+  function rgb(r, g, b, opacity) {
+    return arguments.length === 1 ? rgbConvert(r) : new Rgb(r, g, b, opacity == null ? 1 : opacity);
+  }
+  function Rgb(r, g, b, opacity) {
+    this.r = +r;
+    this.g = +g;
+    this.b = +b;
+    this.opacity = +opacity;
+  }
+  define_default(Rgb, rgb, extend(Color, {
+    brighter(k) {
+      k = k == null ? brighter : Math.pow(brighter, k);
+      return new Rgb(this.r * k, this.g * k, this.b * k, this.opacity);
+    },
+    darker(k) {
+      k = k == null ? darker : Math.pow(darker, k);
+      return new Rgb(this.r * k, this.g * k, this.b * k, this.opacity);
+    },
+    rgb() {
+      return this;
+    },
+    clamp() {
+      return new Rgb(clampi(this.r), clampi(this.g), clampi(this.b), clampa(this.opacity));
+    },
+    displayable() {
+      return -0.5 <= this.r && this.r < 255.5 && (-0.5 <= this.g && this.g < 255.5) && (-0.5 <= this.b && this.b < 255.5) && (0 <= this.opacity && this.opacity <= 1);
+    },
+    hex: rgb_formatHex,
+    // Deprecated! Use color.formatHex.
+    formatHex: rgb_formatHex,
+    formatHex8: rgb_formatHex8,
+    formatRgb: rgb_formatRgb,
+    toString: rgb_formatRgb
+  }));
+  function rgb_formatHex() {
+    return `#${hex(this.r)}${hex(this.g)}${hex(this.b)}`;
+  }
+  function rgb_formatHex8() {
+    return `#${hex(this.r)}${hex(this.g)}${hex(this.b)}${hex((isNaN(this.opacity) ? 1 : this.opacity) * 255)}`;
+  }
+  function rgb_formatRgb() {
+    const a = clampa(this.opacity);
+    return `${a === 1 ? "rgb(" : "rgba("}${clampi(this.r)}, ${clampi(this.g)}, ${clampi(this.b)}${a === 1 ? ")" : `, ${a})`}`;
+  }
+  function clampa(opacity) {
+    return isNaN(opacity) ? 1 : Math.max(0, Math.min(1, opacity));
+  }
+  function clampi(value) {
+    return Math.max(0, Math.min(255, Math.round(value) || 0));
+  }
+  function hex(value) {
+    value = clampi(value);
+    return (value < 16 ? "0" : "") + value.toString(16);
+  }
+  function hsla(h, s, l, a) {
+    if (a <= 0) h = s = l = NaN;
+    else if (l <= 0 || l >= 1) h = s = NaN;
+    else if (s <= 0) h = NaN;
+    return new Hsl(h, s, l, a);
+  }
+  function hslConvert(o) {
+    if (o instanceof Hsl) return new Hsl(o.h, o.s, o.l, o.opacity);
+    if (!(o instanceof Color)) o = color(o);
+    if (!o) return new Hsl();
+    if (o instanceof Hsl) return o;
+    o = o.rgb();
+    var r = o.r / 255, g = o.g / 255, b = o.b / 255, min = Math.min(r, g, b), max = Math.max(r, g, b), h = NaN, s = max - min, l = (max + min) / 2;
+    if (s) {
+      if (r === max) h = (g - b) / s + (g < b) * 6;
+      else if (g === max) h = (b - r) / s + 2;
+      else h = (r - g) / s + 4;
+      s /= l < 0.5 ? max + min : 2 - max - min;
+      h *= 60;
+    } else {
+      s = l > 0 && l < 1 ? 0 : h;
+    }
+    return new Hsl(h, s, l, o.opacity);
+  }
+  function hsl(h, s, l, opacity) {
+    return arguments.length === 1 ? hslConvert(h) : new Hsl(h, s, l, opacity == null ? 1 : opacity);
+  }
+  function Hsl(h, s, l, opacity) {
+    this.h = +h;
+    this.s = +s;
+    this.l = +l;
+    this.opacity = +opacity;
+  }
+  define_default(Hsl, hsl, extend(Color, {
+    brighter(k) {
+      k = k == null ? brighter : Math.pow(brighter, k);
+      return new Hsl(this.h, this.s, this.l * k, this.opacity);
+    },
+    darker(k) {
+      k = k == null ? darker : Math.pow(darker, k);
+      return new Hsl(this.h, this.s, this.l * k, this.opacity);
+    },
+    rgb() {
+      var h = this.h % 360 + (this.h < 0) * 360, s = isNaN(h) || isNaN(this.s) ? 0 : this.s, l = this.l, m2 = l + (l < 0.5 ? l : 1 - l) * s, m1 = 2 * l - m2;
+      return new Rgb(
+        hsl2rgb(h >= 240 ? h - 240 : h + 120, m1, m2),
+        hsl2rgb(h, m1, m2),
+        hsl2rgb(h < 120 ? h + 240 : h - 120, m1, m2),
+        this.opacity
+      );
+    },
+    clamp() {
+      return new Hsl(clamph(this.h), clampt(this.s), clampt(this.l), clampa(this.opacity));
+    },
+    displayable() {
+      return (0 <= this.s && this.s <= 1 || isNaN(this.s)) && (0 <= this.l && this.l <= 1) && (0 <= this.opacity && this.opacity <= 1);
+    },
+    formatHsl() {
+      const a = clampa(this.opacity);
+      return `${a === 1 ? "hsl(" : "hsla("}${clamph(this.h)}, ${clampt(this.s) * 100}%, ${clampt(this.l) * 100}%${a === 1 ? ")" : `, ${a})`}`;
+    }
+  }));
+  function clamph(value) {
+    value = (value || 0) % 360;
+    return value < 0 ? value + 360 : value;
+  }
+  function clampt(value) {
+    return Math.max(0, Math.min(1, value || 0));
+  }
+  function hsl2rgb(h, m1, m2) {
+    return (h < 60 ? m1 + (m2 - m1) * h / 60 : h < 180 ? m2 : h < 240 ? m1 + (m2 - m1) * (240 - h) / 60 : m1) * 255;
+  }
+
+  // node_modules/d3-color/src/math.js
+  var radians = Math.PI / 180;
+  var degrees = 180 / Math.PI;
+
+  // node_modules/d3-color/src/lab.js
+  var K = 18;
+  var Xn = 0.96422;
+  var Yn = 1;
+  var Zn = 0.82521;
+  var t0 = 4 / 29;
+  var t1 = 6 / 29;
+  var t2 = 3 * t1 * t1;
+  var t3 = t1 * t1 * t1;
+  function labConvert(o) {
+    if (o instanceof Lab) return new Lab(o.l, o.a, o.b, o.opacity);
+    if (o instanceof Hcl) return hcl2lab(o);
+    if (!(o instanceof Rgb)) o = rgbConvert(o);
+    var r = rgb2lrgb(o.r), g = rgb2lrgb(o.g), b = rgb2lrgb(o.b), y = xyz2lab((0.2225045 * r + 0.7168786 * g + 0.0606169 * b) / Yn), x, z;
+    if (r === g && g === b) x = z = y;
+    else {
+      x = xyz2lab((0.4360747 * r + 0.3850649 * g + 0.1430804 * b) / Xn);
+      z = xyz2lab((0.0139322 * r + 0.0971045 * g + 0.7141733 * b) / Zn);
+    }
+    return new Lab(116 * y - 16, 500 * (x - y), 200 * (y - z), o.opacity);
+  }
+  function lab(l, a, b, opacity) {
+    return arguments.length === 1 ? labConvert(l) : new Lab(l, a, b, opacity == null ? 1 : opacity);
+  }
+  function Lab(l, a, b, opacity) {
+    this.l = +l;
+    this.a = +a;
+    this.b = +b;
+    this.opacity = +opacity;
+  }
+  define_default(Lab, lab, extend(Color, {
+    brighter(k) {
+      return new Lab(this.l + K * (k == null ? 1 : k), this.a, this.b, this.opacity);
+    },
+    darker(k) {
+      return new Lab(this.l - K * (k == null ? 1 : k), this.a, this.b, this.opacity);
+    },
+    rgb() {
+      var y = (this.l + 16) / 116, x = isNaN(this.a) ? y : y + this.a / 500, z = isNaN(this.b) ? y : y - this.b / 200;
+      x = Xn * lab2xyz(x);
+      y = Yn * lab2xyz(y);
+      z = Zn * lab2xyz(z);
+      return new Rgb(
+        lrgb2rgb(3.1338561 * x - 1.6168667 * y - 0.4906146 * z),
+        lrgb2rgb(-0.9787684 * x + 1.9161415 * y + 0.033454 * z),
+        lrgb2rgb(0.0719453 * x - 0.2289914 * y + 1.4052427 * z),
+        this.opacity
+      );
+    }
+  }));
+  function xyz2lab(t) {
+    return t > t3 ? Math.pow(t, 1 / 3) : t / t2 + t0;
+  }
+  function lab2xyz(t) {
+    return t > t1 ? t * t * t : t2 * (t - t0);
+  }
+  function lrgb2rgb(x) {
+    return 255 * (x <= 31308e-7 ? 12.92 * x : 1.055 * Math.pow(x, 1 / 2.4) - 0.055);
+  }
+  function rgb2lrgb(x) {
+    return (x /= 255) <= 0.04045 ? x / 12.92 : Math.pow((x + 0.055) / 1.055, 2.4);
+  }
+  function hclConvert(o) {
+    if (o instanceof Hcl) return new Hcl(o.h, o.c, o.l, o.opacity);
+    if (!(o instanceof Lab)) o = labConvert(o);
+    if (o.a === 0 && o.b === 0) return new Hcl(NaN, 0 < o.l && o.l < 100 ? 0 : NaN, o.l, o.opacity);
+    var h = Math.atan2(o.b, o.a) * degrees;
+    return new Hcl(h < 0 ? h + 360 : h, Math.sqrt(o.a * o.a + o.b * o.b), o.l, o.opacity);
+  }
+  function hcl(h, c, l, opacity) {
+    return arguments.length === 1 ? hclConvert(h) : new Hcl(h, c, l, opacity == null ? 1 : opacity);
+  }
+  function Hcl(h, c, l, opacity) {
+    this.h = +h;
+    this.c = +c;
+    this.l = +l;
+    this.opacity = +opacity;
+  }
+  function hcl2lab(o) {
+    if (isNaN(o.h)) return new Lab(o.l, 0, 0, o.opacity);
+    var h = o.h * radians;
+    return new Lab(o.l, Math.cos(h) * o.c, Math.sin(h) * o.c, o.opacity);
+  }
+  define_default(Hcl, hcl, extend(Color, {
+    brighter(k) {
+      return new Hcl(this.h, this.c, this.l + K * (k == null ? 1 : k), this.opacity);
+    },
+    darker(k) {
+      return new Hcl(this.h, this.c, this.l - K * (k == null ? 1 : k), this.opacity);
+    },
+    rgb() {
+      return hcl2lab(this).rgb();
+    }
+  }));
+
+  // src/move/territories.ts
+  var [COARSE, FINE] = [8, 128];
+  var SLICE = 6;
+  var Territories = class {
+    /** Cells on a side; 0 before the coarse ones are read. */
+    side = 0;
+    /** Row by row from the top left. */
+    cells = [];
+    next = [];
+    timer = 0;
+    waiting = false;
+    read;
+    finer;
+    /** @param read what is read at shares x (from the left) and y (from the top) of the side.
+     *  @param finer is called when there is more to see.
+     */
+    constructor(read2, finer) {
+      this.read = read2;
+      this.finer = finer;
+      this.timer = setTimeout(this.work);
+    }
+    /** While true, nothing is read. */
+    set paused(value) {
+      this.waiting = value;
+      if (!value && !this.timer && this.side < FINE) this.timer = setTimeout(this.work);
+    }
+    get done() {
+      return this.side >= FINE;
+    }
+    stop() {
+      clearTimeout(this.timer);
+      this.side = FINE;
+    }
+    work = () => {
+      this.timer = 0;
+      if (this.waiting || this.done) return;
+      const side2 = this.side ? 2 * this.side : COARSE;
+      const end = performance.now() + SLICE;
+      while (this.next.length < side2 * side2 && performance.now() < end) this.next.push(this.cell(this.next.length, side2));
+      if (this.next.length === side2 * side2) {
+        [this.cells, this.next, this.side] = [this.next, [], side2];
+        this.finer();
+      }
+      if (this.side < FINE) this.timer = setTimeout(this.work);
+    };
+    /** Read anew where the coarser cells around differ, else taken from them. */
+    cell(index, side2) {
+      const [column, row] = [index % side2, Math.floor(index / side2)];
+      if (this.side) {
+        const coarse = (c2, r2) => {
+          const within = (i) => Math.min(this.side - 1, Math.max(0, i));
+          return this.cells[within(r2) * this.side + within(c2)];
+        };
+        const [c, r] = [column >> 1, row >> 1];
+        const [dc, dr] = [column % 2 ? 1 : -1, row % 2 ? 1 : -1];
+        const around = [coarse(c, r), coarse(c + dc, r), coarse(c, r + dr), coarse(c + dc, r + dr)];
+        if (around.every((other) => other.text === around[0].text)) {
+          const chance = (9 * around[0].chance + 3 * around[1].chance + 3 * around[2].chance + around[3].chance) / 16;
+          return { text: around[0].text, chance };
+        }
+      }
+      return this.read((column + 0.5) / side2, (row + 0.5) / side2);
+    }
+    /** The place furthest inside each connected territory, the roomiest first. */
+    labels() {
+      const { side: side2, cells } = this;
+      const inside = new Int32Array(cells.length).fill(-1);
+      let front = [];
+      const neighbours = (index) => {
+        const [column, row] = [index % side2, Math.floor(index / side2)];
+        return [
+          ...column > 0 ? [index - 1] : [],
+          ...column < side2 - 1 ? [index + 1] : [],
+          ...row > 0 ? [index - side2] : [],
+          ...row < side2 - 1 ? [index + side2] : []
+        ];
+      };
+      cells.forEach((cell, i) => {
+        const around = neighbours(i);
+        if (around.length < 4 || around.some((j) => cells[j].text !== cell.text)) {
+          inside[i] = 0;
+          front.push(i);
+        }
+      });
+      const order = [...front];
+      while (front.length) {
+        const further = [];
+        for (const i of front) {
+          for (const j of neighbours(i)) {
+            if (inside[j] < 0) {
+              inside[j] = inside[i] + 1;
+              further.push(j);
+            }
+          }
+        }
+        order.push(...further);
+        front = further;
+      }
+      const seen = new Uint8Array(cells.length);
+      const found = [];
+      for (const start of order.reverse()) {
+        if (seen[start]) continue;
+        const text = cells[start].text;
+        seen[start] = 1;
+        const stack = [start];
+        for (let i = stack.pop(); i !== void 0; i = stack.pop()) {
+          for (const j of neighbours(i)) {
+            if (!seen[j] && cells[j].text === text) {
+              seen[j] = 1;
+              stack.push(j);
+            }
+          }
+        }
+        const [column, row] = [start % side2, Math.floor(start / side2)];
+        found.push({ text, x: (column + 0.5) / side2, y: (row + 0.5) / side2, room: (inside[start] + 0.5) / side2 });
+      }
+      return found;
+    }
+  };
+
+  // src/move/map.ts
+  var ThoughtMap = class {
+    root;
+    canvas = element("canvas", { "aria-hidden": "true" });
+    drawing = shape("svg", { "aria-hidden": "true" });
+    names = element("div", { class: "names" });
+    marks = element("div", { class: "marks" });
+    handle = element("button", { type: "button", class: "handle" });
+    bubble = element("output", { class: "bubble", "aria-hidden": "true" });
+    handlers;
+    view = null;
+    territories = null;
+    key = "";
+    wanted = null;
+    dragging = false;
+    constructor(handlers) {
+      this.handlers = handlers;
+      this.root = element("div", { class: "map" });
+      this.root.append(this.canvas, this.drawing, this.names, this.marks, this.bubble, this.handle);
+      this.root.addEventListener("pointerdown", this.down);
+      this.root.addEventListener("pointermove", this.drag);
+      for (const name of ["pointerup", "pointercancel"]) this.root.addEventListener(name, this.up);
+      this.handle.addEventListener("keydown", this.press);
+    }
+    /** Whether all territories are as fine as they will be. */
+    get done() {
+      return this.territories?.done ?? false;
+    }
+    focus() {
+      this.handle.focus();
+    }
+    stop() {
+      this.territories?.stop();
+    }
+    show(view) {
+      const before = this.view;
+      this.view = view;
+      if (view.key !== this.key || !this.territories) {
+        this.key = view.key;
+        this.territories?.stop();
+        const { plane, read: read2 } = view;
+        const depth = view.place[2];
+        this.territories = new Territories((x, y) => read2(this.placeOf(plane, x, y, depth)), this.paint);
+        this.root.classList.add("coarse");
+      }
+      if (before?.marks.map((mark2) => mark2.text).join() !== view.marks.map((mark2) => mark2.text).join()) this.nameMarks(view);
+      this.place(view);
+    }
+    /** Paint all of it again, such as in another size or theme. */
+    paint = () => {
+      const { territories } = this;
+      const { pen, width, height } = sized(this.canvas);
+      if (territories?.side) {
+        const { side: side2, cells } = territories;
+        const image = new ImageData(side2, side2);
+        const dark = isDark(this.root);
+        cells.forEach(({ text, chance }, i) => {
+          image.data.set(shade(text, chance, dark), 4 * i);
+        });
+        const small = element("canvas", { width: `${side2}`, height: `${side2}` });
+        small.getContext("2d")?.putImageData(image, 0, 0);
+        pen.imageSmoothingQuality = "high";
+        pen.drawImage(small, 0, 0, width, height);
+        this.root.classList.toggle("coarse", side2 < 64);
+        this.name(width);
+      }
+      if (this.view) this.place(this.view);
+    };
+    /** Names of the territories that have room for one, away from what else is drawn. */
+    name(width) {
+      if (!this.territories || !this.view) return;
+      const taken = [];
+      for (const mark2 of this.view.marks) {
+        const [x, y] = this.share(mark2.place);
+        taken.push({ x: x * width, y: y * width, w: 96, h: 44 });
+      }
+      const [ox, oy] = this.share([0, 0, 0]);
+      taken.push({ x: ox * width, y: oy * width, w: 40, h: 40 });
+      const names = [];
+      for (const { text, x, y, room } of this.territories.labels()) {
+        const w = 8.2 * text.length + 10;
+        if (room * width < 13 || w > 3.4 * room * width || names.length > 16 || !text) continue;
+        const box = { x: Math.min(width - w / 2 - 2, Math.max(w / 2 + 2, x * width)), y: y * width, w, h: 20 };
+        if (box.y < 12 || box.y > width - 12 || taken.some((other) => overlap(box, other))) continue;
+        taken.push(box);
+        names.push(element("span", { style: `left:${100 * box.x / width}%;top:${100 * box.y / width}%` }, text));
+      }
+      this.names.replaceChildren(...names);
+    }
+    nameMarks(view) {
+      this.marks.replaceChildren(
+        ...view.marks.map(({ text, from }, i) => {
+          const jump = () => {
+            this.handlers.jump(i);
+          };
+          const mark2 = button("", jump, { class: "mark", title: from, "aria-label": `Put the thought here: ${text}, ${from}` });
+          mark2.append(element("i"), text);
+          return mark2;
+        })
+      );
+    }
+    place(view) {
+      const at = (node, [x2, y2]) => {
+        node.style.left = `${100 * x2}%`;
+        node.style.top = `${100 * y2}%`;
+      };
+      const size = 100;
+      const [ox, oy] = this.share([0, 0, 0]);
+      const [x, y] = this.share(view.place);
+      view.marks.forEach((mark2, i) => {
+        const where = this.share(mark2.place);
+        const node = this.marks.children[i];
+        at(node, where);
+        node.classList.toggle("left", where[0] > 0.8);
+      });
+      const inside = [clamp(x), clamp(y)];
+      at(this.handle, inside);
+      at(this.bubble, inside);
+      this.bubble.classList.toggle("below", y < 0.12);
+      this.bubble.style.setProperty("--shift", `${(inside[0] < 0.12 ? 30 : inside[0] > 0.88 ? -30 : 0).toFixed(0)}px`);
+      this.bubble.textContent = view.text || "(nothing)";
+      this.handle.textContent = `${view.thought}`;
+      this.handle.setAttribute(
+        "aria-label",
+        `Thought ${view.thought}, reads ${view.text || "nothing"}. Arrow keys move it, with Shift further; Escape puts it back.`
+      );
+      this.root.classList.toggle("edited", view.edited);
+      this.drawing.setAttribute("viewBox", `0 0 ${size} ${size}`);
+      this.drawing.replaceChildren(
+        ...view.cloud ? [3, 2, 1].map((n) => ellipse(view.cloud ?? [0, 0, 0], n, ox, oy, view.plane.reach)) : [],
+        shape("line", { class: "moved", x1: size * ox, y1: size * oy, x2: size * inside[0], y2: size * inside[1] }),
+        shape("circle", { class: "ring", cx: size * ox, cy: size * oy, r: 2 })
+      );
+    }
+    /** Shares from the left and from the top of a place in the plane. */
+    share([x, y]) {
+      const { centre, reach } = this.view.plane;
+      return [(x - centre[0] + reach) / (2 * reach), (centre[1] + reach - y) / (2 * reach)];
+    }
+    placeOf({ centre, reach }, x, y, z) {
+      return [centre[0] - reach + 2 * reach * x, centre[1] + reach - 2 * reach * y, z];
+    }
+    pointed(event) {
+      const { left, top, width, height } = this.root.getBoundingClientRect();
+      const view = this.view;
+      return this.placeOf(view.plane, clamp((event.clientX - left) / width), clamp((event.clientY - top) / height), view.place[2]);
+    }
+    down = (event) => {
+      const onHandle = event.target === this.handle;
+      if (event.button > 0 || event.target.closest(".mark")) return;
+      if (event.pointerType === "touch" && !onHandle) {
+        this.tap(event);
+        return;
+      }
+      event.preventDefault();
+      this.focus();
+      this.dragging = true;
+      if (this.territories) this.territories.paused = true;
+      this.root.setPointerCapture(event.pointerId);
+      this.root.classList.add("dragging");
+      this.handlers.begin();
+      if (!onHandle) this.want(this.pointed(event));
+    };
+    /** A finger beside the thought may want to scroll: it moves the thought only where it is lifted again. */
+    tap(event) {
+      const lifted = (up) => {
+        this.root.removeEventListener("pointercancel", lifted);
+        if (up.type !== "pointerup" || Math.hypot(up.clientX - event.clientX, up.clientY - event.clientY) > 10) return;
+        this.handlers.begin();
+        this.handlers.moveTo(this.pointed(up));
+        this.handlers.end();
+      };
+      this.root.addEventListener("pointerup", lifted, { once: true });
+      this.root.addEventListener("pointercancel", lifted, { once: true });
+    }
+    drag = (event) => {
+      if (this.dragging) this.want(this.pointed(event));
+    };
+    up = () => {
+      if (!this.dragging) return;
+      this.dragging = false;
+      this.root.classList.remove("dragging");
+      if (this.territories) this.territories.paused = false;
+      if (this.wanted) this.handlers.moveTo(this.wanted);
+      this.wanted = null;
+      this.handlers.end();
+    };
+    /** Where the thought is to be at the next frame. */
+    want(place) {
+      if (!this.wanted) {
+        requestAnimationFrame(() => {
+          if (this.wanted) this.handlers.moveTo(this.wanted);
+          this.wanted = null;
+        });
+      }
+      this.wanted = place;
+    }
+    press = (event) => {
+      const way = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1], Escape: [0, 0] }[event.key];
+      if (!way || !this.view) return;
+      event.preventDefault();
+      const { plane, place } = this.view;
+      const far = (event.shiftKey ? 0.2 : 0.05) * plane.reach;
+      this.handlers.begin();
+      this.handlers.moveTo(event.key === "Escape" ? [0, 0, 0] : [place[0] + far * way[0], place[1] + far * way[1], place[2]]);
+      this.handlers.end();
+    };
+  };
+  var overlap = (a, b) => 2 * Math.abs(a.x - b.x) < a.w + b.w && 2 * Math.abs(a.y - b.y) < a.h + b.h;
+  var clamp = (share) => Math.min(0.985, Math.max(0.015, share));
+  function ellipse([xx, xy, yy], n, ox, oy, reach) {
+    const middle = (xx + yy) / 2;
+    const apart = Math.hypot((xx - yy) / 2, xy);
+    const scale = n * 50 / reach;
+    return shape("ellipse", {
+      class: "cloud",
+      rx: scale * Math.sqrt(middle + apart),
+      ry: scale * Math.sqrt(Math.max(0, middle - apart)),
+      transform: `translate(${100 * ox} ${100 * oy}) rotate(${-Math.atan2(2 * xy, xx - yy) * 90 / Math.PI})`
+    });
+  }
+  var isDark = (node) => getComputedStyle(node).colorScheme === "dark" || document.documentElement.dataset.theme === "auto" && matchMedia("(prefers-color-scheme: dark)").matches;
+  var hues = /* @__PURE__ */ new Map();
+  function shade(text, chance, dark) {
+    const result = /=(\d+)$/u.exec(text)?.[1];
+    let hue = hues.get(text);
+    if (hue === void 0) {
+      hue = result === void 0 ? -1 : (255 + 137.508 * Number(result)) % 360;
+      hues.set(text, hue);
+    }
+    const key = `${hue} ${Math.round(40 * chance)} ${dark}`;
+    const known = shades.get(key);
+    if (known) return known;
+    const chroma = hue < 0 ? 3 : (dark ? 10 : 9) + (dark ? 20 : 27) * chance;
+    const { r, g, b } = hcl(Math.max(0, hue), chroma, dark ? 20 + 15 * chance : 97 - 11 * chance).rgb().clamp();
+    const made = [r, g, b, 255];
+    shades.set(key, made);
+    return made;
+  }
+  var shades = /* @__PURE__ */ new Map();
+
+  // src/move/words.ts
+  function implied(worked, original, thought, text) {
+    const put = readStep(text);
+    const chain = original.steps.map((step) => step.text);
+    const made = put && replaced(worked.steps, chain, thought - 1, put);
+    if (!made) return null;
+    return { later: made.slice(thought).map(stepText), answer: `${made[made.length - 1].value}` };
+  }
+  function outcome(worked, original, edited, thought) {
+    const [before, now] = [original.steps[thought - 1]?.text, edited.steps[thought - 1]?.text ?? ""];
+    const later = edited.steps.slice(thought).map((step) => step.text);
+    const same = edited.answer === original.answer;
+    if (now === before) {
+      const text = same ? "Cross a border: on the other side it reads as another step." : `Still, the answer is now ${edited.answer}.`;
+      return { kind: "none", head: `Thought ${thought} still reads ${now}.`, text };
+    }
+    if (verify(worked.steps, edited.steps.map((step) => step.text)).right && edited.answer === `${worked.value}`) {
+      const text = "The planner took the steps in another order that is just as right, and the answer stays.";
+      return { kind: "cause", head: `Thought ${thought} now reads ${now}.`, text };
+    }
+    const head = `Thought ${thought} now reads ${now || "nothing"}.`;
+    const should = implied(worked, original, thought, now);
+    if (!should) {
+      const text = same ? `The answer stays ${edited.answer}.` : `The answer went from ${original.answer} to ${edited.answer}.`;
+      return { kind: "other", head, text: `${text} What should follow from it, nobody can say.` };
+    }
+    const from = `From that follows ${[...should.later, `the answer ${should.answer}`].join(", then ")}.`;
+    if (should.answer === original.answer) {
+      const text = same ? "and that is what the planner says" : `but the planner says ${edited.answer}`;
+      return { kind: same ? "other" : "partly", head, text: `It gives the same answer as before, ${text}.` };
+    }
+    if (edited.answer === should.answer) {
+      const whole = later.join() === should.later.join();
+      const text = whole ? "That is exactly what the planner went on to think: the thought is a cause." : "The answer follows, though not every step on the way.";
+      return { kind: "cause", head, text: `${from} ${text}` };
+    }
+    if (same) return { kind: "ignored", head, text: `${from} The planner still says ${edited.answer}: it ignored the thought.` };
+    return { kind: "partly", head, text: `${from} The planner says ${edited.answer}: it was moved, but not to what follows.` };
+  }
+  function judged(worked, trace) {
+    const { needed, done, right } = verify(worked.steps, trace.steps.map((step) => step.text));
+    if (right) return `all ${needed} needed steps, each once, in a possible order`;
+    const extra = trace.steps.length - done;
+    return `${done} of ${needed} needed steps${extra ? `, ${extra} that ${extra > 1 ? "are" : "is"} not needed or too early` : ""}`;
+  }
+  function warnings(worked, { steps, numbers }, known) {
+    const said = [];
+    const unknown = worked.numbers.filter((number) => !known(number));
+    if (unknown.length) said.push(`${unknown.join(" and ")} ${unknown.length > 1 ? "are" : "is"} not among its words, so it cannot even read the question`);
+    const far = worked.numbers.filter((number) => known(number) && (number < numbers[0] || number > numbers[1]));
+    if (far.length) said.push(`it was trained on numbers from ${numbers[0]} to ${numbers[1]}, not on ${far.join(" or ")}`);
+    const n = worked.steps.length;
+    if (n < steps[0] || n > steps[1]) said.push(`this takes ${n} step${n === 1 ? "" : "s"}, and it was trained on ${steps[0]} to ${steps[1]}`);
+    const results = worked.steps.map((step) => step.value).filter((value) => !known(value));
+    if (results.length) said.push(`the way leads over ${results.join(" and ")}, for which it has no word`);
+    return said;
+  }
 
   // src/pages/move.ts
   var move = {
     name: "move",
     title: "Move a thought",
     fits: (planner) => planner.domain === "arithmetic" && planner.decodes,
-    mount
+    mount: (root2, context) => new MovePage(root2, context)
   };
-  function mount(root2, context) {
-    const { planner, examples } = context.planner;
-    const question = context.state.get("q") ?? examples[0];
-    const trace = planner.think(question);
-    root2.append(
-      element("h1", {}, "Move a thought"),
-      element("p", { class: "lead" }, `This planner thinks in vectors. Asked ${question}, it thought:`),
-      element("ol", {}, ...trace.steps.map((step) => element("li", { class: "mono" }, step.text))),
-      element("p", {}, `and answered ${trace.answer}.`)
-    );
-    context.keep({ q: question });
-    return {};
+  var SWAPS = 24;
+  var MovePage = class {
+    context;
+    live;
+    range;
+    map;
+    field;
+    problem = element("p", { class: "problem", role: "status" });
+    chain = element("table", { class: "chain" });
+    heading = element("h2");
+    verdict = element("p", { class: "verdict" });
+    depth = element("input", { type: "range", min: "-1", max: "1", step: "0.02", id: "depth" });
+    depthName = element("label", { for: "depth" });
+    swaps = element("select", { "aria-label": "Swap with a thought about another question" });
+    list = element("ol", { class: "edits" });
+    undo;
+    matters = element("div", { class: "matters" });
+    working = element("div", { class: "working" });
+    typed = element("input", { type: "text", id: "typed", class: "mono", size: "9", autocomplete: "off", spellcheck: "false" });
+    experiment = null;
+    worked = null;
+    thought = 1;
+    plane = null;
+    asked = 0;
+    constructor(root2, context) {
+      this.context = context;
+      this.live = context.planner;
+      this.range = rangeOf(this.live.examples);
+      this.map = new ThoughtMap({
+        begin: () => this.experiment?.remember(),
+        moveTo: (place) => {
+          if (!this.experiment) return;
+          if (place.every((value) => value === 0)) this.experiment.drop(this.thought);
+          else this.experiment.put(this.experiment.moved(this.thought, place));
+          this.moved();
+        },
+        end: () => {
+          this.settled();
+        },
+        jump: (index) => {
+          if (this.experiment) this.change(this.experiment.swapped(this.thought, this.experiment.marksOf(this.thought)[index]));
+        }
+      });
+      this.field = element("input", { type: "text", id: "question", class: "mono", autocomplete: "off", spellcheck: "false", inputmode: "text" });
+      this.undo = button("undo", () => {
+        this.experiment?.undo();
+        this.show();
+      });
+      this.build(root2);
+      this.start();
+    }
+    redraw() {
+      this.map.paint();
+    }
+    picture() {
+      return this.working;
+    }
+    unmount() {
+      this.asked++;
+      this.map.stop();
+    }
+    // ------------------------------------------------------------------ the page
+    build(root2) {
+      const { config } = this.live.planner;
+      const width = config.backbone.hidden_size;
+      const form = element("form", { class: "ask" }, element("label", { for: "question" }, "Question"), this.field);
+      form.append(element("button", { type: "submit", class: "primary" }, "think"));
+      form.addEventListener("submit", (event) => {
+        event.preventDefault();
+        this.ask(this.field.value);
+      });
+      const picks = element("div", { class: "picks", role: "group", "aria-label": "Examples" });
+      for (const question of this.offers()) {
+        picks.append(
+          button(question, () => {
+            this.ask(question);
+          }, { class: "mono pick-one" })
+        );
+      }
+      this.depth.addEventListener("pointerdown", () => this.experiment?.remember());
+      this.depth.addEventListener("keydown", (event) => {
+        if (event.key.startsWith("Arrow")) this.experiment?.remember();
+      });
+      this.depth.addEventListener("input", () => {
+        if (!this.experiment || !this.plane) return;
+        const [x, y] = this.experiment.placeOf(this.thought);
+        this.experiment.put(this.experiment.moved(this.thought, [x, y, Number(this.depth.value) * this.plane.depth]));
+        this.moved();
+      });
+      this.depth.addEventListener("change", () => {
+        this.settled();
+      });
+      this.swaps.addEventListener("change", () => {
+        if (this.experiment && this.swaps.value) this.change(this.experiment.swapped(this.thought, Number(this.swaps.value)));
+      });
+      const noise = button("add noise", () => {
+        if (this.experiment) this.change(this.experiment.noisy(this.thought, Math.floor(Math.random() * 2 ** 20)));
+      }, { title: "As wide as the planner's own cloud" });
+      const back = button("put it back", () => {
+        this.experiment?.remember();
+        this.experiment?.drop(this.thought);
+        this.show();
+      });
+      const type = element("form", { class: "type" }, element("label", { for: "typed" }, "or type a thought"), this.typed);
+      type.append(element("button", { type: "submit" }, "put it there"));
+      type.addEventListener("submit", (event) => {
+        event.preventDefault();
+        this.type(this.typed.value.replace(/\s+/gu, ""));
+      });
+      type.hidden = !this.live.entry.encodes;
+      root2.append(
+        element("h1", {}, "Move a thought"),
+        lead(
+          "Between a question and its answer this small language model writes nothing down. It thinks a few ",
+          term("thoughts"),
+          `: each is a list of ${width} numbers. A `,
+          term("decoder"),
+          " beside it can read a thought as text. Drag a thought, and all that comes after it is thought anew, here in your browser."
+        ),
+        form,
+        picks,
+        this.problem
+      );
+      const left = element("section", { class: "plane", "aria-labelledby": "around" });
+      this.heading.id = "around";
+      left.append(
+        this.heading,
+        this.map.root,
+        element("div", { class: "depth" }, this.depthName, this.depth),
+        what(
+          "This map is a flat cut through the space of all thoughts. At every place of it the decoder was asked what it reads there: ",
+          "places of one colour give the same result, and where the decoder is unsure the colour is pale. The cut passes through the thought itself (the ring) ",
+          "and through two real thoughts about other questions (the squares; press one to go there). The ellipses are the thought's cloud: the planner does not say ",
+          "one point but a normal distribution, and they lie at one, two and three standard deviations. The slider moves the cut out of the plane, towards a third thought."
+        )
+      );
+      const right = element("section", { class: "follow", "aria-label": "What is thought" });
+      right.append(
+        this.chain,
+        this.verdict,
+        element("div", { class: "row" }, noise, this.swaps, back, this.undo),
+        type,
+        what(
+          "Read downwards: each line is one thought as the decoder reads it, with the probability it gives that text. ",
+          "Thoughts before the moved one stay as they were. The planner itself never sees this text: it goes on from the numbers. ",
+          "“All needed steps” is the word of a program that knows arithmetic, not of the model."
+        )
+      );
+      this.working.append(left, right);
+      const below = element("div", { class: "below" });
+      const matters = element("section", { "aria-labelledby": "matters" });
+      matters.append(
+        element("h2", { id: "matters" }, "How much does each thought matter?"),
+        this.matters,
+        what(
+          `Each thought is swapped, in turn, for up to ${SWAPS} real thoughts about other questions, and the planner thinks on. `,
+          "Dark: the answer became what follows from the thought that was put in. Light: the answer changed to something else. ",
+          "A thought whose swaps change nothing is not a cause of the answer: the planner reads the question again instead."
+        )
+      );
+      const edits = element("section", { "aria-labelledby": "edits" });
+      edits.append(element("h2", { id: "edits" }, "Your edits"), this.list);
+      below.append(matters, edits);
+      root2.append(this.working, below);
+    }
+    /** The opening, and examples of every number of steps. */
+    offers() {
+      const { examples, opening } = this.live;
+      const steps = (question) => workOut(question).steps.length;
+      const several = [2, 3, 4].flatMap((n) => examples.filter((question) => steps(question) === n).slice(3, 4));
+      return [.../* @__PURE__ */ new Set([...opening ? [opening.question] : [], examples[0], ...several])];
+    }
+    // ----------------------------------------------------------------- questions
+    start() {
+      const { opening, examples } = this.live;
+      const { state } = this.context;
+      const question = state.get("q");
+      if (question !== void 0) {
+        this.ask(question, Number(state.get("t") ?? 1), state.get("e"));
+      } else if (opening) {
+        this.ask(opening.question, opening.place);
+        if (this.experiment) {
+          this.experiment.put(this.experiment.swapped(opening.place, opening.landmarks[0]));
+          this.show();
+        }
+      } else {
+        this.ask(examples[0]);
+      }
+    }
+    ask(question, thought = 1, edits = "") {
+      this.field.value = question;
+      this.asked++;
+      try {
+        const known = (number) => this.knows(`${number}`);
+        const worked = workOut(question);
+        const said = warnings(worked, this.range, known);
+        this.problem.textContent = said.length ? `Out of its depth: ${said.join("; ")}. The right answer is ${worked.value}.` : "";
+        if (worked.numbers.some((number) => !known(number))) return;
+        this.worked = worked;
+        this.experiment = new Experiment(this.live, question.replace(/\s+/gu, ""));
+        if (edits) this.experiment.read(edits);
+      } catch (error) {
+        this.problem.textContent = error instanceof Error ? error.message : String(error);
+        return;
+      }
+      this.thought = Math.min(Math.max(1, thought), this.experiment.thoughts);
+      this.show();
+      void this.measure(this.experiment, this.worked, this.asked);
+    }
+    knows(word) {
+      try {
+        this.live.planner.think(word);
+        return true;
+      } catch {
+        return false;
+      }
+    }
+    type(text) {
+      try {
+        if (this.experiment) this.change(this.experiment.swapped(this.thought, text));
+      } catch (error) {
+        this.problem.textContent = error instanceof Error ? error.message : String(error);
+      }
+    }
+    // --------------------------------------------------------------------- edits
+    change(edit) {
+      this.experiment?.remember();
+      this.experiment?.put(edit);
+      this.show();
+    }
+    /** All of it: another question, another thought, other landmarks. */
+    show() {
+      this.plane = null;
+      this.moved();
+      this.offerSwaps();
+      this.settled();
+    }
+    /** The thought is in another place of the same plane. */
+    moved() {
+      const { experiment, worked, thought } = this;
+      if (!experiment || !worked) return;
+      const before = this.plane ? null : experiment.before(thought);
+      const plane = this.plane ??= experiment.plane(thought, before ?? void 0);
+      const marks = experiment.marksOf(thought);
+      const place = experiment.placeOf(thought);
+      const { distribution } = experiment.original.thoughts[Math.min(thought, experiment.original.thoughts.length) - 1];
+      const edit = experiment.edit(thought);
+      const seeds = edit?.seeds.join(".") ?? "";
+      const others = experiment.list().filter((other) => other.thought < thought);
+      this.map.show({
+        thought,
+        plane,
+        place,
+        key: [experiment.question, thought, ...marks, place[2], seeds, JSON.stringify(others)].join("|"),
+        read: (at) => {
+          const step = this.live.planner.readBack([experiment.latent(thought, plane, at)]);
+          return { text: step?.text ?? "", chance: Math.exp(step?.logProbability ?? 0) };
+        },
+        marks: [plane.first, plane.second].map((at, i) => ({
+          text: experiment.textOf(marks[i]),
+          place: at,
+          from: this.origin(marks[i])
+        })),
+        cloud: distribution.logvars && plane.covariance(distribution.logvars[0]),
+        edited: edit !== void 0,
+        text: experiment.edited.steps[thought - 1]?.text ?? ""
+      });
+      this.tell(experiment, worked);
+      this.depth.value = `${plane.depth ? place[2] / plane.depth : 0}`;
+    }
+    /** The thought rests: what need not be done at every frame of a drag. */
+    settled() {
+      const { experiment, worked, thought } = this;
+      if (!experiment || !worked) return;
+      this.heading.textContent = `Around thought ${thought}`;
+      this.depthName.textContent = "third direction";
+      this.undo.disabled = !experiment.canUndo;
+      this.list.replaceChildren(
+        ...experiment.list().map((edit) => {
+          const step = experiment.edited.steps[edit.thought - 1]?.text ?? "nothing";
+          const was = experiment.original.steps[edit.thought - 1]?.text ?? "nothing";
+          const drop = button("take back", () => {
+            experiment.remember();
+            experiment.drop(edit.thought);
+            this.show();
+          }, { "aria-label": `Take back the edit of thought ${edit.thought}` });
+          return element("li", {}, element("span", {}, `Thought ${edit.thought} ${HOW[edit.how]}: `, mono(was), " → ", mono(step)), drop);
+        })
+      );
+      if (!experiment.list().length) this.list.append(element("li", { class: "soft" }, "None yet: drag the numbered dot."));
+      this.context.keep({ q: experiment.question, t: `${thought}`, e: experiment.write() });
+      const { head, text } = outcome(worked, experiment.original, experiment.edited, thought);
+      this.context.say(`${head} ${text}`);
+    }
+    origin(mark2) {
+      if (typeof mark2 === "string") return "typed by you";
+      const { place, question } = this.live.landmarks[mark2];
+      return `thought ${place} about ${question}`;
+    }
+    offerSwaps() {
+      const { experiment, thought } = this;
+      if (!experiment) return;
+      const options = experiment.nearest(thought).slice(0, 40);
+      this.swaps.replaceChildren(
+        element("option", { value: "" }, "swap with …"),
+        ...options.map((index) => {
+          const { text, question } = this.live.landmarks[index];
+          return element("option", { value: `${index}` }, `${text}  (about ${question})`);
+        })
+      );
+    }
+    // -------------------------------------------------------------- what is told
+    tell(experiment, worked) {
+      const { original, edited } = experiment;
+      const rows = Array.from({ length: experiment.thoughts }, (_, i) => this.row(experiment, i + 1));
+      const right = `${worked.value}`;
+      const answer = (trace) => element("td", { class: trace.answer === original.answer ? "" : "changed" }, element("b", {}, trace.answer || "nothing"), mark(trace.answer === right));
+      const word = (trace) => element("td", {}, judged(worked, trace));
+      this.chain.replaceChildren(
+        element("thead", {}, element("tr", {}, element("td"), heading("as it thought"), heading("after your edit"))),
+        element("tbody", {}, ...rows),
+        element(
+          "tfoot",
+          {},
+          element("tr", { class: "answer" }, side("answer"), answer(original), answer(edited)),
+          element("tr", { class: "truth" }, side("right is"), element("td", { colspan: "2" }, mono(right))),
+          element("tr", { class: "word" }, side("verifier"), word(original), word(edited))
+        )
+      );
+      const { kind, head, text } = outcome(worked, original, edited, this.thought);
+      this.verdict.className = `verdict ${kind}`;
+      this.verdict.replaceChildren(element("b", {}, head), " ", text);
+    }
+    row(experiment, thought) {
+      const { original, edited } = experiment;
+      const choose = button("", () => {
+        this.thought = thought;
+        this.show();
+        this.chain.querySelector(`[data-thought="${thought}"]`)?.focus();
+      }, { class: "thought", "data-thought": `${thought}`, "aria-pressed": `${thought === this.thought}`, "aria-label": `Thought ${thought}` });
+      choose.append(glyph(original, thought), `${thought}`);
+      const cell = (trace) => {
+        const step = trace.steps[thought - 1];
+        if (thought > trace.thoughts.length) return element("td", { class: "soft" }, "not thought");
+        const changed = step.text !== original.steps[thought - 1]?.text;
+        const chance = Math.exp(step.logProbability);
+        return element("td", { class: changed ? "changed" : "" }, mono(step.text || "nothing"), element("small", {}, percent(chance)));
+      };
+      const line = element("tr", {}, element("th", { scope: "row" }, choose), cell(original), cell(edited));
+      if (experiment.edit(thought)) line.className = "moved";
+      return line;
+    }
+    /** Swap every thought for real ones, a few at a time. */
+    async measure(experiment, worked, asked) {
+      const { original } = experiment;
+      const counts = original.thoughts.map(() => ({ swaps: 0, changed: 0, followed: 0 }));
+      this.drawMatters(counts);
+      for (const [i, count] of counts.entries()) {
+        const all = this.live.landmarks.filter((one) => one.place === i + 1 && one.text !== original.steps[i]?.text);
+        for (const one of all.slice(0, SWAPS)) {
+          do
+            await new Promise((resolve) => setTimeout(resolve, 4));
+          while (!this.map.done && asked === this.asked);
+          if (asked !== this.asked) return;
+          const after = this.live.planner.rethink(original, /* @__PURE__ */ new Map([[i + 1, one.latent]]));
+          const should = implied(worked, original, i + 1, one.text);
+          count.swaps++;
+          if (after.answer !== original.answer) {
+            if (after.answer === should?.answer) count.followed++;
+            else count.changed++;
+          }
+        }
+        this.drawMatters(counts);
+      }
+    }
+    drawMatters(counts) {
+      this.matters.replaceChildren(
+        ...counts.map(({ swaps, changed, followed }, i) => {
+          const share = (n) => `${swaps ? 100 * n / swaps : 0}%`;
+          const bar = element("div", { class: "bar-of" }, element("i", { style: `width:${share(followed)}` }), element("i", { style: `width:${share(changed)}` }));
+          const said = swaps ? `${followed + changed} of ${swaps} swaps change the answer, ${followed} to what follows` : "…";
+          return element("div", { class: "matter" }, element("span", {}, `${i + 1}`), bar, element("small", {}, said));
+        })
+      );
+    }
+  };
+  var HOW = { dragged: "dragged", noise: "with noise", swapped: "swapped", typed: "typed" };
+  var percent = (share) => `${Math.round(100 * share)} %`;
+  var term = (text) => element("dfn", {}, text);
+  var lead = (...parts) => element("p", { class: "lead" }, ...parts);
+  var mono = (text) => element("span", { class: "mono" }, text);
+  var heading = (text) => element("th", { scope: "col" }, text);
+  var side = (text) => element("th", { scope: "row" }, text);
+  var what = (...text) => element("details", { class: "what" }, element("summary", {}, "What is this?"), element("p", {}, text.join("")));
+  var mark = (right) => element("small", { class: right ? "right" : "wrong" }, right ? "✓ right" : "✗ wrong");
+  function glyph(trace, thought) {
+    const said = trace.thoughts[thought - 1]?.distribution.logvars?.[0];
+    const sigma = said ? said.reduce((sum, value) => sum + Math.exp(0.5 * value), 0) / said.length : 0;
+    const picture = shape("svg", { viewBox: "-12 -12 24 24", "aria-hidden": "true" });
+    for (const n of [1, 0.66, 0.33]) picture.append(shape("circle", { r: n * (2.5 + 9 * Math.min(1, sigma)), class: "cloud" }));
+    return picture;
+  }
+  function rangeOf(examples) {
+    const all = examples.map(workOut);
+    const steps = all.map((one) => one.steps.length);
+    const numbers = all.flatMap((one) => one.numbers);
+    return { steps: [Math.min(...steps), Math.max(...steps)], numbers: [Math.min(...numbers), Math.max(...numbers)] };
   }
 
   // src/pages/index.ts
@@ -75,8 +1767,8 @@
     const values = toFloat32(bytes);
     const tensors = /* @__PURE__ */ new Map();
     let at = 0;
-    for (const [name, shape] of checkpoint.tensors) {
-      const size = shape.reduce((product, side) => product * side, 1);
+    for (const [name, shape2] of checkpoint.tensors) {
+      const size = shape2.reduce((product, side2) => product * side2, 1);
       tensors.set(name, values.subarray(at, at + size));
       at += size;
     }
@@ -97,62 +1789,6 @@
       else values[i] = sign * (exponent ? (1 + fraction / 1024) * 2 ** (exponent - 15) : fraction * 2 ** -24);
     }
     return values;
-  }
-
-  // src/math.ts
-  function linear(weight, x, bias) {
-    const m = x.length;
-    const y = new Float32Array(weight.length / m);
-    for (let i = 0, k = 0; i < y.length; i++) {
-      let sum = bias ? bias[i] : 0;
-      for (let j = 0; j < m; j++, k++) sum += weight[k] * x[j];
-      y[i] = sum;
-    }
-    return y;
-  }
-  function rmsNorm(x, gain, eps) {
-    let square = 0;
-    for (const value of x) square += value * value;
-    const scale = 1 / Math.sqrt(square / x.length + eps);
-    return x.map((value, i) => value * scale * gain[i]);
-  }
-  function layerNorm(x, gain, bias) {
-    let mean = 0;
-    let variance = 0;
-    for (const value of x) mean += value / x.length;
-    for (const value of x) variance += (value - mean) ** 2 / x.length;
-    const scale = 1 / Math.sqrt(variance + 1e-5);
-    return x.map((value, i) => (value - mean) * scale * gain[i] + bias[i]);
-  }
-  function erf(x) {
-    const size = Math.abs(x);
-    if (size > 6) return Math.sign(x);
-    let term = size;
-    let sum = size;
-    for (let n = 1; term > 1e-17 * sum; n++) {
-      term *= 2 * size * size / (2 * n + 1);
-      sum += term;
-    }
-    return Math.sign(x) * 2 * Math.exp(-size * size) * sum / Math.sqrt(Math.PI);
-  }
-  var gelu = (x) => x.map((value) => 0.5 * value * (1 + erf(value / Math.SQRT2)));
-  var silu = (value) => value / (1 + Math.exp(-value));
-  function argmax(values) {
-    let best = 0;
-    for (let i = 1; i < values.length; i++) if (values[i] > values[best]) best = i;
-    return best;
-  }
-  function softmax(logits) {
-    const top = logits[argmax(logits)];
-    const shares = logits.map((logit) => Math.exp(logit - top));
-    const sum = shares.reduce((total, share) => total + share, 0);
-    return shares.map((share) => share / sum);
-  }
-  function logProbability(logits, index) {
-    const top = logits[argmax(logits)];
-    let sum = 0;
-    for (const logit of logits) sum += Math.exp(logit - top);
-    return logits[index] - top - Math.log(sum);
   }
 
   // src/heads.ts
@@ -384,9 +2020,9 @@
         let top = -Infinity;
         for (let t = 0; t < keys.length; t++) {
           const key = keys[t];
-          let dot = 0;
-          for (let j = 0; j < size; j++) dot += query[at + j] * key[from + j];
-          scores[t] = dot / Math.sqrt(size);
+          let dot2 = 0;
+          for (let j = 0; j < size; j++) dot2 += query[at + j] * key[from + j];
+          scores[t] = dot2 / Math.sqrt(size);
           top = Math.max(top, scores[t]);
         }
         let sum = 0;
@@ -608,7 +2244,7 @@
   async function read(name) {
     const entry = listed().find((one) => one.name === name);
     if (!entry) throw new Error(`this site has no planner ${name}: it has ${listed().map((one) => one.name).join(", ")}`);
-    const { checkpoint, examples, landmarks } = await packed(name);
+    const { checkpoint, examples, landmarks, opening } = await packed(name);
     const planner = await Planner.load(checkpoint);
     const latents = floats(landmarks.data);
     const d = checkpoint.config.backbone.hidden_size;
@@ -621,7 +2257,8 @@
         question: examples[example],
         place,
         latent: latents.subarray(i * d, (i + 1) * d)
-      }))
+      })),
+      opening: opening && { ...opening, question: examples[opening.example] }
     };
   }
   async function packed(name) {
@@ -645,11 +2282,11 @@
   }
 
   // src/picture.ts
-  async function save(what, name) {
-    const { width, height } = what.getBoundingClientRect();
+  async function save(what2, name) {
+    const { width, height } = what2.getBoundingClientRect();
     const margin = 24;
     const image = new Image();
-    image.src = `data:image/svg+xml;charset=utf-8,${encodeURIComponent(svg(what, width, height, margin))}`;
+    image.src = `data:image/svg+xml;charset=utf-8,${encodeURIComponent(svg(what2, width, height, margin))}`;
     await image.decode();
     const canvas = document.createElement("canvas");
     const scale = 2;
@@ -667,9 +2304,9 @@
     link.click();
     return "saved";
   }
-  function svg(what, width, height, margin) {
-    const copy = what.cloneNode(true);
-    const canvases = what.querySelectorAll("canvas");
+  function svg(what2, width, height, margin) {
+    const copy = what2.cloneNode(true);
+    const canvases = what2.querySelectorAll("canvas");
     copy.querySelectorAll("canvas").forEach((canvas, i) => {
       const image = document.createElement("img");
       for (const { name, value } of canvas.attributes) if (name !== "width" && name !== "height") image.setAttribute(name, value);
@@ -678,7 +2315,7 @@
       image.style.height = `${canvases[i].clientHeight}px`;
       canvas.replaceWith(image);
     });
-    const fields = what.querySelectorAll("input");
+    const fields = what2.querySelectorAll("input");
     copy.querySelectorAll("input").forEach((field, i) => {
       field.setAttribute("value", fields[i].value);
     });
@@ -830,8 +2467,8 @@
       }
     }
     async savePicture(by) {
-      const what = this.mounted.picture?.() ?? this.main.firstElementChild;
-      this.answer(by, await save(what, `${this.read().page.name}.png`));
+      const what2 = this.mounted.picture?.() ?? this.main.firstElementChild;
+      this.answer(by, await save(what2, `${this.read().page.name}.png`));
     }
     /** What came of a button, on the button for a moment and for screen readers. */
     answer(by, text) {

@@ -1,0 +1,153 @@
+/** Toy expressions, as atp_lite/domains has them: which steps they need, and whether a chain takes them. */
+
+export interface Step {
+  left: number;
+  operator: string;
+  right: number;
+  value: number;
+  /** Which earlier step gives the left and the right operand; null: the question. */
+  sources: [number | null, number | null];
+}
+
+/** An expression that is worked out. */
+export interface Worked {
+  steps: Step[];
+  value: number;
+  /** The numbers as they stand in the question. */
+  numbers: number[];
+}
+
+export const stepText = (step: Step): string => `${step.left}${step.operator}${step.right}=${step.value}`;
+
+const work = (left: number, operator: string, right: number): number =>
+  operator === "+" ? left + right : operator === "-" ? left - right : left * right;
+
+/** What a text such as `3+4=7` says; null where it is no such step, or wrong. */
+export function readStep(text: string): Step | null {
+  const found = /^(\d+)([-+*])(\d+)=(\d+)$/u.exec(text);
+  if (!found) return null;
+  const step: Step = {
+    left: Number(found[1]),
+    operator: found[2],
+    right: Number(found[3]),
+    value: Number(found[4]),
+    sources: [null, null],
+  };
+  return work(step.left, step.operator, step.right) === step.value ? step : null;
+}
+
+interface Part {
+  value: number;
+  step: number | null;
+}
+
+/** Read an expression: usual precedence, any spaces and parentheses. What occurs twice is worked out once, and an
+ * operation that changes nothing (`x*1`, `x+0`) needs no step.
+ *
+ * @throws Error that says what cannot be read, and where.
+ */
+export function workOut(text: string): Worked {
+  const tokens = Array.from(text.matchAll(/\d+|[^\s\d]/gu), ([token]) => ({ "×": "*", "·": "*", "−": "-" })[token] ?? token);
+  const [steps, numbers] = [[] as Step[], [] as number[]];
+  const known = new Map<string, number>();
+  let at = 0;
+
+  const token = (): string | undefined => tokens.at(at);
+  function fail(): never {
+    const where = token() === undefined ? "it ends too early" : `"${tokens[at]}" cannot stand there`;
+    throw new Error(`${where}: write whole numbers with + - * and parentheses, such as (3+4)*2`);
+  }
+  function operand(): Part {
+    const first = token();
+    if (first === "(") {
+      at++;
+      const inner = sum();
+      if (token() !== ")") fail();
+      at++;
+      return inner;
+    }
+    if (first === undefined || !/^\d+$/u.test(first)) fail();
+    at++;
+    numbers.push(Number(first));
+    return { value: Number(first), step: null };
+  }
+  function chain(operators: string, next: () => Part): Part {
+    let left = next();
+    for (let operator = token(); operator !== undefined && operators.includes(operator); operator = token()) {
+      at++;
+      left = combine(left, operator, next());
+    }
+    return left;
+  }
+  function combine(left: Part, operator: string, right: Part): Part {
+    const neutral = operator === "*" ? 1 : 0;
+    if (right.step === null && right.value === neutral) return left;
+    if (operator !== "-" && left.step === null && left.value === neutral) return right;
+    const side = (part: Part): string => (part.step === null ? `${part.value}` : `s${part.step}`);
+    const key = `${side(left)}${operator}${side(right)}`;
+    const value = work(left.value, operator, right.value);
+    let step = known.get(key);
+    if (step === undefined) {
+      step = steps.length;
+      known.set(key, step);
+      steps.push({ left: left.value, operator, right: right.value, value, sources: [left.step, right.step] });
+    }
+    return { value, step };
+  }
+  const product = (): Part => chain("*", operand);
+  const sum = (): Part => chain("+-", product);
+
+  const whole = sum();
+  if (at < tokens.length) fail();
+  return { steps, value: whole.value, numbers };
+}
+
+/** How a chain compares with the steps that are needed. */
+export interface Verdict {
+  needed: number;
+  /** How many needed steps it takes, each once and after all that it uses. */
+  done: number;
+  /** Of each step of the chain, whether it is one of those. */
+  inPlace: boolean[];
+  right: boolean;
+}
+
+/** Compare the texts of a chain with the needed steps. */
+export function verify(needed: readonly Step[], chain: readonly string[]): Verdict {
+  const left = new Set(needed.keys());
+  const inPlace = chain.map((text) => {
+    const fit = [...left].find((i) => stepText(needed[i]) === text && used(needed[i]).every((j) => !left.has(j)));
+    return fit !== undefined && left.delete(fit);
+  });
+  const done = needed.length - left.size;
+  return { needed: needed.length, done, inPlace, right: left.size === 0 && chain.length === needed.length };
+}
+
+const used = (step: Step): number[] => step.sources.filter((source) => source !== null);
+
+/** The chain, which is right, with another step at `place` (from 0), and what follows worked out from that; null where
+ * the chain is not right, or a number would be below zero.
+ */
+export function replaced(needed: readonly Step[], chain: readonly string[], place: number, put: Step): Step[] | null {
+  const order: number[] = [];
+  for (const text of chain) {
+    const fit = needed.findIndex(
+      (step, i) => stepText(step) === text && !order.includes(i) && used(step).every((j) => order.includes(j)),
+    );
+    if (fit < 0) return null;
+    order.push(fit);
+  }
+  if (order.length !== needed.length) return null;
+  const values = new Map<number, number>();
+  const made = order.map((i, at) => {
+    const { operator, sources, ...own } = needed[i];
+    const [left, right] = [own.left, own.right].map((number, side) => {
+      const source = sources[side];
+      return source === null ? number : (values.get(source) ?? number);
+    });
+    const step = at === place ? { ...put, sources } : { left, operator, right, value: work(left, operator, right), sources };
+    values.set(i, step.value);
+    return step;
+  });
+  return made.some((step) => step.value < 0) ? null : made;
+}
