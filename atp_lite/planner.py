@@ -6,7 +6,7 @@ import os
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Annotated, Any
 
 import torch
 import transformers
@@ -18,9 +18,9 @@ from atp_lite.domains import DOMAINS, UNNAMED, Domain, Problem
 from atp_lite.engine.manifest import check_manifest, write_manifest
 from atp_lite.engine.pretrained import BackboneSettings, from_backbone, latent_tokenizer
 from atp_lite.engine.sharding import unsharded_copy
-from atp_lite.model import Decoded, LatentReasoner, ReasonerConfig, Thought
+from atp_lite.model import DECODERS, LATENT_HEADS, STEP_ENCODERS, Decoded, LatentReasoner, ReasonerConfig, Thought
 from atp_lite.model.noise import Noise
-from atp_lite.model.trace import later_age
+from atp_lite.model.trace import extended
 from atp_lite.resources import find
 from atp_lite.tokens import Collator, domain_tokenizer, split_language
 
@@ -37,14 +37,14 @@ class ModelSettings:
     """Attention heads per layer."""
     intermediate_size: int = 192
     """Width of the feed-forward layers."""
-    latent_head: str = "gaussian"
-    """What is fed back: gaussian, mixture (several humps), or a head of your own (`LATENT_HEADS`)."""
+    latent_head: Annotated[str, LATENT_HEADS] = "gaussian"
+    """What is fed back."""
     latent_head_options: dict[str, int | float | str] = field(default_factory=dict)
     """Arguments of that head, such as the number of `components` of a mixture."""
-    decoder: str = "lm"
-    """What reads latents as text: lm, a small LLaMA, or a decoder of your own (`DECODERS`)."""
-    step_encoder: str = "places"
-    """What turns a step's text into latents, for the method atp-step: places, pooled, or your own (`STEP_ENCODERS`)."""
+    decoder: Annotated[str, DECODERS] = "lm"
+    """What reads latents as text; lm is a small LLaMA."""
+    step_encoder: Annotated[str, STEP_ENCODERS] = "places"
+    """What turns a step's text into latents, for the method atp-step."""
     decoder_layers: int = 1
     """Transformer layers of the decoder phi; 0 trains without a decoder."""
     latents_per_step: int = 1
@@ -299,7 +299,7 @@ class Planner:
         if not decode or self.model.decoder is None:
             tokens = answered.answer.new_zeros(len(answered), 0, 0)
             log_probs = answered.answer_log_probs.new_zeros(len(answered), 0, 0)
-            return later_age(answered, Decoded, step_tokens=tokens, step_log_probs=log_probs, steps=in_words)
+            return extended(answered, Decoded, step_tokens=tokens, step_log_probs=log_probs, steps=in_words)
         decoded = self.model.decode(answered)
         decoded.steps = [latent + words for latent, words in zip(self.step_texts(decoded), in_words, strict=True)]
         return decoded

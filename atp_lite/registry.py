@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import typing
 from collections.abc import Callable
-from typing import TypeVar
+from functools import cache
+from typing import Any, TypeVar
 
 T = TypeVar("T")
 
@@ -47,3 +49,18 @@ class Registry(dict[str, T]):
     def __missing__(self, name: str) -> T:
         self.check(name)
         raise KeyError(name)  # never reached: `check` has raised
+
+
+@cache
+def registries_of(settings: type) -> dict[str, Registry[Any]]:
+    """The fields of a dataclass that hold names of a registry, and which: `reward: Annotated[str, REWARDS]`."""
+    hints = typing.get_type_hints(settings, include_extras=True)
+    pairs = [(name, about) for name, hint in hints.items() for about in getattr(hint, "__metadata__", ())]
+    return {name: about for name, about in pairs if isinstance(about, Registry)}
+
+
+def check_registered(settings: object) -> None:
+    """Raise ValueError where a field holds a name, or a mapping with a name, that its registry does not have."""
+    for field, registry in registries_of(type(settings)).items():
+        value = getattr(settings, field)
+        registry.check(*([value] if isinstance(value, str) else value or ()))

@@ -37,7 +37,7 @@ from atp_lite.planner import Planner
 from atp_lite.recipes import CHECKPOINTS
 from atp_lite.rl import RLSettings, Samples, mean_sigma
 from atp_lite.rl.advantages import advantages
-from atp_lite.rl.objectives import guarded_estimate, with_references
+from atp_lite.rl.objectives import checked_estimate, with_references
 from atp_lite.rl.rewards import score
 from atp_lite.rl.surrogates import replay_actions
 from atp_lite.views.palette import COLOURS, SYMBOLS, TEMPLATE
@@ -161,7 +161,7 @@ class Gradients:
         """(P,) of one estimator on one rollout."""
         settings = way.settings(self.sigma)
         told = with_references(self.planner, trace) if settings.answer_ce else trace
-        return self.uphill(guarded_estimate(self.model, Samples(told, gain), settings).loss)
+        return self.uphill(checked_estimate(self.model, Samples(told, gain), settings).loss)
 
     def of_expected_reward(self, trace: Decoded, gain: Tensor) -> Tensor:
         """(P,) mean of A sum of log pi over all that was drawn: unbiased for the expected reward."""

@@ -1,8 +1,8 @@
 """The pages that carry figures: tables and claims, made from the lines in data/evidence/, never typed.
 
-    atp-lite compare --config configs/compare-toy.yaml     adds lines; so do compare-planning and compare-stories
-    python -m benchmarks.evidence                          writes README.md, docs/results.md and docs/claims.md
-    python -m benchmarks.evidence --draw                   and their pictures (needs chromium)
+atp-lite compare --config configs/compare-toy.yaml     adds lines; so do compare-planning and compare-stories
+python -m benchmarks.evidence                          writes README.md, docs/results.md and docs/claims.md
+python -m benchmarks.evidence --draw                   and their pictures (needs chromium)
 """
 
 from __future__ import annotations

@@ -106,7 +106,7 @@ def naive_reason(planner: Planner, problem: Problem) -> dict:
     return found | {"answer": answer, "steps": steps}
 
 
-def told_trace(
+def made_trace(
     answers: Sequence[str],
     steps: Sequence[Sequence[str]],
     problems: Sequence[Problem] = (),

@@ -74,10 +74,10 @@ def naive_losses(planner: Planner, problem, replaced: int | None = None) -> dict
     for i, (mean, step) in enumerate(zip(means, row.steps, strict=True)):
         dec += naive_cross_entropy(model.decoder.lm, model.decoder.bridge(mean[None]), [*step, eos])
         if i != replaced:
-            humps = said.means if isinstance(said, Mixture) else said.mu[:, None]  # (T, K, d)
+            components = said.means if isinstance(said, Mixture) else said.mu[:, None]  # (T, K, d)
             likelihood = 0.0
-            for k in range(humps.shape[1]):
-                own = humps[i * c : (i + 1) * c, k]
+            for k in range(components.shape[1]):
+                own = components[i * c : (i + 1) * c, k]
                 weight = said.log_weights[i * c : (i + 1) * c, k].sum().exp() if isinstance(said, Mixture) else 1.0
                 nats = naive_cross_entropy(model.decoder.lm, model.decoder.bridge(own[None]), [*step, eos])
                 likelihood += float(weight) * math.exp(-nats)
@@ -295,12 +295,12 @@ def test_exposed_thoughts_are_the_priors_versions_of_the_labels_steps(head):
         at_mode = 0
         for row in range(3):
             for t in (0, 2):
-                humps = [Gaussian(*pair) for pair in zip(said.means[row, t], said.logvars[row, t], strict=True)] if (
+                parts = [Gaussian(*pair) for pair in zip(said.means[row, t], said.logvars[row, t], strict=True)] if (
                     head == "mixture") else [said[row, t]]  # fmt: skip
-                weights = said.humps[0][row, t]
-                nearest = max(range(len(humps)), key=lambda k: weights[k] + humps[k].log_prob(posterior[row, t]))
-                distance = (own[row, t] - humps[nearest].mu) / humps[nearest].stddev
-                exact = torch.allclose(own[row, t], humps[nearest].mu, atol=1e-5)
+                weights = said.components[0][row, t]
+                nearest = max(range(len(parts)), key=lambda k: weights[k] + parts[k].log_prob(posterior[row, t]))
+                distance = (own[row, t] - parts[nearest].mu) / parts[nearest].stddev
+                exact = torch.allclose(own[row, t], parts[nearest].mu, atol=1e-5)
                 at_mode += exact
                 assert exact or 0.6 < distance.square().mean() < 1.6, "32 draws of N(0, 1)"
         assert 0 < at_mode < 6

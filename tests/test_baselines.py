@@ -312,7 +312,7 @@ def test_misfits_are_refused_before_training(name, changes, message, tmp_path):
 
 
 def test_unknown_names_say_what_there_is():
-    with pytest.raises(ValueError, match="method 'cocnut': choose from atp, atp-step, cot"):
+    with pytest.raises(ValueError, match="no method is called 'cocnut': choose from atp, atp-fixed"):
         SFTSettings(method="cocnut")
     with pytest.raises(ValueError, match="ModelSettings.decoder_layers"):
         METHODS["sim-cot"].start(tiny_planner(decoder_layers=0), LONGEST)

@@ -8,7 +8,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from small import PROBLEMS, lively_planner, tiny_planner, told_trace
+from small import PROBLEMS, lively_planner, made_trace, tiny_planner
 
 from atp_lite.cli.main import main
 from atp_lite.domains import DOMAINS, Problem, Step, generate, read_expression
@@ -46,7 +46,7 @@ class HandMade:
     def think(self, problems, edits=None):
         rows = [self.think_one(problem, i, edits or {}) for i, problem in enumerate(problems)]
         texts = [[self.read(latent) for latent in row] for row in rows]
-        trace = told_trace([self.answer(p, own) for p, own in zip(problems, texts, strict=True)], texts, problems)
+        trace = made_trace([self.answer(p, own) for p, own in zip(problems, texts, strict=True)], texts, problems)
         trace.latents = torch.nn.utils.rnn.pad_sequence([torch.stack(row) for row in rows], batch_first=True)
         return trace
 
@@ -263,7 +263,7 @@ def test_a_bundled_planner_is_measured_alike_in_every_batch_size():
     assert 10 < found.edited <= 40 and not planner.model.training
     for edit in ("swap-all", "swap", "borrowed"):
         shares = found.shares(edit)
-        assert sum(shares[f"answer_{fate}"].mean for fate in ("follows", "stays", "neither")) == pytest.approx(1)
+        assert sum(shares[f"answer_{what}"].mean for what in ("follows", "stays", "neither")) == pytest.approx(1)
     assert found.shares("swap")["reads"].mean == found.shares("borrowed")["reads"].mean == 1.0, (
         "a decoder reads latents alone"
     )

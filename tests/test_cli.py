@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -18,11 +19,12 @@ from atp_lite.cli.main import main
 from atp_lite.cli.settings import IMPORTED, read_config
 from atp_lite.cli.training import RL, SFT, Data
 from atp_lite.cli.using import Eval
-from atp_lite.domains import BenchmarkSettings, Problem, read_jsonl, true_answer, write_jsonl
+from atp_lite.domains import DOMAINS, BenchmarkSettings, Problem, read_jsonl, true_answer, write_jsonl
 from atp_lite.domains.sources import Sources
 from atp_lite.methods import METHODS
 from atp_lite.planner import ModelSettings, Planner
 from atp_lite.recipes import CHECKPOINTS
+from atp_lite.rl import ADVANTAGES, CREDIT, ESTIMATORS, OBJECTIVES, REWARDS
 
 TINY = """
 problems: {max_ops: 2}
@@ -123,6 +125,9 @@ def test_help_teaches(capsys):
     for words in ("G, trajectories per question", "epsilon of the clipped ratio", "--resume", "--settings.group-size"):
         assert words in text
     assert text.startswith("usage: atp-lite rl [options]\n") and "What story problems look like:" in text
+    said = " ".join(text.split()).replace("- ", "-")  # a line may end in a name
+    for registry in (ADVANTAGES, CREDIT, DOMAINS, ESTIMATORS, OBJECTIVES, REWARDS):
+        assert f"Registered: {', '.join(registry)}." in said, registry.kind
     assert main(["plan", "--help"]) == 0
     text = capsys.readouterr().out
     assert text.startswith("usage: atp-lite plan [CONFIG] [options]\n") and "--devices" in text
@@ -289,6 +294,8 @@ def test_code_of_ones_own_is_imported_before_names_are_checked(given, tmp_path, 
         assert "mine" in capsys.readouterr().err
         assert main(["rl", *given, "--settings.rewards.mine", "2"]) == 0
         assert ran[0].settings.rewards["mine"] == 2.0
+        assert main(["rl", *given, "--help"]) == 0
+        assert re.search(r"length,\s+mine\.", capsys.readouterr().out)
         assert main(["rl", *given, "--print_config"]) == 0
         assert capsys.readouterr().out.startswith("import:\n- mine\n")
         (tmp_path / "mine.py").write_text("1 / 0\n")

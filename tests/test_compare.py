@@ -210,7 +210,7 @@ def test_a_row_says_what_follows_from_replaced_thoughts(monkeypatch):
     found = replaced_thoughts(Planner.from_pretrained(CHECKPOINTS / "atp-sft"), problems)
     assert found["problems"] == 12 >= found["edited"] > 0
     shares = found["edits"]["swap-all"]["all"]
-    assert sum(shares[f"answer_{fate}"]["mean"] for fate in ("follows", "stays", "neither")) == pytest.approx(1)
+    assert sum(shares[f"answer_{response}"]["mean"] for response in ("follows", "stays", "neither")) == pytest.approx(1)
     assert "typed" not in found["edits"], "no step encoder, so nothing is typed"
     for name in ("cot", "coconut"):
         assert replaced_thoughts(Planner.from_pretrained(CHECKPOINTS / name), problems) == {}

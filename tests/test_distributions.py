@@ -44,16 +44,16 @@ def test_gaussians_are_those_of_torch(seed):
 
 
 def test_a_kl_without_closed_form_is_estimated_from_a_draw():
-    one, humps = gaussian(0)[0, :2], mixture(20, 2, d=5)
+    one, components = gaussian(0)[0, :2], mixture(20, 2, d=5)
     many = one.map(lambda v: v.expand(50_000, 2, 5))
     latents = many.draw(torch.Generator().manual_seed(0))
-    expected = normal(many).log_prob(latents) - of_torch(humps).log_prob(latents)
-    torch.testing.assert_close(many.kl_to(humps, latents), expected)
-    single = humps.map(lambda v: v[:, :1])  # a Gaussian in fact
+    expected = normal(many).log_prob(latents) - of_torch(components).log_prob(latents)
+    torch.testing.assert_close(many.kl_to(components, latents), expected)
+    single = components.map(lambda v: v[:, :1])  # a Gaussian in fact
     exact = one.kl_to(Gaussian(single.means[:, 0], single.logvars[:, 0]))
     torch.testing.assert_close(many.kl_to(single, latents).mean(0), exact, rtol=0.02, atol=0)
     with pytest.raises(ValueError, match="no closed form: give a draw"):
-        one.kl_to(humps)
+        one.kl_to(components)
     with pytest.raises(ValueError, match="a point has no density"):
         one.kl_to(Point(one.mu), one.mu)
 

@@ -12,12 +12,12 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binomtest
-from small import PROBLEMS, lively_planner, tiny_planner, told_trace
+from small import PROBLEMS, lively_planner, made_trace, tiny_planner
 
 from atp_lite.domains import Problem, generate, same_answer, same_number
 from atp_lite.evaluation import EvalSettings, evaluate, mean_interval, outcomes, pass_at_k, wilson
 from atp_lite.model import RowNoise
-from atp_lite.model.decisions import best
+from atp_lite.model.decisions import argmax
 from atp_lite.planner import Planner
 from atp_lite.recipes import CHECKPOINTS, REGIMES
 
@@ -75,7 +75,7 @@ TWO = Problem("(3+4)*2", ("3+4=7", "7*2=14"), "14", id="two")
 
 
 def test_an_outcome_by_hand():
-    trace = told_trace(
+    trace = made_trace(
         answers=["14.0", "15", "14"],
         steps=[["3+4=7", "7*2=14"], ["3+4=7", "3+4=7", "8+7=16"], ["7*2=14"]],
         problems=[TWO] * 3,
@@ -92,10 +92,10 @@ def test_an_outcome_by_hand():
 
 
 def test_steps_in_words_count_as_steps_and_c_latents_as_one():
-    words = told_trace(["14"], [["3+4=7", "7*2=14"]], [TWO], n_latents=[2])  # one latent step, one in words
+    words = made_trace(["14"], [["3+4=7", "7*2=14"]], [TWO], n_latents=[2])  # one latent step, one in words
     (found,) = outcomes(words, latents_per_step=2)
     assert found.n_latents == 2 and found.stop_right
-    (alone,) = outcomes(told_trace(["14"], [["3+4=7"]], [TWO], n_latents=[2]), latents_per_step=2)
+    (alone,) = outcomes(made_trace(["14"], [["3+4=7"]], [TWO], n_latents=[2]), latents_per_step=2)
     assert not alone.stop_right
 
 
@@ -190,7 +190,7 @@ def test_without_decoding_no_step_metric_is_claimed(planner):
 
 
 def test_what_counts_as_the_answer():
-    trace = told_trace(["4+9", "9.0000001"], [[], []], [Problem("4+5", ("4+5=9",), "9")] * 2)
+    trace = made_trace(["4+9", "9.0000001"], [[], []], [Problem("4+5", ("4+5=9",), "9")] * 2)
     assert [o.correct for o in outcomes(trace)] == [False, False], "the whole answer, exactly"
     last = partial(same_answer, relative=1e-6)
     assert [o.correct for o in outcomes(trace, right=last)] == [True, True]
@@ -252,7 +252,7 @@ class Shaky:
         trace = self.reason(problems, group_size=group_size, **named)
         self.sizes.append(len(trace))
         shaky = [p.id in self.close for p in trace.problems]
-        best(torch.tensor([[1.0, 1.0 - (5e-5 if is_shaky else 1.0)] for is_shaky in shaky]))
+        argmax(torch.tensor([[1.0, 1.0 - (5e-5 if is_shaky else 1.0)] for is_shaky in shaky]))
         trace.answers = [str(len(trace)) if is_shaky else "0" for is_shaky in shaky]
         return trace
 
@@ -281,8 +281,8 @@ def test_a_stop_can_be_close(planner, monkeypatch):
         return reason(problems, **named)
 
     monkeypatch.setattr(planner, "reason", noted)
-    monkeypatch.setattr("atp_lite.model.decisions.best", lambda scores: scores.argmax(-1))
-    monkeypatch.setattr("atp_lite.model.generation.best", lambda scores: scores.argmax(-1))
+    monkeypatch.setattr("atp_lite.model.decisions.argmax", lambda scores: scores.argmax(-1))
+    monkeypatch.setattr("atp_lite.model.generation.argmax", lambda scores: scores.argmax(-1))
     for close, divided in ((0.99 * margin, False), (1.01 * margin, True)):
         sizes.clear()
         monkeypatch.setattr("atp_lite.evaluation.batches.CLOSE", close)

@@ -7,7 +7,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from small import PROBLEMS, lively_planner, told_trace
+from small import PROBLEMS, lively_planner, made_trace
 from torch.distributions import Bernoulli, Categorical, Independent, Normal, kl_divergence
 
 from atp_lite.model import Gaussian, Replay
@@ -16,7 +16,7 @@ from atp_lite.rl import (
     PolicyLogProbs,
     clipped_surrogate,
     group_advantages,
-    kl_to_start,
+    kl_to_reference,
     policy_log_probs,
     used_groups,
 )
@@ -177,7 +177,7 @@ def test_a_sigma_for_every_dimension(drawn):
 
 def test_kl_to_the_start_equals_torch_distributions():
     generator = torch.Generator().manual_seed(0)
-    trace = told_trace(["1", "2"], [["a", "b"], ["c"]])
+    trace = made_trace(["1", "2"], [["a", "b"], ["c"]])
     trace.answer_mask = torch.tensor([[True, True, True], [True, False, False]])
     now, start = (
         Replay(
@@ -197,10 +197,10 @@ def test_kl_to_the_start_equals_torch_distributions():
             if trace.answer_mask[row, i]:
                 p, q = (Categorical(logits=side.answer_logits[row, i]) for side in (now, start))
                 total += kl_divergence(p, q).item()
-    assert kl_to_start(now, start, trace, 0.7).item() == pytest.approx(total / 2, rel=1e-5)
-    assert kl_to_start(now, now, trace, 0.7).item() == pytest.approx(0.0, abs=1e-6)
+    assert kl_to_reference(now, start, trace, 0.7).item() == pytest.approx(total / 2, rel=1e-5)
+    assert kl_to_reference(now, now, trace, 0.7).item() == pytest.approx(0.0, abs=1e-6)
     per_dimension = torch.full((2, 2, 4), 0.7)
-    assert kl_to_start(now, start, trace, per_dimension).item() == pytest.approx(total / 2, rel=1e-5)
+    assert kl_to_reference(now, start, trace, per_dimension).item() == pytest.approx(total / 2, rel=1e-5)
 
 
 def test_every_action_may_have_its_own_advantage():

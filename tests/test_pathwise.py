@@ -119,7 +119,7 @@ def test_thinking_again_says_what_the_parallel_pass_says(c):
     part = whole.questions(torch.tensor([shortest]))
     assert part.n_latents.max() < part.latents.shape[1], "a part that thinks less than the whole"
     for trace in (whole, part):
-        again, replay = planner.model.rethink(trace), planner.model.replay(trace)
+        again, replay = planner.model.recurrent_replay(trace), planner.model.replay(trace)
         mask = trace.latent_mask
         torch.testing.assert_close(again.latents[mask], trace.latents[mask])
         torch.testing.assert_close(again.distribution.mean[mask], replay.distribution.mean[mask], atol=1e-4, rtol=1e-4)
@@ -128,7 +128,7 @@ def test_thinking_again_says_what_the_parallel_pass_says(c):
         torch.testing.assert_close(again.answer_logits[written], replay.answer_logits[written], atol=1e-4, rtol=1e-4)
 
 
-def test_a_draw_has_the_gradient_of_the_mean_of_its_hump():
+def test_a_draw_has_the_gradient_of_the_mean_of_its_component():
     mu = torch.tensor([[0.0, 0.0], [4.0, 4.0]], requires_grad=True)
     latent = torch.tensor([3.5, 4.5])
     before = Mixture(torch.zeros(2), mu.detach() - 1, torch.zeros(2, 2))  # it was drawn from another policy
@@ -202,10 +202,10 @@ def test_it_is_unbiased_and_a_step_along_it_raises_the_expected_reward():
     ]
 
     def expected_reward():
-        return (planner.model.rethink(trace).answer_logits[:, 0].softmax(-1) * reward).sum(-1).mean()
+        return (planner.model.recurrent_replay(trace).answer_logits[:, 0].softmax(-1) * reward).sum(-1).mean()
 
     with torch.no_grad():
-        probabilities = planner.model.rethink(trace).answer_logits[:, 0].softmax(-1)  # (4, V)
+        probabilities = planner.model.recurrent_replay(trace).answer_logits[:, 0].softmax(-1)  # (4, V)
     settings, total = replace(SETTINGS, learn_latents=False), 0.0
     for token in range(vocabulary):
         told = replace(

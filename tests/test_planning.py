@@ -11,7 +11,6 @@ from small import PROBLEMS, lively_planner
 
 from atp_lite.domains import Problem
 from atp_lite.methods import METHODS, method_of
-from atp_lite.methods.method import loss_denominators
 from atp_lite.rl import RLSettings, Samples, train_rl
 from atp_lite.rl.learner import Learner
 from atp_lite.rl.objectives import improve_policy, with_references
@@ -135,7 +134,8 @@ def test_rehearsal_of_mixed_lengths_is_that_of_its_rows_one_by_one():
     whole = METHODS["atp"].losses(planner, rows, 8, False, None)
     sums, counts = dict.fromkeys(whole, 0.0), dict.fromkeys(whole, 0)
     for row in rows:
-        terms, own = METHODS["atp"].losses(planner, [row], 8, False, None), loss_denominators(planner.collate, [row], 8)
+        own = METHODS["atp"].loss_denominators(planner.collate, [row], 8)
+        terms = METHODS["atp"].losses(planner, [row], 8, False, None)
         for name, term in terms.items():
             sums[name] += term.item() * own[name]
             counts[name] += own[name]

@@ -18,7 +18,6 @@ from atp_lite.engine.lora import LoRASettings, add_lora
 from atp_lite.engine.memory import checkpoint_mlps
 from atp_lite.engine.pretrained import BackboneSettings
 from atp_lite.methods import METHODS
-from atp_lite.methods.method import loss_denominators
 from atp_lite.planner import Planner
 from atp_lite.rl import RLSettings, train_rl
 from atp_lite.sft import SFTSettings, train_sft
@@ -134,7 +133,7 @@ def gradients(planner: Planner, rows, parts: int) -> dict[str, torch.Tensor]:
     accelerator, model = Accelerator(), planner.model.train()
     model.zero_grad()
     encoded = planner.collate.encode(rows)
-    count = partial(loss_denominators, planner.collate)
+    count = partial(METHODS["atp"].loss_denominators, planner.collate)
     for part in micro_batches(encoded, parts):
         terms = METHODS["atp"].losses(planner, part, 2, False, None)
         whole = partial(count, encoded, 2) if parts > 1 else None

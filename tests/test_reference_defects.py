@@ -4,7 +4,7 @@ import copy
 
 import pytest
 import torch
-from small import PROBLEMS, Reads, lively_planner, naive_reason, tiny_planner, told_trace
+from small import PROBLEMS, Reads, lively_planner, made_trace, naive_reason, tiny_planner
 
 from atp_lite.domains import read_expression
 from atp_lite.domains.coherence import coherence
@@ -40,7 +40,7 @@ def test_coherence_is_not_matched_by_substring(steps, answer):
 
 def test_no_latents_at_all_are_not_coherent():
     assert coherence([], "7").score == 0.0
-    trace = told_trace(["7"], [[]], [read_expression("3+4")])
+    trace = made_trace(["7"], [[]], [read_expression("3+4")])
     assert total_reward(trace, trace.problems, {"coherence": 1.0})[0].tolist() == [0.0]
 
 

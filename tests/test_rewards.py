@@ -2,13 +2,13 @@
 
 import pytest
 import torch
-from small import tiny_planner, told_trace
+from small import made_trace, tiny_planner
 
 from atp_lite.domains import Problem
 from atp_lite.rl import REWARDS, RLSettings, register, total_reward
 
 FOURTEEN = Problem("(3+4)*2", ("3+4=7", "7*2=14"), "14")
-TRACE = told_trace(
+TRACE = made_trace(
     answers=["14", "14.0", "15", "14", "", "x", "14"],
     steps=[
         ["3+4=7", "7*2=14"],  # right, coherent
@@ -38,7 +38,7 @@ def test_rewards_by_hand(name):
 
 
 def test_rewards_of_a_model_in_bfloat16_are_not_rounded_to_it():
-    trace = told_trace(["14"], [["3+4=8", "8+6=14", "2+2=4"]], [FOURTEEN])
+    trace = made_trace(["14"], [["3+4=8", "8+6=14", "2+2=4"]], [FOURTEEN])
     trace.latents = trace.latents.bfloat16()
     total, parts = total_reward(trace, trace.problems, {"correct": 1.0, "coherence": 1.0, "length": 0.001})
     assert parts["coherence"].item() == pytest.approx(2 / 3, abs=1e-6)
@@ -73,10 +73,10 @@ def test_coherence_alone_reads_no_label():
 
 
 def test_a_partly_coherent_chain_gets_its_share():
-    trace = told_trace(["14"], [["3+4=7", "9-2=7", "1+1=2", "7*2=14"]], [FOURTEEN])
+    trace = made_trace(["14"], [["3+4=7", "9-2=7", "1+1=2", "7*2=14"]], [FOURTEEN])
     # both sevens and the two are operands of 7*2, whose 14 is the answer
     assert total_reward(trace, trace.problems, {"coherence": 1.0})[0].item() == 1.0
-    trace = told_trace(["14"], [["1+1=2", "3+4=7", "8+6=14"]], [FOURTEEN])
+    trace = made_trace(["14"], [["1+1=2", "3+4=7", "8+6=14"]], [FOURTEEN])
     assert total_reward(trace, trace.problems, {"coherence": 1.0})[0].item() == pytest.approx(1 / 3)
 
 
@@ -125,6 +125,6 @@ CHAINS = {
 def test_verified_rewards_by_hand_need_no_label(case):
     """The problem's own steps and answer are wrong, the trajectory's answer unreadable: nobody asks them."""
     steps, chain, arrives, hops = CHAINS[case]
-    trace = told_trace(["?"], [steps], [Problem("(3+4)*(9-2)", ("1+1=2",), "7")])
+    trace = made_trace(["?"], [steps], [Problem("(3+4)*(9-2)", ("1+1=2",), "7")])
     found = [REWARDS[name](trace, trace.problems).item() for name in VERIFIED]
     assert found == pytest.approx([chain, arrives, hops])

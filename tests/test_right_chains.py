@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from small import lively_planner, told_trace
+from small import lively_planner, made_trace
 
 from atp_lite.domains import DOMAINS, Problem
 from atp_lite.evaluation import EvalSettings, evaluate
@@ -17,7 +17,7 @@ SIX = Problem("((1+2)*(3+1))+(2+2)", ("1+2=3", "3+1=4", "3*4=12", "2+2=4", "12+4
 
 def test_classes_are_those_of_the_number_of_right_chains():
     assert [DOMAINS["arithmetic"].count_chains(p) for p in (ONE, TWO, SIX)] == [1, 2, 8]
-    trace = told_trace(
+    trace = made_trace(
         answers=["14", "14", "49", "49", "16"],
         steps=[
             ["3+4=7", "7*2=14"],  # right
@@ -45,7 +45,7 @@ def test_classes_are_those_of_the_number_of_right_chains():
 def test_a_longer_walk_arrives_and_is_no_right_chain():
     problem = DOMAINS["routes"].read_question("3 : : aa to ac")
     walks = [["aa>ab", "ab>ac"], ["aa>ba", "ba>bb", "bb>ab", "ab>ac"], ["aa>ab", "ab>bb"]]
-    trace = told_trace(["ac"] * 3, walks, [problem] * 3)
+    trace = made_trace(["ac"] * 3, walks, [problem] * 3)
     trace.domain = DOMAINS["routes"]
     found = outcomes(trace)
     assert [(o.arrives, o.right_chain) for o in found] == [(True, True), (True, False), (False, False)]
@@ -62,7 +62,7 @@ SPARE = [
 
 
 def test_what_follows_a_complete_chain_does_not_count_where_the_number_of_latents_is_fixed():
-    trace = told_trace(
+    trace = made_trace(
         ["14", "14", "49", "49"], [texts for _, texts, _ in SPARE], [p for p, *_ in SPARE], n_latents=[4] * 4
     )
     chain = REWARDS["chain"]
@@ -89,7 +89,7 @@ def test_hops_beyond_the_goal_do_not_count_where_the_number_of_latents_is_fixed(
         ["aa>ba", "ba>bb", "bb>ab", "ab>ac", "ac>ac"],  # by a longer way
         ["aa>ab", "ac>bc", "bc>ac", "ac>bc"],  # a jump before: it never arrives
     ]
-    trace = told_trace(["ac"] * 3, walks, [problem] * 3)
+    trace = made_trace(["ac"] * 3, walks, [problem] * 3)
     trace.domain = DOMAINS["routes"]
     names = ("chain", "hops", "arrives")
     before = {name: REWARDS[name](trace, trace.problems).tolist() for name in names}
@@ -115,7 +115,7 @@ def test_where_nobody_can_verify_a_whole_chain_is_kept():
 
 
 def test_a_domain_that_cannot_verify_has_no_share_of_right_chains():
-    trace = told_trace(["14"], [["3+4=7", "7*2=14"]], [Problem("Tom adds 3 and 4. Twice that?", ("3+4=7",), "14")])
+    trace = made_trace(["14"], [["3+4=7", "7*2=14"]], [Problem("Tom adds 3 and 4. Twice that?", ("3+4=7",), "14")])
     trace.domain = DOMAINS["word-problems"]
     (outcome,) = outcomes(trace)
     assert outcome.right_chain is None and not any(name in ("right_chains", "arrives") for name in summarise([outcome]))

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 import torch
 from safetensors.torch import load_file
-from small import PROBLEMS, lively_planner, tiny_planner, told_trace
+from small import PROBLEMS, lively_planner, made_trace, tiny_planner
 
 from atp_lite.domains import Problem, read_expression
 from atp_lite.engine.log import read_metrics
@@ -30,7 +30,7 @@ from atp_lite.rl import (
     group_advantages,
     mean_sigma,
     policy_log_probs,
-    split,
+    split_credit,
     train_rl,
     verified_chains,
 )
@@ -416,7 +416,7 @@ def test_averaged_weights_follow_with_their_decay(tmp_path):
 
 def test_shuffled_rewards_are_the_same_rewards_in_another_order(tmp_path, monkeypatch):
     seen = []
-    monkeypatch.setitem(CREDIT, "split", lambda *given: seen.append(given[1]) or split(*given))
+    monkeypatch.setitem(CREDIT, "split", lambda *given: seen.append(given[1]) or split_credit(*given))
     for shuffle in (False, True):
         run = learner_of(tmp_path / str(shuffle), replace(SETTINGS, shuffle_rewards=shuffle))
         iterate(run, QUESTIONS[:4])
@@ -430,7 +430,7 @@ def test_shuffled_rewards_are_the_same_rewards_in_another_order(tmp_path, monkey
 
 def test_rollout_metrics_by_hand():
     problem = Problem("3+4", (), "7")
-    trace = told_trace(["7", "7", "8", "7"], [["3+4=7"], ["3+4=7"], ["a", "b"], ["c"]], [problem] * 4, group_size=2)
+    trace = made_trace(["7", "7", "8", "7"], [["3+4=7"], ["3+4=7"], ["a", "b"], ["c"]], [problem] * 4, group_size=2)
     found = rollout_metrics(trace)
     assert found["sampled_accuracy"] == 0.75 and found["n_latents"] == 1.25 and found["sigma"] == 1.0
     assert found["diversity"] == pytest.approx((1 + 2) / 4)
@@ -442,7 +442,7 @@ def test_rollout_metrics_by_hand():
 
 def test_verified_chains_hold_and_are_one_a_question():
     seven, eight = Problem("3+4", ("label",), "7", id="a"), Problem("(1+3)*2", ("label",), "8", id="b")
-    trace = told_trace(
+    trace = made_trace(
         answers=["7", "7", "7", "8", "8", "8"],
         steps=[
             ["3+4=7"],
@@ -523,7 +523,7 @@ def test_rejection_learns_from_what_it_kept(tmp_path, monkeypatch):
 
 def test_latents_are_credited_with_their_own_rewards_and_answers_with_theirs():
     """Two groups of two, whose rewards rank the trajectories in opposite ways."""
-    trace = told_trace(["7", "8", "7", "8"], [["a"], ["a"], ["a"], ["a"]], n_latents=[1, 2, 1, 2], group_size=2)
+    trace = made_trace(["7", "8", "7", "8"], [["a"], ["a"], ["a"], ["a"]], n_latents=[1, 2, 1, 2], group_size=2)
     rewards = {"correct": torch.tensor([1.0, 0.0, 0.0, 0.0]), "own": torch.tensor([2.0, 6.0, 6.0, 2.0])}
     settings = RLSettings(rewards={"correct": 1.0}, latent_rewards={"length": 1.0})
     found = CREDIT["split"](trace, {"correct": rewards["correct"], "length": rewards["own"]}, settings)

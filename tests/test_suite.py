@@ -32,7 +32,7 @@ from atp_lite.evaluation.batches import block
 from atp_lite.evaluation.metrics import mean_of_sets
 from atp_lite.evaluation.report import throughput
 from atp_lite.model import RowNoise
-from atp_lite.model.decisions import best, noted_margins
+from atp_lite.model.decisions import argmax, record_margins
 from atp_lite.model.noise import choose, normal_like, uniform
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "benchmarks"
@@ -130,11 +130,11 @@ def test_choose_follows_the_probabilities():
 
 def test_decisions_say_how_close_they_were():
     scores = torch.tensor([[1.0, 3.0, 2.5], [0.0, -1.0, -9.0]])
-    with noted_margins() as margins:
-        assert best(scores).tolist() == [1, 0]
-        best(scores[1:])
+    with record_margins() as margins:
+        assert argmax(scores).tolist() == [1, 0]
+        argmax(scores[1:])
     assert [margin.item() for margin in margins] == [0.5, 1.0]
-    best(scores)
+    argmax(scores)
     assert len(margins) == 2, "outside nothing is noted"
 
 

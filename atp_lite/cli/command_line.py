@@ -7,13 +7,15 @@ import dataclasses
 import json
 import typing
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, TypeVar
 
 import yaml
 from jsonargparse import ArgumentParser, DefaultHelpFormatter
 
-from atp_lite.cli.settings import IMPORTED, build, hints, import_modules, values_for
+from atp_lite.cli.settings import IMPORTED, build, hints, import_modules, read_values, values_for
+from atp_lite.registry import registries_of
 
 T = TypeVar("T")
 
@@ -33,6 +35,11 @@ def parse(kind: type[T], arguments: Sequence[str], name: str) -> T | None:
     read where none is named.
     """
     if {"-h", "--help"} & set(arguments):
+        for option, value in pairwise(arguments):  # what they register is listed too
+            if option == "--import":
+                import_modules([value])
+            elif option == "--config":
+                read_values(value)
         print(help_of(kind, name))
         return None
     given = spelled(kind, arguments)
@@ -107,7 +114,10 @@ class _Formatter(DefaultHelpFormatter):
 
 
 def help_of(kind: type, name: str) -> str:
-    """The help of a command: every setting with its docstring and default, in groups. Commands in it are left out."""
+    """The help of a command: every setting with its docstring and default, in groups. Commands in it are left out.
+
+    Where a setting is a name of a registry, all of them are listed, those of imported modules too.
+    """
     positional = getattr(kind, "positional", "")
     word = f" [{positional.upper()}]" if positional else ""
     usage = f"atp-lite {name}{word} [options]"
@@ -121,13 +131,23 @@ def help_of(kind: type, name: str) -> str:
         if action.metavar == "CONFIG" or action.dest.endswith(".help"):
             action.help = argparse.SUPPRESS  # a whole group at once
             continue
-        hint = _option(kind, action.dest)[1]
+        hint, registry = _option(kind, action.dest)[1], _registry(kind, action.dest)
+        if registry:
+            action.help = f"{(action.help or '').rstrip()} Registered: {', '.join(registry)}."
         if hint is bool:
             action.metavar = ""
         elif _is_list(hint):
             action.metavar = f"{action.dest.split('.')[-1].upper()} ..."
         action.option_strings = [option.replace("_", "-") for option in action.option_strings]
     return parser.format_help().rstrip()
+
+
+def _registry(kind: type, name: str) -> dict[str, Any] | None:
+    """The registry whose names a setting `a.b` holds, where there is one."""
+    *groups, field = name.split(".")
+    for group in groups:
+        kind = typing.cast(type, hints(kind)[group])
+    return registries_of(kind).get(field)
 
 
 def printed(command: Any, name: str) -> str:

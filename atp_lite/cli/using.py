@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Annotated, Literal, TypeVar
 
 from accelerate import Accelerator
 
@@ -30,7 +30,7 @@ class Eval(Sources):
 
     checkpoint: Path = CHECKPOINTS / "atp-rl"
     """Folder of the checkpoint."""
-    domain: str = "checkpoint"
+    domain: Annotated[str, DOMAINS] = "checkpoint"
     """What test problems are about, where no file or benchmark is given. checkpoint: what the checkpoint is about."""
     benchmarks: tuple[str, ...] = ()
     """Test splits of gsm8k, gsm8k_aug, gsm_hard, svamp, multiarith: any of them, in one table with the paper's figures.
@@ -86,7 +86,7 @@ class Causes(Sources):
     """Folder of the checkpoint."""
     beside: tuple[Path, ...] = ()
     """Checkpoints to compare it with, on the same problems."""
-    domain: str = "checkpoint"
+    domain: Annotated[str, DOMAINS] = "checkpoint"
     """What test problems are about, where no file is given. checkpoint: what the checkpoint is about."""
     test: Path | None = None
     """A local test set; without it, that of --domain."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from atp_lite.domains.arithmetic.sampling import ArithmeticSettings
 from atp_lite.domains.domain import DOMAINS, Domain
@@ -19,10 +19,10 @@ from atp_lite.domains.word_problems.loading import BenchmarkSettings
 class Sources:
     """Settings that every command about problems has."""
 
-    domain: str = "arithmetic"
+    domain: Annotated[str, DOMAINS] = "arithmetic"
     """What problems are about, and where they come from if no file is given. arithmetic: expressions (--problems).
     stories: templated word problems (--stories). word-problems: GSM8K and its like, from the hub or a folder
-    (--benchmark). Or a domain of yours."""
+    (--benchmark)."""
     problems: ArithmeticSettings = field(default_factory=ArithmeticSettings)
     stories: StorySettings = field(default_factory=StorySettings)
     benchmark: BenchmarkSettings = field(default_factory=BenchmarkSettings)

@@ -18,7 +18,7 @@ import json
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -31,10 +31,12 @@ from transformers import (
     PreTrainedTokenizerBase,
 )
 
+from atp_lite.model.decoders import DECODERS
 from atp_lite.model.generation import read, to_logits
-from atp_lite.model.heads import StopHead
+from atp_lite.model.heads import LATENT_HEADS, StopHead
 from atp_lite.model.parts import has_own_init, new_decoder, new_latent_head
 from atp_lite.model.reasoner import LatentReasoner, ReasonerConfig
+from atp_lite.model.step_encoder import STEP_ENCODERS
 from atp_lite.resources import find
 from atp_lite.tokens import END_LATENT, LATENT, START_LATENT
 
@@ -74,15 +76,14 @@ class BackboneSettings:
     cannot be read, and there is no coherence."""
     decoder_layers: int = 2
     """Of the decoder `layers`."""
-    decoder_type: str = "lm"
-    """What reads latents as text: lm, or a decoder of your own (`DECODERS`), made from the same configuration."""
-    latent_head: str = "gaussian"
-    """What is fed back: gaussian, mixture (several humps), or a head of your own (`LATENT_HEADS`)."""
+    decoder_type: Annotated[str, DECODERS] = "lm"
+    """What reads latents as text, made from the same configuration."""
+    latent_head: Annotated[str, LATENT_HEADS] = "gaussian"
+    """What is fed back."""
     latent_head_options: dict[str, int | float | str] = field(default_factory=dict)
     """Arguments of that head, such as the number of `components` of a mixture."""
-    step_encoder: str = "pooled"
-    """What turns a step's text into latents, for the method atp-step: pooled, places (a matrix for each of 8 tokens),
-    or your own (`STEP_ENCODERS`)."""
+    step_encoder: Annotated[str, STEP_ENCODERS] = "pooled"
+    """What turns a step's text into latents, for the method atp-step; places has a matrix for each of 8 tokens."""
     seed: int = 0
     """Of the weights that are new: heads, embeddings of new tokens, a small decoder."""
 

@@ -6,6 +6,8 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
+from atp_lite.registry import check_registered
+
 
 @dataclass(frozen=True)
 class RunSettings:
@@ -40,6 +42,7 @@ class RunSettings:
     """Seed of data order and noise."""
 
     def __post_init__(self) -> None:
+        check_registered(self)
         require_positive(self, "eval_every", "eval_batch")
 
 

@@ -9,7 +9,7 @@ from typing import TypeVar
 from accelerate.utils.memory import clear_device_cache, should_reduce_batch_size
 from torch import Tensor
 
-from atp_lite.model.decisions import noted_margins
+from atp_lite.model.decisions import record_margins
 from atp_lite.model.trace import Decoded
 
 CLOSE = 1e-4
@@ -31,7 +31,7 @@ class Batches:
     exact: bool = True
     """Close decisions are made alone."""
 
-    def work_through(
+    def run_jobs(
         self, jobs: Sequence[Job], make: Callable[[list[Job]], Made[Row]], each: int = 1, name: str = "evaluate"
     ) -> tuple[list[Row], int]:
         """A row for every job, and how many tokens all of them took.
@@ -94,7 +94,7 @@ def block(jobs: Sequence[Job], size: int, each: int) -> list[Job]:
 
 def with_margin(reason: Callable[[], Decoded]) -> tuple[Decoded, int, float]:
     """A trace, how many tokens it took, and by how much the closest token or stop was decided."""
-    with noted_margins() as margins:
+    with record_margins() as margins:
         trace = reason()
     margins = [*map(Tensor.float, margins), trace.stop_logits[trace.stop_decided].abs().float()]
     tokens = int(trace.n_latents.sum() + trace.n_answer_tokens.sum())

@@ -9,12 +9,12 @@ from typing import Any, Literal
 
 from atp_lite.evaluation.metrics import Estimate, mean_interval, wilson
 
-Fate = Literal["follows", "stays", "neither"]
-FATES: tuple[Fate, ...] = ("follows", "stays", "neither")
+Response = Literal["follows", "stays", "neither"]
+RESPONSES: tuple[Response, ...] = ("follows", "stays", "neither")
 EDITS = ("swap-all", "swap", "borrowed", "typed", "noise", "same-text")
 """In the order of tables: interventions, then their controls."""
-SHARES = {f"answer_{fate}": f"answer {fate}, %" for fate in FATES}
-SHARES |= {f"rest_{fate}": f"later steps: {fate}, %" for fate in FATES}
+SHARES = {f"answer_{response}": f"answer {response}, %" for response in RESPONSES}
+SHARES |= {f"rest_{response}": f"later steps: {response}, %" for response in RESPONSES}
 SHARES |= {"rest_arrives": "they arrive, %", "reads": "reads as put in, %"}
 """Shares of an edit as a table calls them."""
 CHANGES = {"shift": "answer's distribution moves by, %", "answer_changed": "answer changes, %"}
@@ -32,8 +32,8 @@ class Effect:
     """One of EDITS."""
     place: int
     """Of the step that was replaced, from 1; 0 for all of them."""
-    answer: Fate | None
-    rest: Fate | None
+    answer: Response | None
+    rest: Response | None
     """Of the decoded steps after the edit, where there were some before it."""
     rest_arrives: bool | None
     """Whether they follow, and the last one gives the answer."""
@@ -65,7 +65,7 @@ class Causes:
         found: dict[str, list[tuple[int, bool]]] = {}
         for what in ("answer", "rest"):
             told = [(e.position, getattr(e, what)) for e in own if getattr(e, what) is not None]
-            found |= {f"{what}_{fate}": [(i, value == fate) for i, value in told] for fate in FATES}
+            found |= {f"{what}_{response}": [(i, value == response) for i, value in told] for response in RESPONSES}
         for name in ("rest_arrives", "reads"):
             found[name] = [(e.position, getattr(e, name)) for e in own if getattr(e, name) is not None]
         return {name: _by_problem(hits) for name, hits in found.items() if hits}

@@ -271,7 +271,7 @@ class Scorer:
         self, name: str, jobs: list[Job], make: Callable[[list[Job]], Made[Row]], each: int
     ) -> tuple[list[Row], Cost]:
         started = time.perf_counter()
-        rows, tokens = self.batches.work_through(jobs, make, each, self.name)
+        rows, tokens = self.batches.run_jobs(jobs, make, each, self.name)
         seconds = time.perf_counter() - started
         return rows, {"pass": name, "trajectories": len(jobs), "tokens": tokens, "seconds": seconds}
 

@@ -37,7 +37,7 @@ from tqdm.auto import tqdm
 from atp_lite.domains import Domain, Problem, measured
 from atp_lite.domains.chains import Rest
 from atp_lite.evaluation.batches import Batches, Job, Made, with_margin
-from atp_lite.evaluation.effects import Causes, Effect, Fate
+from atp_lite.evaluation.effects import Causes, Effect, Response
 from atp_lite.model.noise import noise_of_norm
 from atp_lite.model.trace import Answered
 from atp_lite.planner import Planner
@@ -113,13 +113,13 @@ def causes(
     model.train(False)
     try:
         jobs = [(i, 0) for i in range(len(problems))]
-        runs, _ = batches.work_through(jobs, partial(_runs, planner, problems), name="causes")
+        runs, _ = batches.run_jobs(jobs, partial(_runs, planner, problems), name="causes")
         for edit in edits_of(planner, runs, [len(problem.steps) for problem in problems], seed):
             groups[edit.place, len(edit.latents)].append(edit)
         with tqdm(total=sum(map(len, groups.values())), desc="edits", disable=not progress) as bar:
             for _, group in sorted(groups.items()):
                 jobs = [(i, 0) for i in range(len(group))]
-                effects += batches.work_through(jobs, partial(_effects, planner, group), name="causes")[0]
+                effects += batches.run_jobs(jobs, partial(_effects, planner, group), name="causes")[0]
                 bar.update(len(group))
     finally:
         model.train(training)
@@ -220,10 +220,10 @@ def _effect(domain: Domain, edit: Edit, steps: list[str], answer: str, shift: fl
     chain = list(run.problem.steps)
     later = steps[place : len(chain) if fixed else None]
     answer_stays, rest_stays = domain.is_right(answer, run.answer), later == chain[place:]
-    of_answer: Fate | None = None
+    of_answer: Response | None = None
     verdict: Rest | None = None
     if implied is not None and not domain.is_right(run.answer, implied.answer):
-        of_answer = _fate(domain.is_right(answer, implied.answer), answer_stays)
+        of_answer = _response(domain.is_right(answer, implied.answer), answer_stays)
     if implied is not None and 0 < place < len(chain):
         verdict = measured(_rest, domain, edit, implied.steps[place - 1], steps, fixed)
     return Effect(
@@ -231,7 +231,7 @@ def _effect(domain: Domain, edit: Edit, steps: list[str], answer: str, shift: fl
         edit=edit.name,
         place=place,
         answer=of_answer,
-        rest=verdict and _fate(verdict.follows, rest_stays),
+        rest=verdict and _response(verdict.follows, rest_stays),
         rest_arrives=verdict and verdict.arrives,
         reads=steps[place - 1 : place] == [edit.text] if place else None,
         answer_changed=not answer_stays,
@@ -249,5 +249,5 @@ def _rest(domain: Domain, edit: Edit, step: str, steps: list[str], fixed: bool) 
     return domain.follows(edit.run.problem, edit.place - 1, step, steps)
 
 
-def _fate(follows: bool, stays: bool) -> Fate:
+def _response(follows: bool, stays: bool) -> Response:
     return "follows" if follows else "stays" if stays else "neither"

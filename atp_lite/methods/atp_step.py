@@ -14,16 +14,16 @@ The KL( q(z_t | s_t) || p(z_t | q, z_<t) ) is the same number twice, once for ea
 the other; Hafner et al. 2021, arXiv 2010.02193, section 2.2): the prior can learn fast while the posterior stays free
 to say what it has read. With w = beta that is the usual KL.
 
-The last term reads the prior back as text. pi_k and mu_k are the weights and means of its humps: one of a Gaussian, K
-of a `mixture`, each of which may then take one of several equally right steps, where a Gaussian lies between them.
+The last term reads the prior back as text. pi_k and mu_k are the weights and means of its components: one of a
+Gaussian, K of a `mixture`, each of which may take one of several equally right steps; a Gaussian lies between them.
 
 Two settings of `SFTSettings` make thoughts causes, and the planner robust to its own:
 
 - `counterfactual`: in some labels one step is replaced by another and the rest follows from it. Nobody can predict the
   replaced thought, so it has neither KL nor stop decision.
-- `exposure`: a share of the thoughts that are read are the prior's own versions of the label's step, from the hump that
-  is nearest to it, half of them drawn, half of them at its mean, as they are thought at test time. A second parallel
-  pass, without gradient, finds them (Mihaylova and Martins 2019, arXiv 1906.07651).
+- `exposure`: a share of the thoughts that are read are the prior's own versions of the label's step, from the
+  component that is nearest to it, half of them drawn, half at its mean, as they are thought at test time. A second
+  parallel pass, without gradient, finds them (scheduled sampling: Mihaylova and Martins 2019, arXiv 1906.07651).
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ import torch
 from torch import Tensor
 
 from atp_lite.methods.method import Method, predicted_latents
-from atp_lite.model import Decoder, Distribution, Losses, is_last, stop_loss, written_loss
+from atp_lite.model import Decoder, Distribution, Losses, is_last, next_token_loss, stop_loss
 from atp_lite.planner import Planner
 from atp_lite.tokens import Batch, Collator, Encoded
 
@@ -60,10 +60,10 @@ def losses(
     if exposure:
         with torch.no_grad():
             hidden, _ = model.teacher_forced(*question, latents, thought, known[0][:, :1], known[1][:, :1])
-            own = own_version(model.latent_head(hidden).hump_of(posterior.mode), generator)
-        fed = torch.where((predicted & chance(exposure, predicted, generator))[..., None], own, latents)
+            own = own_version(model.latent_head(hidden).component_of(posterior.mode), generator)
+        fed = torch.where((predicted & bernoulli(exposure, predicted, generator))[..., None], own, latents)
     hidden, states = model.teacher_forced(*question, fed, thought, *known)
-    enc = written_loss(model, states, batch.language, batch.language_mask)
+    enc = next_token_loss(model, states, batch.language, batch.language_mask)
     terms = {"enc": enc} | dict.fromkeys(("dec", "dec_prior", "stop", "prior", "kl"), enc.new_zeros(()))
     if model.decoder is not None:
         terms["dec"] = model.decoder.loss(latents, batch.steps, batch.steps_mask)
@@ -84,22 +84,22 @@ def losses(
 def prior_text_loss(decoder: Decoder, prior: Distribution, steps: Tensor, mask: Tensor) -> Tensor:
     """-log sum_k pi_k p_phi(s_i | mu_k), mean over the tokens of all steps, in nats; shapes as in `Decoder.log_prob`.
 
-    Where a step has c > 1 latents, hump k is taken in each of them: at most what all combinations would say.
+    Where a step has c > 1 latents, component k is taken in each of them: at most what all combinations would say.
     """
-    log_weights, means = prior.humps  # (B, T, K), (B, T, K, d)
+    log_weights, means = prior.components  # (B, T, K), (B, T, K, d)
     log_weights = log_weights.unflatten(1, (-1, decoder.latents_per_step)).sum(2)  # (B, S, K)
     texts = torch.stack([decoder.log_prob(mu, steps, mask) for mu in means.unbind(2)], -1)  # (B, S, K)
     real = mask.any(-1)  # (B, S)
     return -torch.logsumexp(log_weights + texts, -1)[real].sum() / mask.sum()
 
 
-def own_version(hump: Distribution, generator: torch.Generator) -> Tensor:
+def own_version(component: Distribution, generator: torch.Generator) -> Tensor:
     """(B, T, d) the thoughts of the prior itself: half of them drawn, half of them modes."""
-    mode = hump.mode
-    return torch.where(chance(0.5, mode[..., :1], generator), hump.draw(generator), mode)
+    mode = component.mode
+    return torch.where(bernoulli(0.5, mode[..., :1], generator), component.draw(generator), mode)
 
 
-def chance(share: float, like: Tensor, generator: torch.Generator) -> Tensor:
+def bernoulli(share: float, like: Tensor, generator: torch.Generator) -> Tensor:
     """True with this probability, of the shape of `like`."""
     return torch.rand(like.shape, generator=generator, device=like.device) < share
 

@@ -23,7 +23,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from atp_lite.methods.method import Method
-from atp_lite.model import is_last, stop_loss, written_loss
+from atp_lite.model import is_last, next_token_loss, stop_loss
 from atp_lite.planner import Planner
 from atp_lite.tokens import Batch, Collator, Encoded, pad_rows
 
@@ -55,7 +55,7 @@ def losses(
     targets = targets.detach()
     question, known = (batch.question, batch.question_mask), (batch.language[:, :-1], batch.language_mask[:, :-1])
     hidden, states = model.teacher_forced(*question, targets, real, *known)
-    enc = written_loss(model, states, batch.language, batch.language_mask)
+    enc = next_token_loss(model, states, batch.language, batch.language_mask)
     said = model.latent_head(hidden)[real]
     latent = -said.with_stddev(said.stddev.clamp(min=1e-3)).log_prob(targets[real]).mean() / targets.shape[-1]
     return {"enc": enc, "latent": latent, "stop": stop_loss(model.stop_head(hidden), is_last(real), real)}

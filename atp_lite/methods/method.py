@@ -178,11 +178,6 @@ def shared_denominators(batch: Batch, latents_per_step: int) -> dict[str, int]:
     }
 
 
-def loss_denominators(collate: Collator, rows: Sequence[Encoded], stage: int) -> dict[str, int]:
-    """Of enc, dec, stop and kl alone: `Method.loss_denominators` knows the terms of each method."""
-    return shared_denominators(collate(rows, stage), collate.latents_per_step)
-
-
 def imitate(
     planner: Planner, rows: Sequence[Encoded], stage: int, sample: bool, generator: torch.Generator
 ) -> dict[str, Tensor]:

@@ -10,9 +10,9 @@ from atp_lite.model.distributions import (
     kl_divergence,
     reparameterise,
 )
-from atp_lite.model.generation import Context, read, to_logits, write
+from atp_lite.model.generation import Context, generate, read, to_logits
 from atp_lite.model.heads import LATENT_HEADS, LatentHead, StopHead, stop_log_prob
-from atp_lite.model.losses import Losses, kl_loss, language_loss, sft_losses, stop_loss, total_loss, written_loss
+from atp_lite.model.losses import Losses, kl_loss, language_loss, next_token_loss, sft_losses, stop_loss, total_loss
 from atp_lite.model.noise import RowNoise
 from atp_lite.model.reasoner import LatentReasoner, ReasonerConfig
 from atp_lite.model.replay import Replay
@@ -54,6 +54,6 @@ __all__ = [
     "stop_loss",
     "to_logits",
     "total_loss",
-    "write",
-    "written_loss",
+    "generate",
+    "next_token_loss",
 ]

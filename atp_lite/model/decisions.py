@@ -16,7 +16,7 @@ from torch import Tensor
 _NOTED: ContextVar[list[Tensor] | None] = ContextVar("noted", default=None)
 
 
-def best(scores: Tensor) -> Tensor:
+def argmax(scores: Tensor) -> Tensor:
     """The index of the largest score of every row, (n, V) -> (n,)."""
     noted = _NOTED.get()
     if noted is not None and scores.shape[-1] > 1 and len(scores):
@@ -26,8 +26,8 @@ def best(scores: Tensor) -> Tensor:
 
 
 @contextmanager
-def noted_margins() -> Iterator[list[Tensor]]:
-    """Inside, every call of `best` adds to the list by how much its closest row was decided, a scalar."""
+def record_margins() -> Iterator[list[Tensor]]:
+    """Inside, every call of `argmax` adds to the list by how much its closest row was decided, a scalar."""
     noted: list[Tensor] = []
     token = _NOTED.set(noted)
     try:

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedModel
 
 from atp_lite.model.distributions import at_least_float32
-from atp_lite.model.generation import read, to_logits, write
+from atp_lite.model.generation import generate, read, to_logits
 from atp_lite.registry import Registry
 
 
@@ -118,7 +118,7 @@ class StepDecoder(Decoder):
             prefix = self.prefix(latents)[real]  # (N, c, width)
             ones = torch.ones(prefix.shape[:2], dtype=torch.long, device=prefix.device)
             context, hidden = read(self.lm, prefix, ones)
-            text, scores = write(self.lm, context, hidden[:, -1], max_tokens, eos_id, pad_id)
+            text, scores = generate(self.lm, context, hidden[:, -1], max_tokens, eos_id, pad_id)
             tokens[..., : text.shape[1]][real] = text
             log_probs[..., : text.shape[1]][real] = scores.to(log_probs.dtype)
         return tokens, log_probs

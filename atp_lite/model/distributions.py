@@ -1,7 +1,7 @@
 """What a latent head says about the next latent: a distribution over R^d.
 
 Everything that thinks, learns or draws pictures asks a `Distribution`; no other file knows which one it is. `Gaussian`
-is ATP-Latent's, `Point` that of rivals which feed back one vector, `Mixture` has several humps. To add one, write the
+is ATP-Latent's, `Point` that of rivals which feed back one vector, `Mixture` has K components. To add one, write the
 abstract members and a head that returns it (`heads.py`).
 """
 
@@ -16,7 +16,7 @@ from typing import Any, Self
 import torch
 from torch import Tensor
 
-from atp_lite.model.decisions import best
+from atp_lite.model.decisions import argmax
 from atp_lite.model.noise import Noise, choose, normal_like
 
 # ---------------------------------------------------------------- the formulas
@@ -85,7 +85,7 @@ class Distribution(ABC):
         """(..., d) the likeliest latent, as well as it is known: what is thought without sampling."""
         return self.mean
 
-    def hump_of(self, latent: Tensor) -> Distribution:
+    def component_of(self, latent: Tensor) -> Distribution:
         """The part that `latent` (..., d) most likely came from, as a distribution of its own."""
         return self
 
@@ -97,7 +97,7 @@ class Distribution(ABC):
         return self.mean + (latent - before.mean).detach()
 
     @property
-    def humps(self) -> tuple[Tensor, Tensor]:
+    def components(self) -> tuple[Tensor, Tensor]:
         """log-weights (..., K) and means (..., K, d) of its parts: one, at the mode, unless it is made of several."""
         mode = self.mode
         return mode.new_zeros(*mode.shape[:-1], 1), mode[..., None, :]
@@ -235,7 +235,7 @@ class Point(Distribution):
 
 @dataclass(frozen=True)
 class Mixture(Distribution):
-    """sum_k pi_k N(mu_k, diag sigma_k^2) with K components: one hump for each of several equally good next steps."""
+    """sum_k pi_k N(mu_k, diag sigma_k^2) with K components: one for each of several equally good next steps."""
 
     logits: Tensor
     """(..., K), log pi_k up to a constant."""
@@ -250,10 +250,10 @@ class Mixture(Distribution):
         return torch.log_softmax(at_least_float32(self.logits), -1)
 
     @property
-    def humps(self) -> tuple[Tensor, Tensor]:
+    def components(self) -> tuple[Tensor, Tensor]:
         return self.log_weights, self.means
 
-    def hump_of(self, latent: Tensor) -> Gaussian:
+    def component_of(self, latent: Tensor) -> Gaussian:
         chosen = self._likeliest(latent)
         return Gaussian(self._component(self.means, chosen), self._component(self.logvars, chosen))
 
@@ -277,8 +277,8 @@ class Mixture(Distribution):
 
     @property
     def mode(self) -> Tensor:
-        """The mean of the likeliest component: the mean of all lies between the humps, where nothing is."""
-        return self._component(self.means, best(self.logits))
+        """The mean of the likeliest component: the mean of all lies between the components, where nothing is."""
+        return self._component(self.means, argmax(self.logits))
 
     @property
     def stddev(self) -> Tensor:

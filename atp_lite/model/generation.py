@@ -16,7 +16,7 @@ from torch import Tensor
 from transformers import DynamicCache, PreTrainedModel
 from transformers.cache_utils import DynamicLayer
 
-from atp_lite.model.decisions import best
+from atp_lite.model.decisions import argmax
 from atp_lite.model.noise import Noise, choose, of_rows
 
 
@@ -120,7 +120,7 @@ def to_logits(lm: PreTrainedModel, hidden: Tensor) -> Tensor:
     return logits if cap is None else cap * torch.tanh(logits / cap)
 
 
-def write(
+def generate(
     lm: PreTrainedModel,
     context: Context,
     hidden: Tensor,
@@ -150,7 +150,7 @@ def write(
     for i in range(max_tokens):
         logits = to_logits(lm, hidden).float()  # (b, V)
         if temperature is None:
-            token = best(logits)
+            token = argmax(logits)
         else:
             logits = logits / temperature
             token = choose(logits, of_rows(generator, rows))

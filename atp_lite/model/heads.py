@@ -74,9 +74,9 @@ class LatentHead(nn.Module):
 
 @LATENT_HEADS.register("mixture")
 class MixtureHead(LatentHead):
-    """h_t -> sum_k pi_k N(mu_k, diag sigma_k^2): a Gaussian whose humps move apart where one will not do.
+    """h_t -> sum_k pi_k N(mu_k, diag sigma_k^2): a Gaussian whose components move apart where one will not do.
 
-    They begin close to each other: humps that begin far apart do not share the work, the first to fit takes it all.
+    They begin close to each other: of components that begin far apart, the first to fit takes all the work.
 
     Args:
         size: d, the width of the backbone.
@@ -84,7 +84,7 @@ class MixtureHead(LatentHead):
     """
 
     APART = 0.1
-    """What a hump's difference from the Gaussian in the middle is multiplied by."""
+    """What a component's difference from the Gaussian in the middle is multiplied by."""
 
     def __init__(self, size: int, components: int = 4) -> None:
         super().__init__(size)

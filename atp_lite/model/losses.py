@@ -56,10 +56,10 @@ def language_loss(model: LatentReasoner, thought: Thought, language: Tensor, lan
     """
     inputs = model.embed(language[:, :-1])  # (B, L - 1, d)
     _, states = read(model.backbone, inputs, language_mask[:, :-1], thought.take_context())
-    return written_loss(model, states, language, language_mask)
+    return next_token_loss(model, states, language, language_mask)
 
 
-def written_loss(model: LatentReasoner, states: Tensor, language: Tensor, language_mask: Tensor) -> Tensor:
+def next_token_loss(model: LatentReasoner, states: Tensor, language: Tensor, language_mask: Tensor) -> Tensor:
     """-log p_theta(language), mean over its tokens, from the states (B, L - 1, d) that have read all but the last.
 
     language, language_mask: (B, L); its first token is not predicted.

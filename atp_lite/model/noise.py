@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from atp_lite.model.decisions import best
+from atp_lite.model.decisions import argmax
 
 
 class RowNoise:
@@ -76,7 +76,7 @@ def choose(logits: Tensor, noise: Noise = None) -> Tensor:
     as the greedy one is, so how close it was is known in the same units (see `decisions`).
     """
     if isinstance(noise, RowNoise):
-        return best(logits + noise.gumbel(logits))
+        return argmax(logits + noise.gumbel(logits))
     return torch.multinomial(logits.softmax(-1), 1, generator=noise)[:, 0]
 
 

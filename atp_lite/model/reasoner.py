@@ -19,11 +19,11 @@ from transformers import AutoConfig, AutoModel, AutoModelForCausalLM, PreTrained
 
 from atp_lite.model import loop, losses, replay
 from atp_lite.model.distributions import Distribution
-from atp_lite.model.generation import Context, read, write
+from atp_lite.model.generation import Context, generate, read
 from atp_lite.model.heads import StopHead
 from atp_lite.model.noise import Noise
 from atp_lite.model.parts import has_own_init, new_decoder, new_latent_head, new_step_encoder
-from atp_lite.model.trace import Answered, Decoded, Thought, later_age
+from atp_lite.model.trace import Answered, Decoded, Thought, extended
 
 
 class ReasonerConfig(PreTrainedConfig):
@@ -121,7 +121,7 @@ class LatentReasoner(PreTrainedModel):
     sft_losses = losses.sft_losses
     language_loss = losses.language_loss
     teacher_forced = replay.teacher_forced
-    rethink = replay.rethink
+    recurrent_replay = replay.recurrent_replay
     replay = replay.replay
 
     def save_pretrained(  # type: ignore[override]
@@ -201,10 +201,10 @@ class LatentReasoner(PreTrainedModel):
         context, states = read(self.backbone, self.embed(end), torch.ones_like(end), thought.take_context())
         limit = self.config.max_answer_tokens if max_tokens is None else max_tokens
         ids = self.config.eos_id, self.config.pad_id
-        answer, log_probs = write(self.backbone, context, states[:, -1], limit, *ids, temperature, generator)
+        answer, log_probs = generate(self.backbone, context, states[:, -1], limit, *ids, temperature, generator)
         is_end = answer == self.config.eos_id
         mask = is_end.int().cumsum(1) - is_end.int() == 0  # (B, A)
-        return later_age(
+        return extended(
             thought, Answered, answer=answer, answer_mask=mask, ended=is_end.any(1), answer_log_probs=log_probs
         )
 
@@ -226,7 +226,7 @@ class LatentReasoner(PreTrainedModel):
         tokens, log_probs = self.decoder.decode(
             latents, whole, self.config.max_step_tokens, self.config.eos_id, self.config.pad_id
         )
-        return later_age(trace, Decoded, step_tokens=tokens, step_log_probs=log_probs)
+        return extended(trace, Decoded, step_tokens=tokens, step_log_probs=log_probs)
 
     # Hooks of the engine, which here do nothing: the first for LoRA, the others for weights sharded over devices.
 

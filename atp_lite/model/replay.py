@@ -84,7 +84,7 @@ def replay(model: LatentReasoner, trace: Answered) -> Replay:
     return Replay(model.latent_head(hidden), model.stop_head(hidden), to_logits(model.backbone, states))
 
 
-def rethink(model: LatentReasoner, trace: Answered) -> Replay:
+def recurrent_replay(model: LatentReasoner, trace: Answered) -> Replay:
     """The same through the recurrence: l_t = mu_t(l_1 .. l_{t-1}) + noise, where the noise is what was drawn.
 
     So what comes after a latent is differentiated through it, as in supervised training. While the model is the one

@@ -1,8 +1,8 @@
 """Stage 2: reinforcement learning in the latent space, its rewards and its controls."""
 
 from atp_lite.rl.advantages import group_advantages, used_groups
-from atp_lite.rl.credit import split, trajectory
-from atp_lite.rl.kl import kl_to_start
+from atp_lite.rl.credit import split_credit, trajectory_credit
+from atp_lite.rl.kl import kl_to_reference
 from atp_lite.rl.loop import train_rl
 from atp_lite.rl.metrics import mean_sigma
 from atp_lite.rl.objectives import answer_cross_entropy, verified_chains
@@ -35,16 +35,16 @@ __all__ = [
     "answer_cross_entropy",
     "clipped_surrogate",
     "group_advantages",
-    "kl_to_start",
+    "kl_to_reference",
     "mean_sigma",
     "policy_log_probs",
     "register",
     "reparameterised",
-    "split",
+    "split_credit",
     "through_decoder",
     "total_reward",
     "train_rl",
-    "trajectory",
+    "trajectory_credit",
     "used_groups",
     "verified_chains",
 ]

@@ -20,17 +20,17 @@ from atp_lite.rl.settings import RLSettings
 
 
 @CREDIT.register("trajectory")
-def trajectory(trace: Decoded, rewards: Mapping[str, Tensor], settings: RLSettings) -> Tensor:
+def trajectory_credit(trace: Decoded, rewards: Mapping[str, Tensor], settings: RLSettings) -> Tensor:
     """Every action gets the whole reward of its trajectory, sum_i weight_i R_i -> (B,)."""
     return advantages(settings.advantage, weighted_sum(rewards, settings.rewards), trace.group_size)
 
 
 @CREDIT.register("split")
-def split(trace: Decoded, rewards: Mapping[str, Tensor], settings: RLSettings) -> Tensor:
+def split_credit(trace: Decoded, rewards: Mapping[str, Tensor], settings: RLSettings) -> Tensor:
     """Latents get the sum of `latent_rewards`, answer tokens that of `rewards`; each is compared within its group."""
-    whole = trajectory(trace, rewards, settings)
+    of_tokens = trajectory_credit(trace, rewards, settings)
     if settings.latent_rewards is None:
-        return whole
+        return of_tokens
     of_latents = advantages(settings.advantage, weighted_sum(rewards, settings.latent_rewards), trace.group_size)
     n_latents, n_tokens = trace.latents.shape[1], trace.answer.shape[1]
-    return torch.cat([of_latents[:, None].expand(-1, n_latents), whole[:, None].expand(-1, n_tokens)], dim=1)
+    return torch.cat([of_latents[:, None].expand(-1, n_latents), of_tokens[:, None].expand(-1, n_tokens)], dim=1)

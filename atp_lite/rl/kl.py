@@ -6,16 +6,16 @@ import torch
 from torch import Tensor
 
 from atp_lite.model import Answered, Replay
-from atp_lite.rl.surrogates import Sigma, explored
+from atp_lite.rl.surrogates import Sigma, sampling_policy
 
 
-def kl_to_start(now: Replay, start: Replay, trace: Answered, sigma: Sigma) -> Tensor:
+def kl_to_reference(now: Replay, start: Replay, trace: Answered, sigma: Sigma) -> Tensor:
     """KL(policy now || policy at the start) along sampled trajectories, in nats per trajectory (a scalar mean).
 
     Exact, not estimated from samples. Latents: ||mu - mu_0||^2 / (2 sigma^2) where both have the same sigma; nothing
     where sigma is 0, since points are no distributions. Answer tokens: sum p log(p / p_0).
     """
-    policy, policy_0 = explored(now, trace, sigma), explored(start, trace, sigma)
+    policy, policy_0 = sampling_policy(now, trace, sigma), sampling_policy(start, trace, sigma)
     thought = policy.kl_to(policy_0) * trace.latent_mask  # (B, T)
     log_p = torch.log_softmax(now.answer_logits.float(), -1)  # (B, A, V)
     log_p0 = torch.log_softmax(start.answer_logits.float(), -1)

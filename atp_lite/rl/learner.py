@@ -127,7 +127,7 @@ class Learner:
         self.tokens += int(trace.question_mask.sum() + trace.latent_mask.sum() + trace.answer_mask.sum())
         return trace
 
-    def replay_start(self, trace: Decoded) -> Replay:
+    def reference_replay(self, trace: Decoded) -> Replay:
         """What the start of the run says of these trajectories."""
         with torch.no_grad(), summon_full_params(self.run.reference), self.run.autocast():
             replay: Replay = self.run.reference.replay(trace)

@@ -20,13 +20,12 @@ from atp_lite.domains import Problem, measured
 from atp_lite.engine.distributed import micro_batches, scale_to_global_mean
 from atp_lite.engine.run import TrainingRun, Update
 from atp_lite.engine.sharding import summon_full_params
-from atp_lite.methods import method_of
-from atp_lite.methods.method import loss_denominators
+from atp_lite.methods import METHODS, method_of
 from atp_lite.model import Decoded, LatentReasoner, Thought
 from atp_lite.model.distributions import at_least_float32
 from atp_lite.planner import Planner
 from atp_lite.rl.advantages import used_groups
-from atp_lite.rl.kl import kl_to_start
+from atp_lite.rl.kl import kl_to_reference
 from atp_lite.rl.learner import Learner
 from atp_lite.rl.metrics import rollout_metrics
 from atp_lite.rl.registries import CREDIT, ESTIMATORS, OBJECTIVES, Estimate, Objective, Samples, checked
@@ -130,12 +129,12 @@ def improve_policy(learner: Learner, samples: Samples, measure_kl: bool) -> dict
             for chosen in questions.chunk(s.accumulate):
                 part = samples if len(chosen) == n_groups else samples.questions(chosen)
                 with run.autocast():
-                    estimate = guarded_estimate(model, part, s)
+                    estimate = checked_estimate(model, part, s)
                 loss, replay = estimate.loss, estimate.replay
                 if s.kl_weight > 0 or measure_kl:
                     if replay is None or replay.latents is not None:  # the KL is along fixed trajectories
                         replay = model.replay(part.trace)
-                    kl = kl_to_start(replay, learner.replay_start(part.trace), part.trace, s.sigma)
+                    kl = kl_to_reference(replay, learner.reference_replay(part.trace), part.trace, s.sigma)
                     loss = loss + s.kl_weight * kl
                     kls.append(({"kl": kl.item()}, len(chosen)))
                 # every process has as many trajectories, so its mean has this share in the mean over all of them
@@ -146,11 +145,11 @@ def improve_policy(learner: Learner, samples: Samples, measure_kl: bool) -> dict
                 for loss in learner.rehearsal.losses(run, len(updates), terms):
                     run.backward(loss)
             rehearsed = run.sum({f"rehearsal_{name}": term.item() for name, term in terms.items()}) if terms else {}
-            updates.append((mean_of(stats) | mean_of(kls) | rehearsed | step_metrics(run, run.step()), 1))
-    return mean_of(updates)
+            updates.append((weighted_mean(stats) | weighted_mean(kls) | rehearsed | step_metrics(run, run.step()), 1))
+    return weighted_mean(updates)
 
 
-def guarded_estimate(model: LatentReasoner, samples: Samples, settings: RLSettings) -> Estimate:
+def checked_estimate(model: LatentReasoner, samples: Samples, settings: RLSettings) -> Estimate:
     """L_estimator + answer_ce L_answer, of samples whose answers are the references where `answer_ce` is above 0.
 
     Raises:
@@ -177,7 +176,7 @@ def with_references(planner: Planner, trace: Decoded) -> Decoded:
     return replace(trace, answer=answer, answer_mask=mask, answer_log_probs=unknown)
 
 
-def mean_of(parts: Sequence[tuple[Mapping[str, float], float]]) -> dict[str, float]:
+def weighted_mean(parts: Sequence[tuple[Mapping[str, float], float]]) -> dict[str, float]:
     """Means by name over parts of some weight each; 0 where nothing has a weight."""
     whole = max(sum(weight for _, weight in parts), 1.0)
     names = parts[0][0] if parts else ()
@@ -259,7 +258,7 @@ def answer_ce(learner: Learner, problems: Sequence[Problem], iteration: int) -> 
     run, collate = learner.run, learner.planner.collate
     answers = [replace(row, steps=()) for row in collate.encode(problems)]
     learner.tokens += sum(len(row.answer) + 1 for row in answers)
-    count = partial(loss_denominators, collate, stage=0)
+    count = partial(METHODS["no-cot"].loss_denominators, collate, stage=0)  # of the answer alone
     for chosen in micro_batches(range(len(problems)), learner.settings.accumulate):
         part, rows = [problems[i] for i in chosen], [answers[i] for i in chosen]
         with run.autocast():

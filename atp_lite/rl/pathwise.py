@@ -51,7 +51,7 @@ def reparameterised(model: LatentReasoner, samples: Samples, settings: RLSetting
     (beside the answer's tokens) where `learn_stop` is. With temperature 1, whole answers and texts that were drawn,
     this is the gradient of the expected reward without a score function of the latents (Kingma & Welling 2014).
     """
-    replay, trace = model.rethink(samples.trace), samples.trace
+    replay, trace = model.recurrent_replay(samples.trace), samples.trace
     new = policy_log_probs(
         replay, trace, settings.sigma, settings.temperature, False, settings.learn_stop, settings.learn_answer
     )
@@ -78,7 +78,7 @@ def reference(model: LatentReasoner, samples: Samples, settings: RLSettings) -> 
             "estimator reference learns from reference answers alone: give answer_ce a weight, such as 1, and switch "
             "learn_answer off"
         )
-    replay = model.rethink(samples.trace)
+    replay = model.recurrent_replay(samples.trace)
     return Estimate(replay.answer_logits.new_zeros(()), {}, float(samples.trace.answer_mask.sum()), replay)
 
 

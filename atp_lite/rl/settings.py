@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Annotated, Literal
 
 from atp_lite.engine.settings import RunSettings, require_positive
-from atp_lite.rl.registries import ADVANTAGES, CREDIT, ESTIMATORS, OBJECTIVES
+from atp_lite.rl.registries import ADVANTAGES, CREDIT, ESTIMATORS, OBJECTIVES, REWARDS
 from atp_lite.rl.rewards import check_weights
 
 
@@ -14,19 +14,21 @@ from atp_lite.rl.rewards import check_weights
 class RLSettings(RunSettings):
     """Settings of reinforcement learning in the latent space."""
 
-    objective: str = "grpo"
-    """A name of OBJECTIVES. grpo; rejection: SFT on the planner's own verified chains; answer-ce: cross-entropy on the
-    true answer."""
-    rewards: dict[str, float] = field(default_factory=lambda: {"correct": 1.0, "correct-coherence": 1.0, "format": 0.5})
+    objective: Annotated[str, OBJECTIVES] = "grpo"
+    """What an iteration does. rejection: SFT on the planner's own verified chains; answer-ce: cross-entropy on the true
+    answer."""
+    rewards: Annotated[dict[str, float], REWARDS] = field(
+        default_factory=lambda: {"correct": 1.0, "correct-coherence": 1.0, "format": 0.5}
+    )
     """Weight of each registered reward; the default is the paper's total with lambda_coh 1 and lambda_fmt 0.5."""
-    latent_rewards: dict[str, float] | None = None
+    latent_rewards: Annotated[dict[str, float] | None, REWARDS] = None
     """The terms that latents (and stop decisions) are credited with; None credits them with the whole reward."""
-    credit: str = "split"
-    """A name of CREDIT. split: latents by `latent_rewards`, answers by `rewards`; trajectory: all by `rewards`."""
-    advantage: str = "group"
-    """A name of ADVANTAGES. group: GRPO's; centred: not divided by the spread (Dr. GRPO); leave-one-out: RLOO."""
-    estimator: str = "clipped"
-    """A name of ESTIMATORS, for objective grpo. clipped: the surrogate of PPO and GRPO; decoder: through the drawn
+    credit: Annotated[str, CREDIT] = "split"
+    """Who gets which reward. split: latents by `latent_rewards`, answers by `rewards`; trajectory: all by `rewards`."""
+    advantage: Annotated[str, ADVANTAGES] = "group"
+    """How rewards are compared. group: GRPO's; centred: not divided by the spread (Dr. GRPO); leave-one-out: RLOO."""
+    estimator: Annotated[str, ESTIMATORS] = "clipped"
+    """The loss of objective grpo. clipped: the surrogate of PPO and GRPO; decoder: through the drawn
     latents and the frozen decoder, for latents alone; reparameterised: the same and the answer, through the recurrence;
     reference: the true answer alone (`answer_ce`), through the recurrence."""
     shuffle_rewards: bool = False
@@ -90,10 +92,6 @@ class RLSettings(RunSettings):
     def __post_init__(self) -> None:
         super().__post_init__()
         check_weights(self.rewards)
-        OBJECTIVES.check(self.objective)
-        CREDIT.check(self.credit)
-        ADVANTAGES.check(self.advantage)
-        ESTIMATORS.check(self.estimator)
         if self.latent_rewards is not None:
             check_weights(self.latent_rewards)
             if self.credit == "trajectory":

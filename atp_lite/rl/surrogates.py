@@ -27,7 +27,7 @@ Sigma = Tensor | float | str
 """What latents are drawn with: a number, (B, T, d), or "learned", the head's own spread."""
 
 
-def explored(replay: Replay, trace: Answered, sigma: Sigma) -> Distribution:
+def sampling_policy(replay: Replay, trace: Answered, sigma: Sigma) -> Distribution:
     """The distribution that latents are drawn from: the one that the head says, with this spread.
 
     A learned spread is that of the trace, so that it gets no gradient from the reward.
@@ -64,7 +64,7 @@ def policy_log_probs(
     """
     thought = replay.answer_logits.new_zeros(trace.latent_mask.shape)  # (B, T)
     if latents:
-        thought = explored(replay, trace, sigma).log_prob(trace.latents)
+        thought = sampling_policy(replay, trace, sigma).log_prob(trace.latents)
     thought_mask = trace.latent_mask & latents
     if stop:
         decision = stop_log_prob(replay.stop_logits, trace.stopped)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
 from atp_lite.engine.settings import RunSettings, require_positive
 from atp_lite.methods import METHODS
@@ -14,12 +15,10 @@ from atp_lite.sft.curriculum import Curriculum
 class SFTSettings(RunSettings):
     """Settings of supervised training."""
 
-    method: str = "atp"
-    """What is trained: atp, or a rival or ablation of `atp_lite.methods.METHODS` (cot, no-cot, icot, pause, coconut,
-    sim-cot, codi, colar, atp-step, atp-point, atp-fixed, atp-no-decoder)."""
-    latent_head: str | None = None
-    """The head that a method which draws its latents is started with, a name of `atp_lite.model.LATENT_HEADS` such as
-    mixture; None takes the planner's own."""
+    method: Annotated[str, METHODS] = "atp"
+    """What is trained: atp, or a rival or ablation."""
+    latent_head: Annotated[str | None, LATENT_HEADS] = None
+    """The head that a method which draws its latents is started with, such as mixture; None takes the planner's own."""
     first_stage: int = 1
     """Curriculum stage to begin with: 0 is chain of thought in words, k makes the first k steps latent."""
     stage_steps: tuple[int, ...] = (300, 300, 300, 2400)
@@ -67,10 +66,6 @@ class SFTSettings(RunSettings):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.method not in METHODS:
-            raise ValueError(f"method {self.method!r}: choose from {', '.join(METHODS)}")
-        if self.latent_head is not None:
-            LATENT_HEADS.check(self.latent_head)
         if self.bucket < 0:
             raise ValueError(f"bucket is {self.bucket}: give a number of batches, or 0 for batches of one shape")
         require_positive(self, "batch_size", "log_every")

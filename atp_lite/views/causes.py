@@ -8,7 +8,7 @@ from typing import Any
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from atp_lite.evaluation.effects import EDITS, FATES, Causes
+from atp_lite.evaluation.effects import EDITS, RESPONSES, Causes
 from atp_lite.views.palette import BLUE, CAPTION, GREY, INK, ORANGE, faint, finish, percent, plain, whiskers
 
 LOOKS = {"follows": (BLUE, 0.4, ""), "stays": (GREY, 0.2, ""), "neither": (ORANGE, 0.45, "/")}
@@ -54,8 +54,8 @@ def causes_figure(results: Mapping[str, Causes | Mapping[str, Any]], place: int 
     fig = make_subplots(rows, 1, shared_xaxes=True, subplot_titles=titles, vertical_spacing=40 / (size * rows))
     fig.update_annotations(font={"size": 13}, x=0, xanchor="left")
     for row, panel in enumerate(panels.values(), start=1):
-        for fate in FATES:
-            _add_bars(fig, panel, shown, what, fate, row)
+        for response in RESPONSES:
+            _add_bars(fig, panel, shown, what, response, row)
     fig.update_xaxes(range=[0, 100], title_text="share of problems (%)", row=rows, col=1)
     fig.update_yaxes(autorange="reversed", showgrid=False)
     fig.update_layout(barmode="stack", bargap=0.25)
@@ -73,31 +73,31 @@ def causes_figure(results: Mapping[str, Causes | Mapping[str, Any]], place: int 
     return made.update_layout(legend=legend, margin={"l": LEFT, "t": 100})
 
 
-def _add_bars(fig: go.Figure, panel: Mapping[str, Any], shown: list[str], what: str, fate: str, row: int) -> None:
+def _add_bars(fig: go.Figure, panel: Mapping[str, Any], shown: list[str], what: str, response: str, row: int) -> None:
     """One outcome of every edit of one planner."""
-    estimates = [panel.get(edit, {}).get(f"{what}_{fate}") for edit in shown]
+    estimates = [panel.get(edit, {}).get(f"{what}_{response}") for edit in shown]
     means = [percent(e and e["mean"]) for e in estimates]
-    colour, strength, shape = LOOKS[fate]
+    colour, strength, shape = LOOKS[response]
     fig.add_bar(
         y=[NAMES.get(edit, edit) for edit in shown],
         x=means,
         orientation="h",
-        name=fate,
-        legendgroup=fate,
+        name=response,
+        legendgroup=response,
         showlegend=row == 1,
         marker={
             "color": faint(colour, strength),
             "line": {"color": colour, "width": 1.5},
             "pattern": {"shape": shape, "fgcolor": faint(colour, strength), "size": 8, "solidity": 0.15},
         },
-        error_x=whiskers(estimates, INK) if fate == "follows" else None,
+        error_x=whiskers(estimates, INK) if response == "follows" else None,
         text=["" if mean is None or mean < 12 else f"{mean:.0f}" for mean in means],
         textposition="inside",
         insidetextanchor="middle",
         textangle=0,
         textfont={"color": INK, "size": 13},
         customdata=[e and e["n"] for e in estimates],
-        hovertemplate=f"%{{y}}: %{{x:.1f}} % {fate}, of %{{customdata}} problems<extra></extra>",
+        hovertemplate=f"%{{y}}: %{{x:.1f}} % {response}, of %{{customdata}} problems<extra></extra>",
         row=row,
         col=1,
     )

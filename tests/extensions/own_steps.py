@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from atp_lite.model import Decoded
-from atp_lite.rl import CREDIT, RLSettings, trajectory
+from atp_lite.rl import CREDIT, RLSettings, trajectory_credit
 
 
 @CREDIT.register("own-steps")
@@ -21,4 +21,4 @@ def own_steps(trace: Decoded, rewards: Mapping[str, Tensor], settings: RLSetting
             right[row, i] = 1.0 if read is not None and read.is_right else -1.0
     n_latents, n_tokens = trace.latents.shape[1], trace.answer.shape[1]
     of_latents = right.repeat_interleave(n_latents // right.shape[1], dim=1)  # (B, T)
-    return torch.cat([of_latents, trajectory(trace, rewards, settings)[:, None].expand(-1, n_tokens)], dim=1)
+    return torch.cat([of_latents, trajectory_credit(trace, rewards, settings)[:, None].expand(-1, n_tokens)], dim=1)

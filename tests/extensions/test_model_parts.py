@@ -63,7 +63,7 @@ def test_the_head_says_what_it_was_told_to():
     thought = planner.think(PROBLEMS[:2])
     assert isinstance(thought.distribution, Mixture)
     apart, real = planner.model.latent_head.apart(thought.hidden), thought.latent_mask
-    expected = (apart.square() + 0.04).sqrt()  # by hand, from the two humps
+    expected = (apart.square() + 0.04).sqrt()  # by hand, from the two components
     torch.testing.assert_close(thought.sigma[real], expected[real])
 
 
@@ -166,7 +166,7 @@ def test_a_pretrained_backbone_gets_the_head_and_the_decoder_that_are_chosen(tmp
     )
     planner = Planner.from_backbone(tiny_lm("gpt2", tmp_path), settings, domain="arithmetic")
     trace = planner.reason(PROBLEMS[:2])
-    assert trace.distribution.humps[1].shape[-2] == 3
+    assert trace.distribution.components[1].shape[-2] == 3
     assert isinstance(planner.model.decoder, linear_decoder.LinearDecoder)
     planner.save_pretrained(tmp_path / "saved")
     again = Planner.from_pretrained(tmp_path / "saved").reason(PROBLEMS[:2])

@@ -9,7 +9,7 @@ import pytest
 import ranks  # noqa: F401
 import reinforce  # noqa: F401
 import torch
-from small import PROBLEMS, lively_planner, told_trace
+from small import PROBLEMS, lively_planner, made_trace
 
 from atp_lite.domains import DOMAINS
 from atp_lite.engine.log import read_metrics
@@ -48,7 +48,7 @@ def test_each_is_chosen_by_its_name_and_takes_a_step(tmp_path, choice):
 
 
 def test_the_reward_by_hand():
-    trace = told_trace(["7", "7", ""], [["3+4=7", "3+4=7", "x", "3+4=7"], ["a", "b"], []])
+    trace = made_trace(["7", "7", ""], [["3+4=7", "3+4=7", "x", "3+4=7"], ["a", "b"], []])
     assert REWARDS["new-steps"](trace, trace.problems).tolist() == [0.5, 1.0, 0.0]
 
 
@@ -59,7 +59,7 @@ def test_the_advantage_by_hand():
 
 
 def test_the_credit_by_hand():
-    trace = told_trace(["8", "9"], [["3+4=7", "7+1=9"], ["1+1=3"]], n_latents=[4, 2], group_size=2)
+    trace = made_trace(["8", "9"], [["3+4=7", "7+1=9"], ["1+1=3"]], n_latents=[4, 2], group_size=2)
     trace.domain, trace.step_tokens = DOMAINS["arithmetic"], torch.zeros(2, 2, 3)  # two steps of two latents each
     found = CREDIT["own-steps"](trace, {"length": torch.tensor([2.0, 1.0])}, SETTINGS)
     assert found.tolist() == [[1, 1, -1, -1, 1, 1], [-1, -1, -1, -1, -1, -1]]

@@ -12,7 +12,13 @@ import ipywidgets as widgets
 from atp_lite.domains import Problem
 from atp_lite.planner import Planner
 from atp_lite.recipes import CHECKPOINTS
-from atp_lite.views.bundled_examples import bundled_rivals, bundled_start, example_problems, load_compared, load_journey
+from atp_lite.views.bundled_examples import (
+    bundled_rivals,
+    bundled_start,
+    example_problems,
+    load_compared,
+    load_journey,
+)
 from atp_lite.views.explorers.base import Message
 from atp_lite.views.explorers.coherence import CoherenceExplorer
 from atp_lite.views.explorers.debugger import LatentDebugger
