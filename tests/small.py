@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import time
 from collections.abc import Sequence
 
 import torch
+from safetensors.torch import load_file
 from torch import Tensor
 
 from atp_lite.domains import DOMAINS, Problem, read_expression
+from atp_lite.engine.log import read_metrics
 from atp_lite.model import Decoded, Gaussian, LatentReasoner
 from atp_lite.planner import ModelSettings, Planner
 
@@ -142,3 +146,30 @@ def made_trace(
         steps=[list(own) for own in steps],
         answers=list(answers),
     )
+
+
+def timeless(values: dict) -> dict:
+    return {key: value for key, value in values.items() if "seconds" not in key}
+
+
+def assert_same_run(one, two):
+    first, second = load_file(one / "state/state.safetensors"), load_file(two / "state/state.safetensors")
+    assert first.keys() == second.keys()
+    for key in first:
+        assert torch.equal(first[key], second[key]), key
+    lines = [[timeless(line) for line in read_metrics(run / "metrics.jsonl")] for run in (one, two)]
+    assert lines[0] == lines[1] and lines[0]
+    progress = [timeless(json.loads((run / "state/progress.json").read_text())) for run in (one, two)]
+    assert progress[0] == progress[1]
+    best = [load_file(run / "best/model.safetensors") for run in (one, two)]
+    assert all(torch.equal(best[0][key], best[1][key]) for key in best[0])
+
+
+def cpu_seconds(task) -> float:
+    """The least CPU time of four tries."""
+    tries = []
+    for _ in range(4):
+        start = time.process_time()
+        task()
+        tries.append(time.process_time() - start)
+    return min(tries)

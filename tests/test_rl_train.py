@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 import torch
 from safetensors.torch import load_file
-from small import PROBLEMS, lively_planner, made_trace, tiny_planner
+from small import PROBLEMS, assert_same_run, lively_planner, made_trace, tiny_planner
 
 from atp_lite.domains import Problem, read_expression
 from atp_lite.engine.log import read_metrics
@@ -67,23 +67,6 @@ def learner_of(folder, settings=SETTINGS, sigma=0.3, planner=None):
 
 def iterate(learner, problems, iteration=0):
     return OBJECTIVES[learner.settings.objective].iterate(learner, problems, iteration)
-
-
-def timeless(values: dict) -> dict:
-    return {key: value for key, value in values.items() if "seconds" not in key}
-
-
-def assert_same_run(one, two):
-    first, second = load_file(one / "state/state.safetensors"), load_file(two / "state/state.safetensors")
-    assert first.keys() == second.keys()
-    for key in first:
-        assert torch.equal(first[key], second[key]), key
-    lines = [[timeless(line) for line in read_metrics(run / "metrics.jsonl")] for run in (one, two)]
-    assert lines[0] == lines[1] and lines[0]
-    progress = [timeless(json.loads((run / "state/progress.json").read_text())) for run in (one, two)]
-    assert progress[0] == progress[1]
-    best = [load_file(run / "best/model.safetensors") for run in (one, two)]
-    assert all(torch.equal(best[0][key], best[1][key]) for key in best[0])
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.torch import load_file
-from small import PROBLEMS, lively_planner, naive_think, tiny_planner
+from small import PROBLEMS, assert_same_run, lively_planner, naive_think, tiny_planner
 
 import atp_lite.engine.run as engine_run
 from atp_lite.domains import Problem, read_expression
@@ -315,23 +315,6 @@ def trained(folder, settings=SETTINGS, resume=False, seed=0, interrupt=None):
     if interrupt is not None:
         interrupt(planner)
     return planner, train_sft(planner, TRAIN, VALIDATION, settings, folder, resume=resume)
-
-
-def timeless(values: dict) -> dict:
-    return {key: value for key, value in values.items() if "seconds" not in key}
-
-
-def assert_same_run(one, two):
-    first, second = load_file(one / "state/state.safetensors"), load_file(two / "state/state.safetensors")
-    assert first.keys() == second.keys()
-    for key in first:
-        assert torch.equal(first[key], second[key]), key
-    lines = [[timeless(line) for line in read_metrics(run / "metrics.jsonl")] for run in (one, two)]
-    assert lines[0] == lines[1] and lines[0]
-    progress = [timeless(json.loads((run / "state/progress.json").read_text())) for run in (one, two)]
-    assert progress[0] == progress[1]
-    best = [load_file(run / "best/model.safetensors") for run in (one, two)]
-    assert all(torch.equal(best[0][key], best[1][key]) for key in best[0])
 
 
 def ctrl_c_at(call: int, when: str):

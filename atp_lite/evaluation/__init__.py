@@ -19,26 +19,3 @@ from atp_lite.evaluation.interventions import causes, partners
 from atp_lite.evaluation.metrics import Estimate, mean_interval, outcomes, pass_at_k, wilson
 from atp_lite.evaluation.report import PAPER, PAPER_MEAN, PAPER_TOKENS, Report
 from atp_lite.evaluation.sets import ProblemSet, benchmark_sets, read_set
-
-__all__ = [
-    "PAPER",
-    "PAPER_MEAN",
-    "PAPER_TOKENS",
-    "Causes",
-    "Effect",
-    "Estimate",
-    "EvalSettings",
-    "Evaluation",
-    "ProblemSet",
-    "Report",
-    "benchmark_sets",
-    "causes",
-    "evaluate",
-    "evaluate_benchmarks",
-    "mean_interval",
-    "outcomes",
-    "partners",
-    "pass_at_k",
-    "read_set",
-    "wilson",
-]

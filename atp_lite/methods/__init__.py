@@ -41,6 +41,3 @@ def method_of(planner: Planner) -> Method:
     raise ValueError(
         f"no method thinks with a {config.latent_head} head in the layout {config.layout!r}: register one in METHODS"
     )
-
-
-__all__ = ["METHODS", "Method", "method_of"]

@@ -20,31 +20,3 @@ from atp_lite.rl.registries import (
 from atp_lite.rl.rewards import register, total_reward
 from atp_lite.rl.settings import RLSettings
 from atp_lite.rl.surrogates import PolicyLogProbs, clipped_surrogate, policy_log_probs
-
-__all__ = [
-    "ADVANTAGES",
-    "CREDIT",
-    "ESTIMATORS",
-    "OBJECTIVES",
-    "REWARDS",
-    "Estimate",
-    "Objective",
-    "PolicyLogProbs",
-    "RLSettings",
-    "Samples",
-    "answer_cross_entropy",
-    "clipped_surrogate",
-    "group_advantages",
-    "kl_to_reference",
-    "mean_sigma",
-    "policy_log_probs",
-    "register",
-    "reparameterised",
-    "split_credit",
-    "through_decoder",
-    "total_reward",
-    "train_rl",
-    "trajectory_credit",
-    "used_groups",
-    "verified_chains",
-]

@@ -3,5 +3,3 @@
 from atp_lite.sft.curriculum import BatchPlan, Curriculum
 from atp_lite.sft.loop import train_sft
 from atp_lite.sft.settings import SFTSettings
-
-__all__ = ["BatchPlan", "Curriculum", "SFTSettings", "train_sft"]

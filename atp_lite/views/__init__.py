@@ -7,24 +7,3 @@ from atp_lite.views.projection import Projection, fit_projection, trajectories
 from atp_lite.views.report import write_report
 from atp_lite.views.tables import accuracy_html, thought_html, thought_text
 from atp_lite.views.thoughts import coherence_figure, thought_figure
-
-__all__ = [
-    "Projection",
-    "accuracy_figure",
-    "accuracy_html",
-    "coherence_figure",
-    "coherence_graph",
-    "curves",
-    "fit_projection",
-    "loss_figure",
-    "rl_figure",
-    "running_mean",
-    "stages",
-    "thought_figure",
-    "thought_html",
-    "thought_table",
-    "thought_text",
-    "trajectories",
-    "trajectory_figure",
-    "write_report",
-]

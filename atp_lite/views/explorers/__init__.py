@@ -7,14 +7,3 @@ from atp_lite.views.explorers.microscope import RLMicroscope
 from atp_lite.views.explorers.race import Race
 from atp_lite.views.explorers.space import SpaceExplorer
 from atp_lite.views.explorers.trajectory import TrajectoryExplorer
-
-__all__ = [
-    "CoherenceExplorer",
-    "Dashboard",
-    "LatentDebugger",
-    "RLMicroscope",
-    "Race",
-    "SpaceExplorer",
-    "TrajectoryExplorer",
-    "explore",
-]

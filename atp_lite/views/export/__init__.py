@@ -10,16 +10,3 @@ from atp_lite.views.export.pages import (
     export_space,
     export_trajectories,
 )
-
-__all__ = [
-    "Control",
-    "Part",
-    "export_bundled",
-    "export_coherence",
-    "export_debugger",
-    "export_grid",
-    "export_microscope",
-    "export_race",
-    "export_space",
-    "export_trajectories",
-]
