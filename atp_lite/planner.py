@@ -20,7 +20,7 @@ from atp_lite.engine.pretrained import BackboneSettings, from_backbone, latent_t
 from atp_lite.engine.sharding import unsharded_copy
 from atp_lite.model import DECODERS, LATENT_HEADS, STEP_ENCODERS, Decoded, LatentReasoner, ReasonerConfig, Thought
 from atp_lite.model.noise import Noise
-from atp_lite.model.trace import extended
+from atp_lite.model.trace import later_age
 from atp_lite.resources import find
 from atp_lite.tokens import Collator, domain_tokenizer, split_language
 
@@ -299,7 +299,7 @@ class Planner:
         if not decode or self.model.decoder is None:
             tokens = answered.answer.new_zeros(len(answered), 0, 0)
             log_probs = answered.answer_log_probs.new_zeros(len(answered), 0, 0)
-            return extended(answered, Decoded, step_tokens=tokens, step_log_probs=log_probs, steps=in_words)
+            return later_age(answered, Decoded, step_tokens=tokens, step_log_probs=log_probs, steps=in_words)
         decoded = self.model.decode(answered)
         decoded.steps = [latent + words for latent, words in zip(self.step_texts(decoded), in_words, strict=True)]
         return decoded

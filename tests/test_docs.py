@@ -1,10 +1,13 @@
 """The pages: links and anchors lead somewhere, and glossary and cheat sheet name what exists."""
 
+import ast
 import dataclasses
 import importlib
+import io
 import json
 import re
 import sys
+import tokenize
 from pathlib import Path
 
 import pytest
@@ -262,3 +265,21 @@ def test_every_door_of_the_architecture_page_is_there():
     for settings, name in re.findall(r"`(RLSettings|ModelSettings|SFTSettings)\.(\w+)`", doors):
         owner = {"RLSettings": RLSettings, "ModelSettings": ModelSettings, "SFTSettings": SFTSettings}[settings]
         assert name in {field.name for field in dataclasses.fields(owner)}, f"{settings}.{name}"
+
+
+def code_lines(path):
+    """Lines with code on them: no blank line, no comment, no docstring."""
+    source = path.read_text(encoding="utf-8")
+    found = [n for n in ast.walk(ast.parse(source)) if isinstance(n, ast.Expr) and isinstance(n.value, ast.Constant)]
+    prose = {line for n in found for line in range(n.lineno, n.end_lineno + 1)}
+    silent = (tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER)
+    tokens = [t for t in tokenize.generate_tokens(io.StringIO(source).readline) if t.type not in silent]
+    return {line for t in tokens for line in range(t.start[0], t.end[0] + 1)} - prose
+
+
+def test_what_a_learner_must_read_stays_short():
+    text = (ROOT / "docs/architecture.md").read_text(encoding="utf-8")
+    section = text.split("## To learn the method, read these")[1].split("\n## ")[0]
+    files = re.findall(r"`(\w+/\w+\.py)`", section)
+    assert len(files) == len(set(files)) == 17
+    assert 1000 < sum(len(code_lines(ROOT / "atp_lite" / name)) for name in files) < 1500

@@ -23,7 +23,7 @@ from atp_lite.model.generation import Context, generate, read
 from atp_lite.model.heads import StopHead
 from atp_lite.model.noise import Noise
 from atp_lite.model.parts import has_own_init, new_decoder, new_latent_head, new_step_encoder
-from atp_lite.model.trace import Answered, Decoded, Thought, extended
+from atp_lite.model.trace import Answered, Decoded, Thought, later_age
 
 
 class ReasonerConfig(PreTrainedConfig):
@@ -204,7 +204,7 @@ class LatentReasoner(PreTrainedModel):
         answer, log_probs = generate(self.backbone, context, states[:, -1], limit, *ids, temperature, generator)
         is_end = answer == self.config.eos_id
         mask = is_end.int().cumsum(1) - is_end.int() == 0  # (B, A)
-        return extended(
+        return later_age(
             thought, Answered, answer=answer, answer_mask=mask, ended=is_end.any(1), answer_log_probs=log_probs
         )
 
@@ -226,7 +226,7 @@ class LatentReasoner(PreTrainedModel):
         tokens, log_probs = self.decoder.decode(
             latents, whole, self.config.max_step_tokens, self.config.eos_id, self.config.pad_id
         )
-        return extended(trace, Decoded, step_tokens=tokens, step_log_probs=log_probs)
+        return later_age(trace, Decoded, step_tokens=tokens, step_log_probs=log_probs)
 
     # Hooks of the engine, which here do nothing: the first for LoRA, the others for weights sharded over devices.
 

@@ -1,6 +1,6 @@
 """What happened while the model reasoned about a batch, held once, read by all.
 
-A trace has three classes, each with all that the one before it has:
+A trace has three ages, and each knows all that the one before it knew:
 
     Thought   model.think   the latents, and where each row stopped
     Answered  model.answer  and the tokens of the answer
@@ -178,10 +178,10 @@ class Decoded(Answered):
         return [list(self.domain.complete_prefix(problem, steps)) for problem, steps in rows]
 
 
-Longer = TypeVar("Longer", bound=Thought)
+Age = TypeVar("Age", bound=Thought)
 
 Trace = Thought
-"""A trace of any of the three."""
+"""A trace of any age."""
 
 
 def is_last(latent_mask: Tensor) -> Tensor:
@@ -202,6 +202,6 @@ def _below(values: Sequence[Tensor], fill: int, left: bool = False) -> Tensor:
     return torch.cat([padded(value) for value in values])
 
 
-def extended(thought: Thought, kind: type[Longer], **more: Any) -> Longer:
-    """The trace as one of a later class, with what is new in it."""
-    return kind(**(vars(thought) | more))
+def later_age(thought: Thought, age: type[Age], **more: Any) -> Age:
+    """The trace as one of a later age, with what is new in it."""
+    return age(**(vars(thought) | more))

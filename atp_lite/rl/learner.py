@@ -128,7 +128,7 @@ class Learner:
         return trace
 
     def reference_replay(self, trace: Decoded) -> Replay:
-        """What the start of the run says of these trajectories."""
+        """What the reference policy, the start of the run, says of these trajectories."""
         with torch.no_grad(), summon_full_params(self.run.reference), self.run.autocast():
             replay: Replay = self.run.reference.replay(trace)
         return replay

@@ -109,7 +109,7 @@ def teaching_groups(rewards: Mapping[str, Tensor], settings: RLSettings) -> Tens
 
 
 def improve_policy(learner: Learner, samples: Samples, measure_kl: bool) -> dict[str, float]:
-    """L = L_estimator + answer_ce L_answer + kl_weight KL(policy now || policy at the start) + rehearsal L_SFT.
+    """L = L_estimator + answer_ce L_answer + kl_weight KL(policy || reference policy) + rehearsal L_SFT.
 
     For each mini-batch. L_answer = -log p(true answer | q, sampled latents), mean over its tokens; L_SFT is of labelled
     problems (`Rehearsal`).

@@ -93,15 +93,15 @@ def text_surrogate(model: LatentReasoner, samples: Samples, latents: Tensor) -> 
     c, n_steps = model.config.latents_per_step, trace.step_tokens.shape[1]
     written = trace.step_tokens != model.config.pad_id  # (B, S, W)
     scores = model.decoder.log_prob(latents[:, : n_steps * c], trace.step_tokens, written)  # (B, S)
-    gain = samples.advantages
-    gain = gain[:, None] if gain.dim() == 1 else gain[:, c - 1 : n_steps * c : c]
+    advantage = samples.advantages
+    advantage = advantage[:, None] if advantage.dim() == 1 else advantage[:, c - 1 : n_steps * c : c]
     steps = written.any(-1)
-    loss: Tensor = -((scores * gain).sum(1) / steps.sum(1).clamp(min=1)).mean()
+    loss: Tensor = -((scores * advantage).sum(1) / steps.sum(1).clamp(min=1)).mean()
     mean_score = torch.sum(scores.detach()) / steps.sum().clamp(min=1)
     return loss, {"step_log_prob": float(mean_score)}, float(steps.sum())
 
 
 def action_surrogate(actions: PolicyLogProbs, advantages: Tensor) -> Tensor:
     """-mean over trajectories of the mean over actions of A log pi(action). advantages: (B,), or (B, T + A)."""
-    gain = advantages if advantages.dim() == 2 else advantages[:, None]
-    return -((actions.values * gain).sum(1) / actions.mask.sum(1).clamp(min=1)).mean()
+    advantage = advantages if advantages.dim() == 2 else advantages[:, None]
+    return -((actions.values * advantage).sum(1) / actions.mask.sum(1).clamp(min=1)).mean()

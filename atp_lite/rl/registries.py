@@ -1,4 +1,4 @@
-"""The five doors of reinforcement learning: what is registered here is chosen by its name in `RLSettings`.
+"""The five registries of reinforcement learning: an entry is chosen by its name in `RLSettings`.
 
     rewards      (trace, problems) -> (B,)                          what a trajectory is worth         rewards.py
     advantages   (rewards (B,), G) -> (B,)                          beside the others of its group     advantages.py
@@ -52,7 +52,7 @@ class Estimate:
     """To be logged: means over `count` actions or rows each."""
     count: float
     replay: Replay | None = None
-    """What the model says of these trajectories, where the estimator has asked: the KL to the start reads it."""
+    """What the model says of these trajectories, where the estimator has asked: the KL to the reference reads it."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class Objective:
     iterate: Callable[[Any, Sequence[Problem], int], dict[str, float]]
     """(learner, problems, iteration) -> metrics. `Learner` has the model, and `backward` and `step` for its updates."""
     trains_decoder: bool = False
-    """Otherwise phi is frozen: a moving judge could be talked into anything."""
+    """Otherwise phi is frozen: a policy could exploit a decoder that learns along with it."""
     can_shard: bool = True
     """Whether all processes read their layers equally often while it learns."""
     rehearses: bool = False

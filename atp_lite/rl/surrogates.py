@@ -101,15 +101,15 @@ def clipped_surrogate(
     """
     log_ratio = (new.values - old).clamp(-log_ratio_limit, log_ratio_limit)  # (B, T + A)
     ratio = log_ratio.exp()
-    gain = advantages[:, None] if advantages.dim() == 1 else advantages
-    surrogate = torch.minimum(ratio * gain, ratio.clamp(1 - clip, 1 + clip) * gain)
+    advantage = advantages[:, None] if advantages.dim() == 1 else advantages
+    surrogate = torch.minimum(ratio * advantage, ratio.clamp(1 - clip, 1 + clip) * advantage)
     mask = new.mask.to(surrogate.dtype)
     weight = torch.ones_like(mask[0])
     weight[:n_latents] = latent_weight
     per_trajectory = (surrogate * mask * weight).sum(1) / mask.sum(1).clamp(min=1)
     with torch.no_grad():
         count = mask.sum().clamp(min=1)
-        cut = ((gain > 0) & (ratio > 1 + clip)) | ((gain < 0) & (ratio < 1 - clip))
+        cut = ((advantage > 0) & (ratio > 1 + clip)) | ((advantage < 0) & (ratio < 1 - clip))
         stats = {
             "clip_fraction": float((cut * mask).sum() / count),
             "ratio": float((ratio * mask).sum() / count),

@@ -1,4 +1,4 @@
-"""A head, a decoder and a backbone of one's own: one new file each, chosen by name."""
+"""A head, a decoder, a step encoder, a method and a backbone of one's own: one new file each, chosen by name."""
 
 import sys
 from dataclasses import replace
@@ -10,7 +10,9 @@ from torch import nn
 
 sys.path.insert(0, str(Path(__file__).parent))
 sys.path.insert(0, str(Path(__file__).parents[1]))
-import linear_decoder  # noqa: E402, F401  (importing registers)
+import gru_encoder  # noqa: E402, F401  (importing registers)
+import linear_decoder  # noqa: E402, F401
+import small_moves  # noqa: E402, F401
 import two_humps  # noqa: E402, F401
 from small import PROBLEMS, tiny_planner  # noqa: E402
 from small_lms import tiny_lm  # noqa: E402
@@ -22,7 +24,8 @@ from atp_lite.domains import read_expression  # noqa: E402
 from atp_lite.engine.lora import LoRASettings, add_lora, has_lora  # noqa: E402
 from atp_lite.engine.pretrained import BackboneSettings  # noqa: E402
 from atp_lite.evaluation import EvalSettings, evaluate  # noqa: E402
-from atp_lite.model import DECODERS, LATENT_HEADS, Mixture, Point  # noqa: E402
+from atp_lite.methods import METHODS  # noqa: E402
+from atp_lite.model import DECODERS, LATENT_HEADS, STEP_ENCODERS, Mixture, Point  # noqa: E402
 from atp_lite.planner import Planner  # noqa: E402
 from atp_lite.rl import RLSettings, train_rl  # noqa: E402
 from atp_lite.sft import SFTSettings, train_sft  # noqa: E402
@@ -82,6 +85,39 @@ def test_any_causal_language_model_can_be_the_backbone(tmp_path):
     train_sft(planner, PROBLEMS[:4], VALIDATION, replace(SFT, log_every=1), tmp_path / "sft")
     first, last = first_and_last_loss(tmp_path / "sft")
     assert last < first
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("method", ["small-moves", "atp-step"])
+def test_a_method_and_a_step_encoder_learn(method, tmp_path):
+    planner = METHODS[method].start(tiny_planner(step_encoder="gru"), last_stage=3)
+    before = {name: value.clone() for name, value in planner.model.state_dict().items()}
+    train_sft(planner, PROBLEMS[:4], VALIDATION, replace(SFT, method=method, log_every=1), tmp_path)
+    first, last = first_and_last_loss(tmp_path)
+    assert last < first
+    own = [name for name in before if name.startswith("step_encoder.gru.weight")]
+    assert bool(own) == (method == "atp-step"), "only a method that has a use for a step encoder is given one"
+    now = Planner.from_pretrained(tmp_path / "last").model.state_dict()
+    assert not any(torch.equal(before[name], now[name]) for name in own)
+
+
+def test_the_step_encoder_reads_up_to_the_last_word():
+    encoder, words = STEP_ENCODERS["gru"](6, 1, width=5), torch.randn(2, 3, 4, 6)
+    mask = torch.tensor([[4, 1, 2], [3, 4, 1]])[..., None] > torch.arange(4)  # (2, 3, 4)
+    together = encoder(words, mask).mean  # (2, 3, 6)
+    alone = encoder(words[:1, 2:, :2], mask[:1, 2:, :2]).mean  # the step of two words, without its padding
+    torch.testing.assert_close(together[0, 2], alone[0, 0])
+
+
+def test_the_terms_of_the_method_by_hand():
+    planner = METHODS["small-moves"].start(tiny_planner(), last_stage=3)
+    rows = planner.collate.encode(PROBLEMS[2:4])
+    batch = planner.collate(rows, 3)
+    latents = planner.model.think(batch.question, batch.question_mask, lengths=batch.n_latents).latents  # (2, 3, d)
+    moves = [(row[t + 1] - row[t]).square().mean() for row in latents for t in range(2)]
+    found = METHODS["small-moves"].losses(planner, rows, 3, False, torch.Generator())
+    torch.testing.assert_close(found["move"], sum(moves) / 4)
+    assert METHODS["small-moves"].loss_denominators(planner.collate, rows, 3)["move"] == 4
 
 
 class OwnStart(nn.Module):

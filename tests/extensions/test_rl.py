@@ -1,7 +1,8 @@
-"""A reward, an advantage, a credit and an estimator are one file each, of which nothing in the package knows."""
+"""Reward, advantage, credit, estimator and objective: one file each, of which nothing in the package knows."""
 
 from dataclasses import replace
 
+import best_of_group  # noqa: F401
 import better_steps  # noqa: F401
 import new_steps  # noqa: F401  (importing one registers it)
 import own_steps  # noqa: F401
@@ -32,6 +33,7 @@ SETTINGS = RLSettings(
         {"estimator": "reinforce"},
         {"estimator": "reinforce", "credit": "own-steps", "epochs": 2, "accumulate": 2},
         {"estimator": "better-steps"},
+        {"objective": "best-of-group"},
     ],
     ids=str,
 )
@@ -43,7 +45,7 @@ def test_each_is_chosen_by_its_name_and_takes_a_step(tmp_path, choice):
     moved = {name.split(".")[0] for name, value in before.items() if not torch.equal(value, after[name])}
     assert "latent_head" in moved and "decoder" not in moved
     line = read_metrics(tmp_path / "metrics.jsonl")[1]
-    assert line["used_groups"] > 0 and all(value == value for value in line.values())
+    assert line["grad_norm"] > 0 and all(value == value for value in line.values())
     assert ("reward_new-steps" in line) == ("rewards" in choice)
 
 
