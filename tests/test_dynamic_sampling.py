@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from small import lively_planner, told_trace
+from small import lively_planner, made_trace
 
 from atp_lite.domains import Problem, read_expression
 from atp_lite.engine.log import read_metrics
@@ -22,7 +22,7 @@ def learner_with(monkeypatch, rewards: dict[str, tuple[float, float]], settings=
     def scored_rollout(learner, problems):
         asked.append([p.question for p in problems])
         rows = [p for p in problems for _ in range(2)]
-        trace = told_trace([p.question for p in rows], [["1"]] * len(rows), rows, group_size=2)
+        trace = made_trace([p.question for p in rows], [["1"]] * len(rows), rows, group_size=2)
         paid = torch.tensor([value for p in problems for value in rewards[p.question]])
         return trace, {"correct": paid, "format": paid / 2}, {}
 
