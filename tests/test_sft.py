@@ -15,13 +15,15 @@ from safetensors.torch import load_file
 from small import PROBLEMS, assert_same_run, lively_planner, naive_think, tiny_planner
 
 import atp_lite.engine.run as engine_run
-from atp_lite.domains import Problem, read_expression
+from atp_lite.domains import ArithmeticSettings, Problem, generate, read_expression
 from atp_lite.engine import sharding
 from atp_lite.engine.log import read_metrics
 from atp_lite.engine.settings import learning_rate
 from atp_lite.model import LatentReasoner, ReasonerConfig, kl_divergence, total_loss
+from atp_lite.planner import Planner
+from atp_lite.recipes import CHECKPOINTS
 from atp_lite.sft import BatchPlan, Curriculum, SFTSettings, train_sft
-from atp_lite.sft.loading import StepData, load
+from atp_lite.sft.loading import StepData, load, own_chains
 from atp_lite.sft.settings import beta_at
 from atp_lite.tokens import Collator, Encoded, Rows
 
@@ -462,3 +464,32 @@ def test_a_step_is_shared_out_in_order():
         assert [list(part) for part in parts] == [batch[3:5], batch[5:6]]
         assert [part.stage for part in parts] == [[1, 2, 2][step]] * 2
     assert step == 2
+
+
+def test_own_chains_take_the_place_of_labels_where_the_verifier_lets_them_pass(tmp_path):
+    """Of several right orders the planner has one; a wrong chain leaves its label; training reads what comes out."""
+    planner = Planner.from_pretrained(CHECKPOINTS / "atp-plan")
+    problems = generate(ArithmeticSettings(), "rl", {2: 20, 3: 40, 4: 40})
+    found = own_chains(planner, problems, batch_size=64)
+    assert [p.question for p in found] == [p.question for p in problems]
+    thought = planner.reason(problems)
+    changed = 0
+    for problem, label, steps in zip(problems, found, thought.chains, strict=True):
+        right = planner.domain.verify(problem, steps).is_right
+        assert label.steps == (tuple(steps) if right else problem.steps)
+        assert label.answer == problem.answer
+        changed += label.steps != problem.steps
+    assert changed, "the planner chose every label's own order: nothing was tried"
+    settings = SFTSettings(first_stage=4, stage_steps=(1,), eval_every=1, batch_size=4)
+    runs = {}
+    for name, labels, own in (("own", problems, True), ("given", found, False), ("labels", problems, False)):
+        validation = generate(ArithmeticSettings(), "validation", {2: 4})
+        train_sft(
+            Planner.from_pretrained(CHECKPOINTS / "atp-plan"),
+            labels,
+            validation,
+            replace(settings, own_chains=own),
+            tmp_path / name,
+        )
+        runs[name] = (tmp_path / name / "last" / "model.safetensors").read_bytes()
+    assert runs["own"] == runs["given"] != runs["labels"]

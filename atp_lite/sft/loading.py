@@ -1,4 +1,4 @@
-"""Batches made ahead of time by worker processes while the model computes."""
+"""Labels that the training itself makes, and batches made ahead of time by worker processes."""
 
 from __future__ import annotations
 
@@ -6,12 +6,14 @@ import random
 import signal
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from dataclasses import replace
 
 import torch
 from torch.utils.data import DataLoader, Dataset
 
-from atp_lite.domains import Domain
+from atp_lite.domains import Domain, Problem
 from atp_lite.engine.distributed import micro_batches
+from atp_lite.planner import Planner
 from atp_lite.sft.curriculum import BatchPlan
 from atp_lite.sft.settings import SFTSettings
 from atp_lite.tokens import Collator, Encoded, Rows
@@ -52,6 +54,25 @@ class StepData(Dataset[StepRows]):
             stage = self.curriculum.stage(step)
             split = [Rows(rows, self.collate, stage) for rows in split]
         return batch, split
+
+
+@torch.no_grad()
+def own_chains(planner: Planner, problems: Sequence[Problem], batch_size: int = 500) -> list[Problem]:
+    """The problems with the planner's own greedy chain as the label, where the domain's verifier lets it pass.
+
+    Self-distillation on verified chains (cf. Zelikman et al. 2022, arXiv 2203.14465): of several equally right chains
+    the planner has chosen one, so that nothing is left that one thought could not say.
+
+    Raises:
+        NotMeasured: the domain has no verifier.
+    """
+    labelled = []
+    for start in range(0, len(problems), batch_size):
+        part = problems[start : start + batch_size]
+        for problem, steps in zip(part, planner.reason(part).chains, strict=True):
+            right = planner.domain.verify(problem, steps).is_right
+            labelled.append(replace(problem, steps=tuple(steps)) if right else problem)
+    return labelled
 
 
 def counterfactual_labels(

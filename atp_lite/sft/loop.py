@@ -19,7 +19,7 @@ from atp_lite.evaluation import EvalSettings, evaluate
 from atp_lite.methods import METHODS, Method
 from atp_lite.planner import Planner
 from atp_lite.sft.curriculum import BatchPlan
-from atp_lite.sft.loading import StepData, load
+from atp_lite.sft.loading import StepData, load, own_chains
 from atp_lite.sft.settings import SFTSettings, beta_at
 from atp_lite.tokens import Encoded
 
@@ -55,6 +55,8 @@ def train_sft(
         checkpoint_mlps(model)
     if settings.counterfactual:
         planner.domain.counterfactual(train[0], random.Random(0))  # says so where the domain has none
+    if settings.own_chains:
+        train = own_chains(planner, train, settings.eval_batch)
     places = rank_shard(Accelerator(), range(settings.batch_size), "batch_size")
     plan = BatchPlan(planner.collate.encode(train), settings.batch_size, settings.seed, settings.bucket)
 

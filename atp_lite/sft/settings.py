@@ -52,6 +52,9 @@ class SFTSettings(RunSettings):
     """Share of the last stage over which the factor rises from one to the other."""
     sample: bool = True
     """Draw latents from the posterior; False trains on their means (no VAE)."""
+    own_chains: bool = False
+    """Train on the chains that the planner thinks before training, where the domain's verifier lets them pass, and on
+    the labels elsewhere; for a planner that has learned to choose among equally right chains."""
     counterfactual: float = 0.0
     """Share of the labels, drawn anew at every step, in which one step is replaced by another and the rest follows from
     that (`Domain.counterfactual`); for atp-step, which can leave out what nobody can predict."""
