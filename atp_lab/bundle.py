@@ -22,7 +22,7 @@ BUNDLED = {
     "atp-rl-noisy": ("noisy", "grpo"),
     "coconut": ("clean", "coconut"),
     "atp-plan": ("clean", "plan"),
-    "atp-step": ("clean", "atp-step"),
+    "atp-step": ("clean", "plan-step"),
     "sim-cot": ("clean", "sim-cot"),
     "atp-sft-stories": ("stories", "atp-sft"),
     "routes-cot": ("routes", "cot"),

@@ -71,14 +71,18 @@ CONTINUED_SFT = SFTSettings(
 
 STEP = SFTSettings(
     method="atp-step",
+    latent_head="mixture",
     first_stage=4,
     stage_steps=(6000,),
-    kl_factor=0.03,
-    final_kl_factor=0.03,
+    kl_factor=0.3,
+    final_kl_factor=0.3,
     exposure=0.3,
     counterfactual=0.5,
 )
 """ATP-Latent with a step posterior, from the chain-of-thought checkpoint."""
+
+PLAN_STEP = replace(STEP, latent_head=None, stage_steps=(5000,), lr=1.5e-3, exposure=0.5, own_chains=True)
+"""The same after planning, on the chains that the planner has chosen: thoughts become causes, and stay right."""
 
 GRPO = RLSettings(iterations=250, lr=6e-4, latent_weight=0.2, latent_rewards={"coherence": 1.0})
 """Reinforcement learning from the latent checkpoint with the paper's total reward.
@@ -142,12 +146,18 @@ def arms(continued: SFTSettings, plan: RLSettings) -> dict[str, Recipe]:
 
 
 def recipes(
-    cot: SFTSettings, latent: SFTSettings, continued: SFTSettings, step: SFTSettings, plan: RLSettings
+    cot: SFTSettings,
+    latent: SFTSettings,
+    continued: SFTSettings,
+    step: SFTSettings,
+    plan: RLSettings,
+    plan_step: SFTSettings,
 ) -> dict[str, Recipe]:
     """Every recipe of a domain by its name, from those in which domains differ."""
     others = {
         "sim-cot-plan": replace(plan, sigma=SIM_COT_SIGMA),
-        "atp-step-plan": plan,
+        "atp-step-plan": replace(plan, iterations=plan.iterations // 2, lr=plan.lr / 2),
+        "plan-step": plan_step,
     }
     return {"cot": cot, "atp-sft": latent, "atp-step": step} | arms(continued, plan) | rivals(latent) | others
 
@@ -155,19 +165,22 @@ def recipes(
 ROUTES_COT = replace(COT, stage_steps=(1500,))
 ROUTES_LATENT = replace(LATENT, stage_steps=(120, 120, 120, 120, 120, 3400))
 ROUTES_CONTINUED = replace(CONTINUED_SFT, first_stage=6)
-ROUTES_STEP = replace(STEP, latent_head="mixture", first_stage=6, kl_factor=0.2, final_kl_factor=0.2)
+ROUTES_STEP = replace(STEP, first_stage=6, kl_factor=0.2, final_kl_factor=0.2)
+ROUTES_PLAN_STEP = replace(PLAN_STEP, first_stage=6, kl_factor=0.2, final_kl_factor=0.2)
 ROUTES_PLAN = replace(
     PLAN, iterations=300, rewards={"arrives": 1.0, "hops": 1.0}, sigma="learned", rehearsal=0.1, select="arrives"
 )
 """The same on routes, where a walk counts that arrives. A rehearsal of imitation holds the number of hops."""
 
 ARMS, RIVALS = arms(CONTINUED_SFT, PLAN), rivals(LATENT)
-SETTINGS = recipes(COT, LATENT, CONTINUED_SFT, STEP, PLAN)
+SETTINGS = recipes(COT, LATENT, CONTINUED_SFT, STEP, PLAN, PLAN_STEP)
 """Every recipe by its name, as it is on arithmetic; a regime of `OWN_SETTINGS` has its own."""
-OWN_SETTINGS = {"routes": recipes(ROUTES_COT, ROUTES_LATENT, ROUTES_CONTINUED, ROUTES_STEP, ROUTES_PLAN)}
+OWN_SETTINGS = {
+    "routes": recipes(ROUTES_COT, ROUTES_LATENT, ROUTES_CONTINUED, ROUTES_STEP, ROUTES_PLAN, ROUTES_PLAN_STEP)
+}
 
 PARENTS: dict[str, str | None] = {"cot": None} | dict.fromkeys(("atp-sft", "atp-step", *RIVALS), "cot")
-PARENTS |= dict.fromkeys(ARMS, "atp-sft") | {"sim-cot-plan": "sim-cot", "atp-step-plan": "atp-step"}
+PARENTS |= dict.fromkeys(ARMS, "atp-sft") | {"sim-cot-plan": "sim-cot", "atp-step-plan": "atp-step", "plan-step": "plan"}
 """Each recipe and the one whose last weights it starts from."""
 
 

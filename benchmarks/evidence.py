@@ -178,6 +178,7 @@ PLANNED = {
     "plan": "ATP-Latent, then planning",
     "atp-step": "ATP-Latent with a step posterior",
     "atp-step-plan": "ATP-Latent with a step posterior, then planning",
+    "plan-step": "ATP-Latent, planning, then a step posterior on its own chains",
 }
 """Cells of the grid of planning, in the order of their tables."""
 CHAINS = {

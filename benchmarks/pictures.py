@@ -34,6 +34,7 @@ PLANNED = {
     "cot": "in words",
     "atp-sft": "in latents, after imitation",
     "plan": "after planning",
+    "plan-step": "after planning, with a step posterior",
     "atp-step-plan": "with a step posterior, after planning",
 }
 TITLES = {"noisy": "a third of the labels wrong", "clean": "right labels"}
