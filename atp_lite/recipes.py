@@ -180,7 +180,8 @@ OWN_SETTINGS = {
 }
 
 PARENTS: dict[str, str | None] = {"cot": None} | dict.fromkeys(("atp-sft", "atp-step", *RIVALS), "cot")
-PARENTS |= dict.fromkeys(ARMS, "atp-sft") | {"sim-cot-plan": "sim-cot", "atp-step-plan": "atp-step", "plan-step": "plan"}
+PARENTS |= dict.fromkeys(ARMS, "atp-sft")
+PARENTS |= {"sim-cot-plan": "sim-cot", "atp-step-plan": "atp-step", "plan-step": "plan"}
 """Each recipe and the one whose last weights it starts from."""
 
 
