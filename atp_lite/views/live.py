@@ -149,7 +149,7 @@ def _entry(planner: Planner, folder: Path) -> dict[str, Any]:
         "encodes": planner.model.step_encoder is not None,
         "decodes": planner.model.decoder is not None,
         "sha256": hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest(),
-        "accuracy": values.get("evaluation", {}).get("accuracy", {}).get("mean"),
+        "accuracy": values.get("evaluation", {}).get("metrics", {}).get("accuracy", {}).get("mean"),
     }
 
 

@@ -147,6 +147,15 @@ export class Planner {
     return found.map(({ ids, logProbability }) => ({ text: this.text(ids), logProbability }));
   }
 
+  /** Everything that may be written after the thoughts with a probability of `least` or more, the likeliest first. */
+  answers(trace: Trace, least: number): Step[] {
+    const { end_id: end, max_answer_tokens: limit, eos_id: eos } = this.config;
+    const cache = trace.cache.fork(trace.questionLength + trace.thoughts.length);
+    const hidden = this.backbone.read(this.backbone.embed(end), cache);
+    const found = this.backbone.writings(hidden, cache, limit, eos, least);
+    return found.map(({ ids, logProbability }) => ({ text: this.text(ids), logProbability }));
+  }
+
   /** The decoder after it has read latents. */
   private open(latents: Vector[]): { decoder: Llama; cache: Cache; hidden: Vector } | null {
     if (!this.decoder) return null;

@@ -60,6 +60,7 @@ class Site {
   private readonly main = element("main", { id: "page", tabindex: "-1" });
   private readonly theme: HTMLButtonElement;
   private mounted: Mounted = {};
+  private readonly labels = new Map<HTMLElement, ChildNode[]>();
   private shown = 0;
   private link = "";
 
@@ -67,8 +68,10 @@ class Site {
     this.theme = button("", () => {
       this.setTheme(THEMES[(THEMES.indexOf(this.themeName()) + 1) % THEMES.length]);
     });
-    const link = button("copy link", () => void this.copyLink(link), { title: "A link to what is shown now" });
-    const picture = button("save picture", () => void this.savePicture(picture));
+    const link = button("", () => void this.copyLink(link), { title: "A link to what is shown now" });
+    link.append(element("span", { class: "wide" }, "copy "), "link");
+    const picture = button("", () => void this.savePicture(picture), { title: "What is shown now as a PNG" });
+    picture.append(element("span", { class: "wide" }, "save "), "picture");
     for (const page of this.pages) this.tabs.append(element("a", { href: `#${page.name}` }, page.title));
     this.picker.addEventListener("change", () => {
       const { page, state } = this.read();
@@ -198,12 +201,12 @@ class Site {
 
   /** What came of a button, on the button for a moment and for screen readers. */
   private answer(by: HTMLButtonElement, text: string): void {
-    const before = by.dataset.label ?? by.textContent;
-    by.dataset.label = before;
-    by.textContent = text;
+    const before = this.labels.get(by) ?? [...by.childNodes];
+    this.labels.set(by, before);
+    by.replaceChildren(text);
     this.status.textContent = text;
     setTimeout(() => {
-      by.textContent = before;
+      by.replaceChildren(...before);
     }, 1600);
   }
 }

@@ -523,6 +523,14 @@ var Planner = class _Planner {
     const found = opened.decoder.writings(opened.hidden, opened.cache, limit, eos, least);
     return found.map(({ ids, logProbability: logProbability2 }) => ({ text: this.text(ids), logProbability: logProbability2 }));
   }
+  /** Everything that may be written after the thoughts with a probability of `least` or more, the likeliest first. */
+  answers(trace, least) {
+    const { end_id: end, max_answer_tokens: limit, eos_id: eos } = this.config;
+    const cache = trace.cache.fork(trace.questionLength + trace.thoughts.length);
+    const hidden = this.backbone.read(this.backbone.embed(end), cache);
+    const found = this.backbone.writings(hidden, cache, limit, eos, least);
+    return found.map(({ ids, logProbability: logProbability2 }) => ({ text: this.text(ids), logProbability: logProbability2 }));
+  }
   /** The decoder after it has read latents. */
   open(latents) {
     if (!this.decoder) return null;

@@ -1019,6 +1019,7 @@
     names = element("div", { class: "names" });
     marks = element("div", { class: "marks" });
     handle = element("button", { type: "button", class: "handle" });
+    origin = element("span", { class: "origin", "aria-hidden": "true" });
     bubble = element("output", { class: "bubble", "aria-hidden": "true" });
     handlers;
     view = null;
@@ -1029,7 +1030,7 @@
     constructor(handlers) {
       this.handlers = handlers;
       this.root = element("div", { class: "map" });
-      this.root.append(this.canvas, this.drawing, this.names, this.marks, this.bubble, this.handle);
+      this.root.append(this.canvas, this.drawing, this.names, this.origin, this.marks, this.bubble, this.handle);
       this.root.addEventListener("pointerdown", this.down);
       this.root.addEventListener("pointermove", this.drag);
       for (const name of ["pointerup", "pointercancel"]) this.root.addEventListener(name, this.up);
@@ -1088,11 +1089,11 @@
         taken.push({ x: x * width, y: y * width, w: 96, h: 44 });
       }
       const [ox, oy] = this.share([0, 0, 0]);
-      taken.push({ x: ox * width, y: oy * width, w: 40, h: 40 });
+      taken.push({ x: ox * width, y: oy * width + 16, w: 70, h: 64 });
       const names = [];
       for (const { text, x, y, room } of this.territories.labels()) {
         const w = 8.2 * text.length + 10;
-        if (room * width < 13 || w > 3.4 * room * width || names.length > 16 || !text) continue;
+        if (room * width < 13 || w > 3.4 * room * width || names.length > 16 || !text || text === this.view.original) continue;
         const box = { x: Math.min(width - w / 2 - 2, Math.max(w / 2 + 2, x * width)), y: y * width, w, h: 20 };
         if (box.y < 12 || box.y > width - 12 || taken.some((other) => overlap(box, other))) continue;
         taken.push(box);
@@ -1125,7 +1126,10 @@
         const node = this.marks.children[i];
         at(node, where);
         node.classList.toggle("left", where[0] > 0.8);
+        node.classList.toggle("here", Math.hypot(where[0] - x, where[1] - y) < 0.06);
       });
+      at(this.origin, [ox, oy]);
+      this.origin.textContent = view.original;
       const inside = [clamp(x), clamp(y)];
       at(this.handle, inside);
       at(this.bubble, inside);
@@ -1334,6 +1338,11 @@
     list = element("ol", { class: "edits" });
     undo;
     matters = element("div", { class: "matters" });
+    answers = element("div", { class: "answers" });
+    looked = element("p", { class: "looked mono" });
+    readings = element("p", { class: "readings soft" });
+    goals = element("p", { class: "goals" });
+    reached = /* @__PURE__ */ new Set();
     working = element("div", { class: "working" });
     typed = element("input", { type: "text", id: "typed", class: "mono", size: "9", autocomplete: "off", spellcheck: "false" });
     experiment = null;
@@ -1427,17 +1436,27 @@
         this.type(this.typed.value.replace(/\s+/gu, ""));
       });
       type.hidden = !this.live.entry.encodes;
+      const { parameters, accuracy } = this.live.entry;
+      const size = `It has ${(parameters / 1e6).toFixed(1)} million parameters`;
+      const known = accuracy === null ? `${size}.` : `${size} and is right on ${(100 * accuracy).toFixed(0)} % of its test questions.`;
       root2.append(
-        element("h1", {}, "Move a thought"),
-        lead(
-          "Between a question and its answer this small language model writes nothing down. It thinks a few ",
-          term("thoughts"),
-          `: each is a list of ${width} numbers. A `,
-          term("decoder"),
-          " beside it can read a thought as text. Drag a thought, and all that comes after it is thought anew, here in your browser."
+        element(
+          "div",
+          { class: "hero" },
+          element(
+            "div",
+            {},
+            element("h1", {}, "Move a thought"),
+            lead(
+              "Between a question and its answer this small language model writes nothing down: it thinks a few ",
+              term("thoughts"),
+              `, each a list of ${width} numbers. A `,
+              term("decoder"),
+              " beside it can read them as text. Drag one, and all that comes after it is thought anew, here in your browser."
+            )
+          ),
+          element("div", {}, form, picks, element("p", { class: "soft small" }, known))
         ),
-        form,
-        picks,
         this.problem
       );
       const left = element("section", { class: "plane", "aria-labelledby": "around" });
@@ -1445,6 +1464,7 @@
       left.append(
         this.heading,
         this.map.root,
+        this.readings,
         element("div", { class: "depth" }, this.depthName, this.depth),
         what(
           "This map is a flat cut through the space of all thoughts. At every place of it the decoder was asked what it reads there: ",
@@ -1457,6 +1477,7 @@
       right.append(
         this.chain,
         this.verdict,
+        this.goals,
         element("div", { class: "row" }, noise, this.swaps, back, this.undo),
         type,
         what(
@@ -1473,13 +1494,29 @@
         this.matters,
         what(
           `Each thought is swapped, in turn, for up to ${SWAPS} real thoughts about other questions, and the planner thinks on. `,
-          "Dark: the answer became what follows from the thought that was put in. Light: the answer changed to something else. ",
+          "Dark: the answer became what follows from the thought that was put in. Light: it changed to something else. Where nobody can say what follows ",
+          "(such as below zero) a swap counts as light. ",
           "A thought whose swaps change nothing is not a cause of the answer: the planner reads the question again instead."
         )
       );
       const edits = element("section", { "aria-labelledby": "edits" });
       edits.append(element("h2", { id: "edits" }, "Your edits"), this.list);
-      below.append(matters, edits);
+      const answers = element("section", { "aria-labelledby": "answers" });
+      answers.append(
+        element("h2", { id: "answers" }, "What the answer might be"),
+        this.answers,
+        what("The planner gives every answer a probability and says the likeliest. Blue: as it thought. Orange: after your edit.")
+      );
+      const looked = element("section", { "aria-labelledby": "looked" });
+      looked.append(
+        element("h2", { id: "looked" }, "What it looked at"),
+        this.looked,
+        what(
+          "Attention: how much each part of the question, and each earlier thought, weighed in the last layer when the chosen thought was made, ",
+          "on average over the heads. It is a hint at what was used, not a proof: swaps are the proof."
+        )
+      );
+      below.append(matters, answers, looked, edits);
       root2.append(this.working, below);
     }
     /** The opening, and examples of every number of steps. */
@@ -1582,7 +1619,8 @@
         })),
         cloud: distribution.logvars && plane.covariance(distribution.logvars[0]),
         edited: edit !== void 0,
-        text: experiment.edited.steps[thought - 1]?.text ?? ""
+        text: experiment.edited.steps[thought - 1]?.text ?? "",
+        original: experiment.original.steps[thought - 1]?.text ?? ""
       });
       this.tell(experiment, worked);
       this.depth.value = `${plane.depth ? place[2] / plane.depth : 0}`;
@@ -1607,6 +1645,9 @@
         })
       );
       if (!experiment.list().length) this.list.append(element("li", { class: "soft" }, "None yet: drag the numbered dot."));
+      this.drawReadings(experiment);
+      this.drawAnswers(experiment);
+      this.drawLooked(experiment);
       this.context.keep({ q: experiment.question, t: `${thought}`, e: experiment.write() });
       const { head, text } = outcome(worked, experiment.original, experiment.edited, thought);
       this.context.say(`${head} ${text}`);
@@ -1633,7 +1674,13 @@
       const { original, edited } = experiment;
       const rows = Array.from({ length: experiment.thoughts }, (_, i) => this.row(experiment, i + 1));
       const right = `${worked.value}`;
-      const answer = (trace) => element("td", { class: trace.answer === original.answer ? "" : "changed" }, element("b", {}, trace.answer || "nothing"), mark(trace.answer === right));
+      const { kind, head, text } = outcome(worked, original, edited, this.thought);
+      const answer = (trace) => {
+        const follows = trace === edited && kind === "cause" && trace.answer !== right;
+        const cell = element("td", {}, element("b", {}, trace.answer || "nothing"), follows ? FOLLOWS() : mark(trace.answer === right));
+        if (trace.answer !== original.answer) cell.className = "changed";
+        return cell;
+      };
       const word = (trace) => element("td", {}, judged(worked, trace));
       this.chain.replaceChildren(
         element("thead", {}, element("tr", {}, element("td"), heading("as it thought"), heading("after your edit"))),
@@ -1646,9 +1693,67 @@
           element("tr", { class: "word" }, side("verifier"), word(original), word(edited))
         )
       );
-      const { kind, head, text } = outcome(worked, original, edited, this.thought);
       this.verdict.className = `verdict ${kind}`;
       this.verdict.replaceChildren(element("b", {}, head), " ", text);
+      this.drawGoals(experiment, worked);
+    }
+    /** Answers that can be had by moving one thought of the opening. */
+    drawGoals(experiment, worked) {
+      const { opening, landmarks } = this.live;
+      const here = opening?.question === experiment.question ? opening : null;
+      const [place, marks] = [here?.place ?? 1, here?.landmarks ?? []];
+      const goals = marks.map((index) => implied(worked, experiment.original, place, landmarks[index].text)?.answer ?? "");
+      if (experiment.list().length === 1 && goals.includes(experiment.edited.answer)) this.reached.add(experiment.edited.answer);
+      this.goals.hidden = !goals.length;
+      this.goals.replaceChildren(
+        "Can you make it answer ",
+        ...goals.sort((a, b) => Number(a) - Number(b)).map((goal) => element("span", { class: this.reached.has(goal) ? "goal reached" : "goal" }, goal, this.reached.has(goal) ? " ✓" : "")),
+        ` by moving thought ${place} alone?`
+      );
+    }
+    /** What else may be read in the chosen thought. */
+    drawReadings({ edited }) {
+      const thought = edited.thoughts.at(this.thought - 1);
+      const found = thought ? this.live.planner.readings([thought.latent], 0.01).slice(0, 4) : [];
+      this.readings.replaceChildren("Here the decoder reads ");
+      found.forEach(({ text, logProbability: logProbability2 }, i) => {
+        this.readings.append(i ? ", " : "", mono(text || "nothing"), ` (${percent(Math.exp(logProbability2))})`);
+      });
+      this.readings.append(".");
+    }
+    drawAnswers({ original, edited }) {
+      const chances = [original, edited].map(
+        (trace) => new Map(this.live.planner.answers(trace, 0.01).map(({ text, logProbability: logProbability2 }) => [text, Math.exp(logProbability2)]))
+      );
+      const texts = [...new Set(chances.flatMap((of) => [...of.keys()].slice(0, 5)))].sort((a, b) => Number(a) - Number(b));
+      const bar = (chance) => element("i", { style: `width:${(100 * chance).toFixed(1)}%` });
+      const said = (text) => chances.map((of) => percent(of.get(text) ?? 0)).join(" → ");
+      this.answers.replaceChildren(
+        ...texts.map(
+          (text) => element(
+            "div",
+            { class: "chance" },
+            element("b", { class: "mono" }, text || "nothing"),
+            element("div", { class: "pair" }, ...chances.map((of) => bar(of.get(text) ?? 0))),
+            element("small", {}, said(text))
+          )
+        )
+      );
+    }
+    drawLooked({ edited }) {
+      const { planner } = this.live;
+      const t = Math.min(this.thought, edited.thoughts.length);
+      const heads = planner.attention(edited, t).at(-1) ?? [];
+      const names = [...planner.tokens(edited.question), "start", ...edited.steps.slice(0, t - 1).map((step) => step.text)];
+      const weights = names.map((_, i) => heads.reduce((sum, head) => sum + head[i] / heads.length, 0));
+      const most = Math.max(...weights);
+      this.looked.replaceChildren(
+        ...names.map((name, i) => {
+          const word = element("span", { style: `--weight:${(weights[i] / most).toFixed(3)}`, title: percent(weights[i]) }, name);
+          if (i >= names.length - t) word.className = "after";
+          return word;
+        })
+      );
     }
     row(experiment, thought) {
       const { original, edited } = experiment;
@@ -1672,7 +1777,7 @@
     /** Swap every thought for real ones, a few at a time. */
     async measure(experiment, worked, asked) {
       const { original } = experiment;
-      const counts = original.thoughts.map(() => ({ swaps: 0, changed: 0, followed: 0 }));
+      const counts = original.thoughts.map(() => ({ swaps: 0, changed: 0, followed: 0, clear: 0 }));
       this.drawMatters(counts);
       for (const [i, count] of counts.entries()) {
         const all = this.live.landmarks.filter((one) => one.place === i + 1 && one.text !== original.steps[i]?.text);
@@ -1684,6 +1789,7 @@
           const after = this.live.planner.rethink(original, /* @__PURE__ */ new Map([[i + 1, one.latent]]));
           const should = implied(worked, original, i + 1, one.text);
           count.swaps++;
+          if (should && should.answer !== original.answer) count.clear++;
           if (after.answer !== original.answer) {
             if (after.answer === should?.answer) count.followed++;
             else count.changed++;
@@ -1694,10 +1800,10 @@
     }
     drawMatters(counts) {
       this.matters.replaceChildren(
-        ...counts.map(({ swaps, changed, followed }, i) => {
+        ...counts.map(({ swaps, changed, followed, clear }, i) => {
           const share = (n) => `${swaps ? 100 * n / swaps : 0}%`;
           const bar = element("div", { class: "bar-of" }, element("i", { style: `width:${share(followed)}` }), element("i", { style: `width:${share(changed)}` }));
-          const said = swaps ? `${followed + changed} of ${swaps} swaps change the answer, ${followed} to what follows` : "…";
+          const said = swaps ? `${followed + changed} of ${swaps} swaps change the answer${clear ? `; ${followed} of the ${clear} that can be checked give what follows` : ""}` : "…";
           return element("div", { class: "matter" }, element("span", {}, `${i + 1}`), bar, element("small", {}, said));
         })
       );
@@ -1711,6 +1817,7 @@
   var heading = (text) => element("th", { scope: "col" }, text);
   var side = (text) => element("th", { scope: "row" }, text);
   var what = (...text) => element("details", { class: "what" }, element("summary", {}, "What is this?"), element("p", {}, text.join("")));
+  var FOLLOWS = () => element("small", { class: "right" }, "✓ follows");
   var mark = (right) => element("small", { class: right ? "right" : "wrong" }, right ? "✓ right" : "✗ wrong");
   function glyph(trace, thought) {
     const said = trace.thoughts[thought - 1]?.distribution.logvars?.[0];
@@ -2167,6 +2274,14 @@
       const found = opened.decoder.writings(opened.hidden, opened.cache, limit, eos, least);
       return found.map(({ ids, logProbability: logProbability2 }) => ({ text: this.text(ids), logProbability: logProbability2 }));
     }
+    /** Everything that may be written after the thoughts with a probability of `least` or more, the likeliest first. */
+    answers(trace, least) {
+      const { end_id: end, max_answer_tokens: limit, eos_id: eos } = this.config;
+      const cache = trace.cache.fork(trace.questionLength + trace.thoughts.length);
+      const hidden = this.backbone.read(this.backbone.embed(end), cache);
+      const found = this.backbone.writings(hidden, cache, limit, eos, least);
+      return found.map(({ ids, logProbability: logProbability2 }) => ({ text: this.text(ids), logProbability: logProbability2 }));
+    }
     /** The decoder after it has read latents. */
     open(latents) {
       if (!this.decoder) return null;
@@ -2344,14 +2459,17 @@
     main = element("main", { id: "page", tabindex: "-1" });
     theme;
     mounted = {};
+    labels = /* @__PURE__ */ new Map();
     shown = 0;
     link = "";
     constructor(root2) {
       this.theme = button("", () => {
         this.setTheme(THEMES[(THEMES.indexOf(this.themeName()) + 1) % THEMES.length]);
       });
-      const link = button("copy link", () => void this.copyLink(link), { title: "A link to what is shown now" });
-      const picture = button("save picture", () => void this.savePicture(picture));
+      const link = button("", () => void this.copyLink(link), { title: "A link to what is shown now" });
+      link.append(element("span", { class: "wide" }, "copy "), "link");
+      const picture = button("", () => void this.savePicture(picture), { title: "What is shown now as a PNG" });
+      picture.append(element("span", { class: "wide" }, "save "), "picture");
       for (const page of this.pages) this.tabs.append(element("a", { href: `#${page.name}` }, page.title));
       this.picker.addEventListener("change", () => {
         const { page, state } = this.read();
@@ -2472,12 +2590,12 @@
     }
     /** What came of a button, on the button for a moment and for screen readers. */
     answer(by, text) {
-      const before = by.dataset.label ?? by.textContent;
-      by.dataset.label = before;
-      by.textContent = text;
+      const before = this.labels.get(by) ?? [...by.childNodes];
+      this.labels.set(by, before);
+      by.replaceChildren(text);
       this.status.textContent = text;
       setTimeout(() => {
-        by.textContent = before;
+        by.replaceChildren(...before);
       }, 1600);
     }
   };

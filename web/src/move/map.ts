@@ -18,7 +18,9 @@ export interface View {
   /** Variances xx, xy, yy of the cloud around the original thought; null where it is a point. */
   cloud: [number, number, number] | null;
   edited: boolean;
+  /** What is read in the thought, and in the original one. */
   text: string;
+  original: string;
 }
 
 export interface Handlers {
@@ -38,6 +40,7 @@ export class ThoughtMap {
   private readonly names = element("div", { class: "names" });
   private readonly marks = element("div", { class: "marks" });
   private readonly handle = element("button", { type: "button", class: "handle" });
+  private readonly origin = element("span", { class: "origin", "aria-hidden": "true" });
   private readonly bubble = element("output", { class: "bubble", "aria-hidden": "true" });
   private readonly handlers: Handlers;
   private view: View | null = null;
@@ -49,7 +52,7 @@ export class ThoughtMap {
   constructor(handlers: Handlers) {
     this.handlers = handlers;
     this.root = element("div", { class: "map" });
-    this.root.append(this.canvas, this.drawing, this.names, this.marks, this.bubble, this.handle);
+    this.root.append(this.canvas, this.drawing, this.names, this.origin, this.marks, this.bubble, this.handle);
     this.root.addEventListener("pointerdown", this.down);
     this.root.addEventListener("pointermove", this.drag);
     for (const name of ["pointerup", "pointercancel"] as const) this.root.addEventListener(name, this.up);
@@ -114,11 +117,11 @@ export class ThoughtMap {
       taken.push({ x: x * width, y: y * width, w: 96, h: 44 });
     }
     const [ox, oy] = this.share([0, 0, 0]);
-    taken.push({ x: ox * width, y: oy * width, w: 40, h: 40 });
+    taken.push({ x: ox * width, y: oy * width + 16, w: 70, h: 64 });
     const names: HTMLElement[] = [];
     for (const { text, x, y, room } of this.territories.labels()) {
       const w = 8.2 * text.length + 10;
-      if (room * width < 13 || w > 3.4 * room * width || names.length > 16 || !text) continue;
+      if (room * width < 13 || w > 3.4 * room * width || names.length > 16 || !text || text === this.view.original) continue;
       const box = { x: Math.min(width - w / 2 - 2, Math.max(w / 2 + 2, x * width)), y: y * width, w, h: 20 };
       if (box.y < 12 || box.y > width - 12 || taken.some((other) => overlap(box, other))) continue;
       taken.push(box);
@@ -153,7 +156,10 @@ export class ThoughtMap {
       const node = this.marks.children[i] as HTMLElement;
       at(node, where);
       node.classList.toggle("left", where[0] > 0.8);
+      node.classList.toggle("here", Math.hypot(where[0] - x, where[1] - y) < 0.06);
     });
+    at(this.origin, [ox, oy]);
+    this.origin.textContent = view.original;
     const inside: [number, number] = [clamp(x), clamp(y)];
     at(this.handle, inside);
     at(this.bubble, inside);

@@ -19,6 +19,7 @@ export function implied(worked: Worked, original: Trace, thought: number, text: 
 }
 
 export interface Sentence {
+  /** `cause`: all of it, or the answer, follows from the thought. */
   kind: "none" | "cause" | "partly" | "ignored" | "other";
   head: string;
   text: string;

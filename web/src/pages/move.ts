@@ -18,6 +18,14 @@ export const move: Page = {
   mount: (root, context) => new MovePage(root, context),
 };
 
+/** Of the swaps of one thought: how many there were, changed the answer, changed it to what follows, and could have. */
+interface Count {
+  swaps: number;
+  changed: number;
+  followed: number;
+  clear: number;
+}
+
 /** Real swaps a thought, for how much it matters. */
 const SWAPS = 24;
 
@@ -37,6 +45,11 @@ class MovePage implements Mounted {
   private readonly list = element("ol", { class: "edits" });
   private readonly undo: HTMLButtonElement;
   private readonly matters = element("div", { class: "matters" });
+  private readonly answers = element("div", { class: "answers" });
+  private readonly looked = element("p", { class: "looked mono" });
+  private readonly readings = element("p", { class: "readings soft" });
+  private readonly goals = element("p", { class: "goals" });
+  private readonly reached = new Set<string>();
   private readonly working = element("div", { class: "working" });
   private readonly typed = element("input", { type: "text", id: "typed", class: "mono", size: "9", autocomplete: "off", spellcheck: "false" });
   private experiment: Experiment | null = null;
@@ -137,17 +150,27 @@ class MovePage implements Mounted {
     });
     type.hidden = !this.live.entry.encodes;
 
+    const { parameters, accuracy } = this.live.entry;
+    const size = `It has ${(parameters / 1e6).toFixed(1)} million parameters`;
+    const known = accuracy === null ? `${size}.` : `${size} and is right on ${(100 * accuracy).toFixed(0)} % of its test questions.`;
     root.append(
-      element("h1", {}, "Move a thought"),
-      lead(
-        "Between a question and its answer this small language model writes nothing down. It thinks a few ",
-        term("thoughts"),
-        `: each is a list of ${width} numbers. A `,
-        term("decoder"),
-        " beside it can read a thought as text. Drag a thought, and all that comes after it is thought anew, here in your browser.",
+      element(
+        "div",
+        { class: "hero" },
+        element(
+          "div",
+          {},
+          element("h1", {}, "Move a thought"),
+          lead(
+            "Between a question and its answer this small language model writes nothing down: it thinks a few ",
+            term("thoughts"),
+            `, each a list of ${width} numbers. A `,
+            term("decoder"),
+            " beside it can read them as text. Drag one, and all that comes after it is thought anew, here in your browser.",
+          ),
+        ),
+        element("div", {}, form, picks, element("p", { class: "soft small" }, known)),
       ),
-      form,
-      picks,
       this.problem,
     );
     const left = element("section", { class: "plane", "aria-labelledby": "around" });
@@ -155,6 +178,7 @@ class MovePage implements Mounted {
     left.append(
       this.heading,
       this.map.root,
+      this.readings,
       element("div", { class: "depth" }, this.depthName, this.depth),
       what(
         "This map is a flat cut through the space of all thoughts. At every place of it the decoder was asked what it reads there: ",
@@ -167,6 +191,7 @@ class MovePage implements Mounted {
     right.append(
       this.chain,
       this.verdict,
+      this.goals,
       element("div", { class: "row" }, noise, this.swaps, back, this.undo),
       type,
       what(
@@ -183,13 +208,29 @@ class MovePage implements Mounted {
       this.matters,
       what(
         `Each thought is swapped, in turn, for up to ${SWAPS} real thoughts about other questions, and the planner thinks on. `,
-        "Dark: the answer became what follows from the thought that was put in. Light: the answer changed to something else. ",
+        "Dark: the answer became what follows from the thought that was put in. Light: it changed to something else. Where nobody can say what follows ",
+        "(such as below zero) a swap counts as light. ",
         "A thought whose swaps change nothing is not a cause of the answer: the planner reads the question again instead.",
       ),
     );
     const edits = element("section", { "aria-labelledby": "edits" });
     edits.append(element("h2", { id: "edits" }, "Your edits"), this.list);
-    below.append(matters, edits);
+    const answers = element("section", { "aria-labelledby": "answers" });
+    answers.append(
+      element("h2", { id: "answers" }, "What the answer might be"),
+      this.answers,
+      what("The planner gives every answer a probability and says the likeliest. Blue: as it thought. Orange: after your edit."),
+    );
+    const looked = element("section", { "aria-labelledby": "looked" });
+    looked.append(
+      element("h2", { id: "looked" }, "What it looked at"),
+      this.looked,
+      what(
+        "Attention: how much each part of the question, and each earlier thought, weighed in the last layer when the chosen thought was made, ",
+        "on average over the heads. It is a hint at what was used, not a proof: swaps are the proof.",
+      ),
+    );
+    below.append(matters, answers, looked, edits);
     root.append(this.working, below);
   }
 
@@ -303,6 +344,7 @@ class MovePage implements Mounted {
       cloud: distribution.logvars && plane.covariance(distribution.logvars[0]),
       edited: edit !== undefined,
       text: experiment.edited.steps[thought - 1]?.text ?? "",
+      original: experiment.original.steps[thought - 1]?.text ?? "",
     });
     this.tell(experiment, worked);
     this.depth.value = `${plane.depth ? place[2] / plane.depth : 0}`;
@@ -328,6 +370,9 @@ class MovePage implements Mounted {
       }),
     );
     if (!experiment.list().length) this.list.append(element("li", { class: "soft" }, "None yet: drag the numbered dot."));
+    this.drawReadings(experiment);
+    this.drawAnswers(experiment);
+    this.drawLooked(experiment);
     this.context.keep({ q: experiment.question, t: `${thought}`, e: experiment.write() });
     const { head, text } = outcome(worked, experiment.original, experiment.edited, thought);
     this.context.say(`${head} ${text}`);
@@ -358,8 +403,13 @@ class MovePage implements Mounted {
     const { original, edited } = experiment;
     const rows = Array.from({ length: experiment.thoughts }, (_, i) => this.row(experiment, i + 1));
     const right = `${worked.value}`;
-    const answer = (trace: Trace): HTMLElement =>
-      element("td", { class: trace.answer === original.answer ? "" : "changed" }, element("b", {}, trace.answer || "nothing"), mark(trace.answer === right));
+    const { kind, head, text } = outcome(worked, original, edited, this.thought);
+    const answer = (trace: Trace): HTMLElement => {
+      const follows = trace === edited && kind === "cause" && trace.answer !== right;
+      const cell = element("td", {}, element("b", {}, trace.answer || "nothing"), follows ? FOLLOWS() : mark(trace.answer === right));
+      if (trace.answer !== original.answer) cell.className = "changed";
+      return cell;
+    };
     const word = (trace: Trace): HTMLElement => element("td", {}, judged(worked, trace));
     this.chain.replaceChildren(
       element("thead", {}, element("tr", {}, element("td"), heading("as it thought"), heading("after your edit"))),
@@ -372,9 +422,73 @@ class MovePage implements Mounted {
         element("tr", { class: "word" }, side("verifier"), word(original), word(edited)),
       ),
     );
-    const { kind, head, text } = outcome(worked, original, edited, this.thought);
     this.verdict.className = `verdict ${kind}`;
     this.verdict.replaceChildren(element("b", {}, head), " ", text);
+    this.drawGoals(experiment, worked);
+  }
+
+  /** Answers that can be had by moving one thought of the opening. */
+  private drawGoals(experiment: Experiment, worked: Worked): void {
+    const { opening, landmarks } = this.live;
+    const here = opening?.question === experiment.question ? opening : null;
+    const [place, marks] = [here?.place ?? 1, here?.landmarks ?? []];
+    const goals = marks.map((index) => implied(worked, experiment.original, place, landmarks[index].text)?.answer ?? "");
+    if (experiment.list().length === 1 && goals.includes(experiment.edited.answer)) this.reached.add(experiment.edited.answer);
+    this.goals.hidden = !goals.length;
+    this.goals.replaceChildren(
+      "Can you make it answer ",
+      ...goals
+        .sort((a, b) => Number(a) - Number(b))
+        .map((goal) => element("span", { class: this.reached.has(goal) ? "goal reached" : "goal" }, goal, this.reached.has(goal) ? " ✓" : "")),
+      ` by moving thought ${place} alone?`,
+    );
+  }
+
+  /** What else may be read in the chosen thought. */
+  private drawReadings({ edited }: Experiment): void {
+    const thought = edited.thoughts.at(this.thought - 1);
+    const found = thought ? this.live.planner.readings([thought.latent], 0.01).slice(0, 4) : [];
+    this.readings.replaceChildren("Here the decoder reads ");
+    found.forEach(({ text, logProbability }, i) => {
+      this.readings.append(i ? ", " : "", mono(text || "nothing"), ` (${percent(Math.exp(logProbability))})`);
+    });
+    this.readings.append(".");
+  }
+
+  private drawAnswers({ original, edited }: Experiment): void {
+    const chances = [original, edited].map(
+      (trace) => new Map(this.live.planner.answers(trace, 0.01).map(({ text, logProbability }) => [text, Math.exp(logProbability)])),
+    );
+    const texts = [...new Set(chances.flatMap((of) => [...of.keys()].slice(0, 5)))].sort((a, b) => Number(a) - Number(b));
+    const bar = (chance: number): HTMLElement => element("i", { style: `width:${(100 * chance).toFixed(1)}%` });
+    const said = (text: string): string => chances.map((of) => percent(of.get(text) ?? 0)).join(" → ");
+    this.answers.replaceChildren(
+      ...texts.map((text) =>
+        element(
+          "div",
+          { class: "chance" },
+          element("b", { class: "mono" }, text || "nothing"),
+          element("div", { class: "pair" }, ...chances.map((of) => bar(of.get(text) ?? 0))),
+          element("small", {}, said(text)),
+        ),
+      ),
+    );
+  }
+
+  private drawLooked({ edited }: Experiment): void {
+    const { planner } = this.live;
+    const t = Math.min(this.thought, edited.thoughts.length);
+    const heads = planner.attention(edited, t).at(-1) ?? [];
+    const names = [...planner.tokens(edited.question), "start", ...edited.steps.slice(0, t - 1).map((step) => step.text)];
+    const weights = names.map((_, i) => heads.reduce((sum, head) => sum + head[i] / heads.length, 0));
+    const most = Math.max(...weights);
+    this.looked.replaceChildren(
+      ...names.map((name, i) => {
+        const word = element("span", { style: `--weight:${(weights[i] / most).toFixed(3)}`, title: percent(weights[i]) }, name);
+        if (i >= names.length - t) word.className = "after";
+        return word;
+      }),
+    );
   }
 
   private row(experiment: Experiment, thought: number): HTMLElement {
@@ -400,7 +514,7 @@ class MovePage implements Mounted {
   /** Swap every thought for real ones, a few at a time. */
   private async measure(experiment: Experiment, worked: Worked, asked: number): Promise<void> {
     const { original } = experiment;
-    const counts = original.thoughts.map(() => ({ swaps: 0, changed: 0, followed: 0 }));
+    const counts = original.thoughts.map((): Count => ({ swaps: 0, changed: 0, followed: 0, clear: 0 }));
     this.drawMatters(counts);
     for (const [i, count] of counts.entries()) {
       const all = this.live.landmarks.filter((one) => one.place === i + 1 && one.text !== original.steps[i]?.text);
@@ -411,6 +525,7 @@ class MovePage implements Mounted {
         const after = this.live.planner.rethink(original, new Map([[i + 1, one.latent]]));
         const should = implied(worked, original, i + 1, one.text);
         count.swaps++;
+        if (should && should.answer !== original.answer) count.clear++;
         if (after.answer !== original.answer) {
           if (after.answer === should?.answer) count.followed++;
           else count.changed++;
@@ -420,12 +535,12 @@ class MovePage implements Mounted {
     }
   }
 
-  private drawMatters(counts: readonly { swaps: number; changed: number; followed: number }[]): void {
+  private drawMatters(counts: readonly Count[]): void {
     this.matters.replaceChildren(
-      ...counts.map(({ swaps, changed, followed }, i) => {
+      ...counts.map(({ swaps, changed, followed, clear }, i) => {
         const share = (n: number): string => `${swaps ? (100 * n) / swaps : 0}%`;
         const bar = element("div", { class: "bar-of" }, element("i", { style: `width:${share(followed)}` }), element("i", { style: `width:${share(changed)}` }));
-        const said = swaps ? `${followed + changed} of ${swaps} swaps change the answer, ${followed} to what follows` : "…";
+        const said = swaps ? `${followed + changed} of ${swaps} swaps change the answer${clear ? `; ${followed} of the ${clear} that can be checked give what follows` : ""}` : "…";
         return element("div", { class: "matter" }, element("span", {}, `${i + 1}`), bar, element("small", {}, said));
       }),
     );
@@ -442,6 +557,7 @@ const heading = (text: string): HTMLElement => element("th", { scope: "col" }, t
 const side = (text: string): HTMLElement => element("th", { scope: "row" }, text);
 const what = (...text: string[]): HTMLElement =>
   element("details", { class: "what" }, element("summary", {}, "What is this?"), element("p", {}, text.join("")));
+const FOLLOWS = (): HTMLElement => element("small", { class: "right" }, "✓ follows");
 const mark = (right: boolean): HTMLElement =>
   element("small", { class: right ? "right" : "wrong" }, right ? "✓ right" : "✗ wrong");
 
