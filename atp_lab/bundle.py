@@ -42,8 +42,6 @@ def train_recipe(recipe: str, regime: str, seed: int, data: dict[str, list[Probl
 
     `runs` holds one folder a recipe, each of one regime and one seed; what is finished there is not trained again.
     """
-    if (runs / recipe / "last").is_dir():
-        return runs / recipe / "last"
     parent = PARENTS[recipe]
     start = fresh_planner(regime, seed)
     if parent is not None:

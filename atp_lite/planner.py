@@ -17,6 +17,7 @@ from transformers import AutoTokenizer, PreTrainedTokenizerBase
 from atp_lite.domains import DOMAINS, UNNAMED, Domain, Problem
 from atp_lite.engine.manifest import check_manifest, write_manifest
 from atp_lite.engine.pretrained import BackboneSettings, from_backbone, latent_tokenizer
+from atp_lite.engine.settings import NonFiniteError, require_between, require_positive
 from atp_lite.engine.sharding import unsharded_copy
 from atp_lite.model import DECODERS, LATENT_HEADS, STEP_ENCODERS, Decoded, LatentReasoner, ReasonerConfig, Thought
 from atp_lite.model.noise import Noise
@@ -53,6 +54,21 @@ class ModelSettings:
     """The most latents the model thinks before it must answer; with `sft --init` those of the checkpoint, if more."""
     initializer_range: float = 0.1
     """Standard deviation of fresh embeddings and linear layers."""
+
+    def __post_init__(self) -> None:
+        require_positive(self, "hidden_size", "layers", "heads", "intermediate_size", "latents_per_step")
+        require_between(self, "[0, inf)", "decoder_layers", "max_latents")
+        require_between(self, "(0, 100]", "initializer_range")
+        if self.hidden_size % (2 * self.heads):
+            raise ValueError(
+                f"hidden_size is {self.hidden_size} with {self.heads} heads: take a multiple of {2 * self.heads}, so "
+                "that every head has an even width"
+            )
+        if 0 < self.max_latents < self.latents_per_step:
+            raise ValueError(
+                f"max_latents is {self.max_latents}, and a step takes {self.latents_per_step} (latents_per_step): give "
+                "as many at least, or 0 for a model that reasons in words"
+            )
 
 
 class Planner:
@@ -190,7 +206,14 @@ class Planner:
         return self if model is self.model else self.with_model(model)
 
     def save_pretrained(self, folder: str | os.PathLike[str]) -> None:
-        """Weights as safetensors, configuration and tokenizer as JSON, and their manifest. LoRA is written merged."""
+        """Weights as safetensors, configuration and tokenizer as JSON, and their manifest. LoRA is written merged.
+
+        Raises:
+            NonFiniteError: a weight is NaN or infinite; nothing is written.
+        """
+        for name, value in self.model.state_dict().items():
+            if value.is_floating_point() and not bool(value.isfinite().all()):
+                raise NonFiniteError(f"the weight {name} has values that are NaN or infinite: not saved in {folder}")
         transformers.logging.disable_progress_bar()
         self.model.save_pretrained(folder)
         self.tokenizer.save_pretrained(folder)

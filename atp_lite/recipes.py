@@ -209,7 +209,12 @@ TOUR = {
 
 
 def run(
-    start: Planner, settings: Recipe, data: Mapping[str, Sequence[Problem]], folder: Path, resume: bool = False
+    start: Planner,
+    settings: Recipe,
+    data: Mapping[str, Sequence[Problem]],
+    folder: Path,
+    resume: bool = False,
+    restart: bool = False,
 ) -> Path:
     """One run of a recipe from `start`; returns the folder of its last weights. data: what `regime_data` gives."""
     if isinstance(settings, SFTSettings):
@@ -217,16 +222,18 @@ def run(
         planner = METHODS[settings.method].start(
             start, stages.last_stage, ModelSettings().max_latents, settings.seed, settings.latent_head
         )
-        train_sft(planner, data["train"], data["validation"], settings, folder, resume)
+        train_sft(planner, data["train"], data["validation"], settings, folder, resume, restart)
     else:
-        train_rl(start, data["rl"], data["validation"], settings, folder, resume, rehearse=data["train"])
+        train_rl(start, data["rl"], data["validation"], settings, folder, resume, data["train"], restart)
     return folder / "last"
 
 
 def train(start: Planner, settings: Recipe, data: Mapping[str, Sequence[Problem]], folder: Path) -> Path:
-    """The same, resumed where it was cut off; nothing is trained where `folder` holds the last weights already."""
-    last = folder / "last"
-    return last if last.is_dir() else run(start, settings, data, folder, (folder / "state").is_dir())
+    """The same, resumed where it was cut off; nothing is trained where `folder` holds the last weights already.
+
+    Raises ValueError where what it holds is of another run: other settings, data or first weights.
+    """
+    return run(start, settings, data, folder, resume=True)
 
 
 CHECKPOINTS = bundled("data/checkpoints")

@@ -55,7 +55,7 @@ def tour(folder: str | Path, seed: int = 0, domain: str = "arithmetic") -> dict[
     clock("problems")
 
     def phase(name: str, start: Planner, recipe: Recipe) -> Planner:
-        return Planner.from_pretrained(run(start, replace(recipe, seed=seed), data, folder / name))
+        return Planner.from_pretrained(run(start, replace(recipe, seed=seed), data, folder / name, restart=True))
 
     cot_recipe, latent_recipe, plan_recipe = TOUR[regime]
     print("2 / 5  chain of thought: a tiny LLaMA learns to write the steps in words")

@@ -92,7 +92,7 @@ def sft_run(plan: Plan, folder: Path) -> Callable[[], object]:
         planner = start(plan, "sft", folder)
         write = texts(min(49, len(planner.tokenizer) - 20))
         problems = made_problems(shape, stage, write)
-        train_sft(planner, problems, [short_problem(write)], settings, folder / "run")
+        train_sft(planner, problems, [short_problem(write)], settings, folder / "run", restart=True)
 
     return run
 
@@ -109,7 +109,7 @@ def rl_run(plan: Plan, folder: Path) -> Callable[[], object]:
         torch.nn.init.constant_(planner.model.stop_head.layers[2].bias, -20.0)
         write = texts(min(49, len(planner.tokenizer) - 20))
         problems = [Problem(write(p.question - 1), (), "1") for _ in range(p.questions)]
-        train_rl(planner, problems, [short_problem(write)], settings, folder / "run")
+        train_rl(planner, problems, [short_problem(write)], settings, folder / "run", restart=True)
 
     return run
 

@@ -255,7 +255,7 @@ def test_the_loader_replaces_labels():
     data = StepData(plan, settings, planner.domain, planner.collate, range(4), 1, collate_ahead=False)
     assert data[4][0] == data[4][1][0] != plan.batch(4)
     for name, value in (("counterfactual", 1.5), ("exposure", -0.1)):
-        with pytest.raises(ValueError, match=f"{name} is {value}: give a share from 0 to 1"):
+        with pytest.raises(ValueError, match=f"{name} is {value}: give a number in .0, 1."):
             replace(SETTINGS, **{name: value})
     with pytest.raises(ValueError, match="settings of atp-step"):
         SFTSettings(counterfactual=0.5)

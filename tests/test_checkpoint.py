@@ -17,7 +17,7 @@ from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from transformers import AutoModel
 
-from atp_lite.engine.folder import replace_folder
+from atp_lite.engine.folder import replace_folder, write_atomically
 from atp_lite.engine.log import MetricLog, read_metrics
 from atp_lite.engine.state import load_state, save_state
 from atp_lite.model import LatentReasoner, ReasonerConfig
@@ -244,6 +244,21 @@ def test_a_crash_while_writing_leaves_the_old_state(tmp_path, monkeypatch):
     assert [path.name for path in tmp_path.iterdir()] == ["state"]
 
 
+@pytest.mark.parametrize("text", ["\ud800", "x" * 100])
+def test_a_file_that_cannot_be_written_leaves_the_old_one_and_nothing_else(tmp_path, monkeypatch, text):
+    path = write_atomically(tmp_path / "a" / "page.html", "old")
+
+    def full(handle):
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises((OSError, ValueError)):
+        write_atomically(path, text)
+    with pytest.raises(OSError, match="No space"):
+        replace_folder(tmp_path / "b", lambda fresh: (fresh / "file").write_text("new"))
+    assert path.read_text() == "old" and [p.name for p in tmp_path.rglob("*")] == ["a", "page.html"]
+
+
 def test_a_crash_between_the_two_renames_loses_nothing(tmp_path, monkeypatch):
     run, other = Run(), Run(seed=1)
     save_state(tmp_path / "state", *run.parts, {"step": 1})
@@ -306,6 +321,9 @@ def test_a_resumed_log_has_no_step_twice_and_a_fresh_one_starts_empty(tmp_path):
         {"step": 2, "loss": 0.5, "stage": "a"},
         {"step": 3, "loss": 9.0},
     ]
+    damaged = b'{"step": 4}\n{"st\xff\x00ep": 5}\n[6]\n{"no": 7}\n{"step": 8, "loss": 1}\n'
+    (tmp_path / "metrics.jsonl").write_bytes(damaged)
+    assert read_metrics(tmp_path / "metrics.jsonl") == [{"step": 4}, {"step": 8, "loss": 1}]
     MetricLog(tmp_path).close()
     assert read_metrics(tmp_path / "metrics.jsonl") == [] == read_metrics(tmp_path / "none.jsonl")
 

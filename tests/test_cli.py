@@ -373,7 +373,7 @@ def test_an_interrupt_before_training_does_not_say_that_it_was_saved(tiny, monke
 def test_too_little_memory_is_one_line_with_what_needs_less(command, tiny, monkeypatch, capsys):
     told = torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB.\nMore of it")
 
-    def train(*_):
+    def train(*_, **__):
         raise told
 
     monkeypatch.setattr(f"atp_lite.cli.training.train_{command}", train)

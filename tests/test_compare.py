@@ -178,6 +178,22 @@ def test_a_job_that_another_holds_is_left_alone(grid):
         run_grid(grid, workers=0)
 
 
+def test_weights_of_other_settings_or_another_start_are_never_taken(grid):
+    cot, child = Job("cot", "clean", 0), Job("sim-cot", "clean", 0)
+    first = run_job(grid, cot)
+    weights = folder_of(grid, cot) / "last" / "model.safetensors"
+    before = weights.read_bytes()
+    assert run_job(grid, cot)["evaluation"] == first["evaluation"] and weights.read_bytes() == before
+    other = replace(grid, cells=grid.cells | {"cot": Cell(change={"lr": 0.5})})
+    for job in (cot, child):
+        with pytest.raises(ValueError, match=r"cot was started with lr = 0\.003, not 0\.5"):
+            run_job(other, job)
+    run_job(grid, child)
+    fewer = replace(grid, limit=6)
+    with pytest.raises(ValueError, match="cot was started with training problems = "):
+        run_job(fewer, cot)
+
+
 def test_rows_that_are_broken_are_named(tmp_path):
     (tmp_path / "rows.jsonl").write_text('{"a": 1}\n{"a": \n')
     with pytest.raises(ValueError, match="line 2 is not JSON"):

@@ -314,11 +314,11 @@ def test_a_chunked_run_goes_on_where_it_was_cut_off(tmp_path, monkeypatch):
     assert len(read_metrics(tmp_path / "whole/metrics.jsonl")) == 5
     step, calls = TrainingRun.step, []
 
-    def pressed(self):
+    def pressed(self, *terms):
         calls.append(1)
         if len(calls) == 6:
             signal.raise_signal(signal.SIGINT)
-        return step(self)
+        return step(self, *terms)
 
     monkeypatch.setattr(TrainingRun, "step", pressed)
     with pytest.raises(KeyboardInterrupt):

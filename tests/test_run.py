@@ -2,26 +2,31 @@
 
 import copy
 import json
+import re
+import shutil
 import signal
 from dataclasses import replace
 
 import pytest
 import torch
+from safetensors.torch import load_file
 from torch import nn
 
 from atp_lite.engine.log import read_metrics
 from atp_lite.engine.run import TrainingRun, check_disjoint
-from atp_lite.engine.settings import RunSettings
+from atp_lite.engine.settings import NonFiniteError, RunSettings
 
 SETTINGS = RunSettings(lr=0.1, final_lr=1.0, eval_every=2, trackers=(), weight_decay=0.01, grad_clip=1e9)
 
 
 class Line(nn.Module):
-    """y = a x + b."""
+    """y = a x + b, with a weight that is frozen, and others of no use."""
 
-    def __init__(self) -> None:
+    def __init__(self, a: float = 1.0, frozen: float = 0.0, more: int = 0) -> None:
         super().__init__()
-        self.a, self.b = nn.Parameter(torch.tensor(1.0)), nn.Parameter(torch.tensor(0.0))
+        self.a, self.b = nn.Parameter(torch.tensor(a)), nn.Parameter(torch.tensor(0.0))
+        self.frozen = nn.Parameter(torch.tensor(frozen), requires_grad=False)
+        self.more = nn.Parameter(torch.zeros(more))
         self.device = torch.device("cpu")
 
     def forward(self, x: float) -> torch.Tensor:
@@ -44,13 +49,13 @@ class Owner:
         (folder / "a.json").write_text(json.dumps(self.model.a.item()))
 
 
-def train(folder, owner, total=4, resume=False, settings=SETTINGS, at=None, accuracies=(), **kwargs) -> TrainingRun:
-    """Steps towards y(2) = 0, two micro-batches each; Ctrl-C in the middle of step `at`."""
-    with TrainingRun(folder, settings, owner, total, resume, **kwargs) as run:
+def train(folder, owner, total=4, resume=False, settings=SETTINGS, at=None, accuracies=(), ending=signal.SIGINT, **how):
+    """Steps towards y(2) = 0, two micro-batches each; Ctrl-C, or another signal, in the middle of step `at`."""
+    with TrainingRun(folder, settings, owner, total, resume, **how) as run:
         for step in run.steps():
             update = run.update(owner.model(x).square() for x in (2.0, torch.randn((), generator=run.generator)))
             if step == at:
-                signal.raise_signal(signal.SIGINT)
+                signal.raise_signal(ending)
             run.finish_step(tokens=3)
             run.log(loss=update.loss.item())
             if run.due(settings.eval_every):
@@ -156,8 +161,91 @@ def test_a_resumed_run_has_the_settings_that_it_was_started_with(tmp_path):
     with pytest.raises(ValueError, match=r"was started with seed = 0, not 3"):
         train(tmp_path, Owner(), resume=True, settings=replace(SETTINGS, seed=3))
     train(tmp_path, Owner(), total=6, resume=True, settings=replace(SETTINGS, accumulate=2))
-    with pytest.raises(FileNotFoundError, match="holds no saved run"):
-        train(tmp_path / "nothing", Owner(), resume=True)
+    for name in ("settings.json", "fingerprint.json"):
+        (tmp_path / name).unlink()  # as in a folder of an older version
+    train(tmp_path, Owner(), total=8, resume=True)
+
+
+@pytest.mark.parametrize(
+    "change, what",
+    [
+        (dict(fingerprint={"questions": "b"}), "questions = a, not b"),
+        (dict(owner=lambda: Owner(Line(a=2.0))), "first weights = "),
+        (dict(owner=lambda: Owner(Line(more=1))), "shapes of the model = "),
+        (dict(owner=lambda: Owner(Line(frozen=2.0))), "frozen weights = "),
+    ],
+)
+def test_a_folder_belongs_to_one_run(tmp_path, change, what):
+    how = dict(owner=Owner, fingerprint={"questions": "a"})
+
+    def go_on(owner, **more):
+        return train(tmp_path, owner(), resume=True, **more)
+
+    go_on(**how)  # there is nothing to go on with: it begins
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*.json*")}
+    with pytest.raises(ValueError, match=f"was started with {what}.*another folder"):
+        go_on(**(how | change))
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*.json*")} == before
+    assert go_on(**how).done == 4
+
+
+@pytest.mark.parametrize("cut", [False, True])
+def test_a_run_is_not_overwritten_unless_that_is_asked_for(tmp_path, cut):
+    if cut:
+        with pytest.raises(KeyboardInterrupt):
+            train(tmp_path, Owner(), at=2)
+    else:
+        train(tmp_path, Owner(), accuracies=(0, 0.9, 0, 0.1))
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*.json*")}
+    with pytest.raises(
+        ValueError, match=f"a run that {'was cut off' if cut else 'has ended'}.*--resume.*--restart.*--out"
+    ):
+        train(tmp_path, Owner())
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*.json*")} == before
+    run = train(tmp_path, Owner(Line(a=3.0)), total=2, restart=True, settings=replace(SETTINGS, seed=5))
+    assert run.progress["best"] == 0.5 and json.loads((tmp_path / "settings.json").read_text())["seed"] == 5
+    assert [line["step"] for line in read_metrics(tmp_path / "metrics.jsonl") if "loss" in line] == [1, 2]
+
+
+def test_last_weights_without_a_state_are_not_gone_on_with(tmp_path):
+    train(tmp_path, Owner())
+    shutil.rmtree(tmp_path / "state")
+    with pytest.raises(ValueError, match="holds last/ without the state"):
+        train(tmp_path, Owner(), resume=True)
+
+
+def test_two_processes_do_not_train_in_one_folder(tmp_path):
+    with TrainingRun(tmp_path, SETTINGS, Owner(), 0):
+        with pytest.raises(ValueError, match="another process is training there"):
+            TrainingRun(tmp_path, SETTINGS, Owner(), 0, resume=True)
+        TrainingRun(tmp_path / "other", SETTINGS, Owner(), 0)
+    TrainingRun(tmp_path, SETTINGS, Owner(), 0, resume=True)
+
+
+@pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGHUP])
+def test_signals_that_end_a_process_save_the_run(tmp_path, ending):
+    before = signal.signal(ending, signal.SIG_DFL)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            train(tmp_path, Owner(), at=2, ending=ending)
+        assert json.loads((tmp_path / "state/progress.json").read_text())["step"] == 3
+        assert signal.getsignal(ending) == signal.SIG_DFL
+        signal.signal(ending, signal.SIG_IGN)  # as nohup does
+        assert train(tmp_path, Owner(), at=2, ending=ending, restart=True).done == 4
+    finally:
+        signal.signal(ending, before)
+
+
+@pytest.mark.parametrize("how, saved", [(dict(save_every=3), [3, 6]), (dict(save_minutes=1e-9), [1, 2, 3, 4, 5, 6, 7])])
+def test_states_are_saved_by_steps_and_by_the_clock(tmp_path, how, saved):
+    steps = []
+    with TrainingRun(tmp_path, replace(SETTINGS, **how), Owner(), 7) as run:
+        save = run.save_state
+        run.save_state = lambda: steps.append(run.done) or save()
+        for _ in run.steps():
+            run.update([run.model(2.0).square()])
+            run.finish_step()
+    assert steps == saved + ([] if saved[-1] == 7 else [7])
 
 
 def test_settings_and_questions_that_cannot_be_are_refused():
@@ -165,6 +253,105 @@ def test_settings_and_questions_that_cannot_be_are_refused():
         RunSettings(eval_every=0)
     with pytest.raises(ValueError, match="1 questions are in train and in validation, such as b: remove them"):
         check_disjoint(["a", "b"], ["b", "c"])
+
+
+def poisoned(owner, at, values, what="loss"):
+    """Losses of a run's steps, with a value that is not finite at step `at`: in the loss, or only in its gradient."""
+
+    class Infinite(torch.autograd.Function):
+        @staticmethod
+        def forward(context, x):
+            return x.clone()
+
+        @staticmethod
+        def backward(context, gradient):
+            return gradient * values
+
+    def loss(step):
+        y = owner.model(2.0).square()
+        if step != at:
+            return y
+        return y * values if what == "loss" else Infinite.apply(y)
+
+    return loss
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+@pytest.mark.parametrize("what", ["loss", "gradient"])
+def test_what_is_not_finite_stops_the_run_before_anything_of_it_is_saved(tmp_path, value, what):
+    owner = Owner()
+    loss = poisoned(owner, 3, value, what)
+    name, kl = ("loss_kl", value) if what == "loss" else ("the gradient", 0.0)
+    message = rf"^step 4: {name} is (nan|inf).*best and .*state.*on-nonfinite skip"
+    run = TrainingRun(tmp_path, SETTINGS, owner, 6, ema=0.5)
+    with pytest.raises(NonFiniteError, match=message) as error, run:
+        for step in run.steps():
+            run.update([loss(step)], {"enc": torch.tensor(1.0), "kl": torch.tensor(kl if step == 3 else 0.0)})
+            run.finish_step()
+            run.save_state()
+            run.validate({"accuracy": 0.1 * step})
+            kept = owner.model.a.item(), owner.model.b.item()
+    assert "\n" not in str(error.value) and (owner.model.a.item(), owner.model.b.item()) == kept
+    assert not (tmp_path / "last").exists()
+    resumed = TrainingRun(tmp_path, SETTINGS, Owner(), 6, resume=True, ema=0.5)
+    assert (resumed.model.a.item(), resumed.model.b.item(), resumed.done) == (*kept, 3)
+
+
+@pytest.mark.parametrize("what", ["loss", "gradient"])
+def test_steps_that_are_not_finite_can_be_left_out_and_are_counted(tmp_path, what):
+    owner, other = Owner(), Line()
+    settings, loss = replace(SETTINGS, on_nonfinite="skip"), poisoned(owner, 1, float("nan"), what)
+    with TrainingRun(tmp_path, settings, owner, 3) as run:
+        for step in run.steps():
+            run.update([loss(step)])
+            run.finish_step()
+            run.log()
+    optimizer = torch.optim.AdamW(other.parameters(), 0.1, weight_decay=0.01)
+    for _ in range(2):
+        optimizer.zero_grad()
+        other(2.0).square().backward()
+        optimizer.step()
+    assert (owner.model.a.item(), owner.model.b.item()) == pytest.approx((other.a.item(), other.b.item()))
+    assert [line.get("skipped") for line in read_metrics(tmp_path / "metrics.jsonl")] == [None, 1, 1]
+
+
+@pytest.mark.parametrize("action", ["stop", "skip"])
+def test_weights_that_overflow_stop_the_run(tmp_path, action):
+    settings = replace(SETTINGS, lr=3e38, weight_decay=10.0, on_nonfinite=action)
+    with pytest.raises(NonFiniteError, match=r"step 1: a weight is .*Nothing had been saved before"):
+        train(tmp_path, Owner(), settings=settings)
+    assert not any((tmp_path / name).exists() for name in ("state", "best", "last"))
+
+
+def test_a_state_that_is_not_finite_is_not_saved(tmp_path):
+    with TrainingRun(tmp_path, SETTINGS, Owner(), 1) as run:
+        for _ in run.steps():
+            run.update([run.model(2.0).square()])
+            run.finish_step()
+        run.save_state()
+        run.optimizer.state[run.model.a]["exp_avg_sq"].fill_(float("inf"))
+        with pytest.raises(NonFiniteError, match="optimizer/0/exp_avg_sq"):
+            run.save_state()
+    assert load_file(tmp_path / "state/state.safetensors")["optimizer/0/exp_avg_sq"].isfinite()
+
+
+@pytest.mark.parametrize(
+    "change, problem",
+    [
+        (dict(lr=-1.0), "lr is -1.0: give a number in [0, inf)"),
+        (dict(lr=float("inf")), "lr is inf"),
+        (dict(final_lr=float("nan")), "final_lr is nan"),
+        (dict(warmup_steps=-5), "warmup_steps is -5"),
+        (dict(grad_clip=0.0), "grad_clip is 0.0: give a number in (0, inf)"),
+        (dict(weight_decay=-0.1), "weight_decay is -0.1"),
+        (dict(betas=(0.9, 1.0)), "betas is (0.9, 1.0): give a number in [0, 1)"),
+        (dict(accumulate=0), "accumulate is 0"),
+        (dict(seed=-1), "seed is -1"),
+    ],
+)
+def test_every_setting_is_checked_for_its_range(change, problem):
+    with pytest.raises(ValueError, match=re.escape(problem)):
+        replace(SETTINGS, **change)
 
 
 def test_copies_start_equal_and_move_apart(tmp_path):

@@ -448,6 +448,20 @@ def test_trajectory_figure(data, colour, names, dims):
     assert any("&lt;script&gt;" in text for trace in points for text in trace.text)
 
 
+@pytest.mark.parametrize("covariance", [(4.0, 2.0, 5.0), (4.0, -3.0, 5.0), (0.5, 0.0, 0.25)])
+def test_an_ellipse_is_one_standard_deviation_in_every_direction(data, covariance):
+    """Points with (x - mu)' C^-1 (x - mu) = 1, all the way round."""
+    row = data["rows"][0]
+    latent = row["latents"][0] | {"covariance": covariance, "x": [1.0, -2.0, *row["latents"][0]["x"][2:]]}
+    one = data | {"rows": [row | {"latents": [latent]}]}
+    (ellipse,) = [t for t in views.trajectory_figure(one, ellipses=True).data if t.name.startswith("1 sigma")]
+    x, y = torch.tensor(ellipse.x[:-1]) - 1.0, torch.tensor(ellipse.y[:-1]) + 2.0
+    xx, xy, yy = covariance
+    size = (yy * x**2 - 2 * xy * x * y + xx * y**2) / (xx * yy - xy**2)
+    torch.testing.assert_close(size, torch.ones_like(size), atol=0.02, rtol=0)
+    assert x.min() < 0 < x.max() and y.min() < 0 < y.max()
+
+
 def test_trajectory_figure_refuses(data):
     with pytest.raises(ValueError, match="'flavour'"):
         views.trajectory_figure(data, "flavour")

@@ -7,7 +7,6 @@ process ends, however it ends. A run that was cut off is resumed by whoever come
 from __future__ import annotations
 
 import _thread
-import fcntl
 import json
 import multiprocessing
 import os
@@ -29,6 +28,7 @@ from atp_lab.compare.measure import measure
 from atp_lab.compare.rows import code_version, read_rows, write_row
 from atp_lite.cli.settings import IMPORTED, import_modules
 from atp_lite.domains import DOMAINS, Problem, data_hash
+from atp_lite.engine.folder import check_run, held, recover_folder
 from atp_lite.planner import Planner
 from atp_lite.recipes import REGIMES, fresh_planner, regime_data, train
 
@@ -52,7 +52,7 @@ def folder_of(grid: Grid, job: Job) -> Path:
 
 def find_start(grid: Grid, job: Job) -> Path | None:
     """Weights of a finished run: its own, or those kept in `grid.starts`; None where it must be trained first."""
-    places = [folder_of(grid, job) / "last"]
+    places = [recover_folder(folder_of(grid, job) / "last")]
     if grid.starts is not None:
         places.append(grid.starts / f"{job.regime}-{job.seed}" / job.cell)
     return next((place for place in places if (place / "config.json").is_file()), None)
@@ -61,7 +61,8 @@ def find_start(grid: Grid, job: Job) -> Path | None:
 def run_job(grid: Grid, job: Job) -> dict:
     """Train one run (or go on with it), measure it, and return its line.
 
-    Raises FileNotFoundError where the cell it starts from has not been trained.
+    Raises FileNotFoundError where the cell it starts from has not been trained, ValueError where a folder holds a run
+    of other settings, data or first weights.
     """
     data = grid_data(job.regime, grid.limit)
     settings = resolve(grid, job)
@@ -72,6 +73,7 @@ def run_job(grid: Grid, job: Job) -> dict:
         start = find_start(grid, job._replace(cell=start_cell))
         if start is None:
             raise FileNotFoundError(f"{job.cell} starts from {start_cell}, {job.regime}, seed {job.seed}: run it first")
+        check_run(start.parent, asdict(resolve(grid, job._replace(cell=start_cell))), {})
         planner = Planner.from_pretrained(start)
     folder = folder_of(grid, job)
     planner = Planner.from_pretrained(train(planner, settings, data, folder))
@@ -95,19 +97,6 @@ def run_job(grid: Grid, job: Job) -> dict:
 
 
 # -------------------------------------------------------------------- workers
-
-
-@contextmanager
-def held(path: Path) -> Iterator[bool]:
-    """Hold a file lock; yields False where another process holds it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            yield False
-        else:
-            yield True
 
 
 def pending(grid: Grid, only: Sequence[str] = ()) -> list[Job]:

@@ -98,7 +98,9 @@ class SFT(Sources):
     """How much of a pretrained model learns; rank 0 trains all of it."""
     settings: SFTSettings = LATENT
     resume: bool = False
-    """Go on with the run in --out."""
+    """Go on with the run in --out, or begin one where nothing was saved yet."""
+    restart: bool = False
+    """Begin anew in --out, dropping the run there."""
 
     def run(self) -> int:
         if self.init and self.backbone:
@@ -149,7 +151,9 @@ class RL(Sources):
     """How much of a pretrained model learns; rank 0 trains all of it."""
     settings: RLSettings = GRPO
     resume: bool = False
-    """Go on with the run in --out."""
+    """Go on with the run in --out, or begin one where nothing was saved yet."""
+    restart: bool = False
+    """Begin anew in --out, dropping the run there."""
 
     def run(self) -> int:
         planner = Planner.from_pretrained(self.init)
@@ -157,13 +161,15 @@ class RL(Sources):
 
 
 def _run(command: SFT | RL, planner: Planner, train: Callable[..., Any], problems: Path | None, split: str) -> int:
+    if command.resume and command.restart:
+        raise ValueError("--resume goes on with the run in --out and --restart drops it: give one of them")
     if command.lora.rank:
         add_lora(planner.model, command.lora, command.settings.seed)
     with _explained(command.out, command.resume):
         data, more = command.training_data(problems, split, command.validation), {}
         if isinstance(command, RL) and command.settings.rehearsal:
             more["rehearse"], _ = command.training_data(command.rehearse, "train", command.validation)
-        train(planner, *data, command.settings, command.out, command.resume, **more)
+        train(planner, *data, command.settings, command.out, command.resume, restart=command.restart, **more)
     best = command.out / "best"
     Accelerator().print(f"best on validation: {best}; look closer with: atp-lite eval {best}")
     return 0

@@ -11,6 +11,7 @@ from accelerate import Accelerator
 
 from atp_lite.domains import DOMAINS
 from atp_lite.domains.sources import Sources
+from atp_lite.engine.folder import write_atomically
 from atp_lite.evaluation import EvalSettings, ProblemSet, benchmark_sets, causes, evaluate_benchmarks, read_set
 from atp_lite.planner import Planner
 from atp_lite.recipes import CHECKPOINTS
@@ -112,10 +113,9 @@ class Causes(Sources):
         text = "\n\n".join(f"## {name}\n\n{result.to_markdown()}" for name, result in found.items())
         print(text)
         if self.out:
-            self.out.mkdir(parents=True, exist_ok=True)
-            (self.out / "causes.md").write_text(text + "\n", encoding="utf-8")
+            write_atomically(self.out / "causes.md", text + "\n")
             values = {name: result.to_json() for name, result in found.items()}
-            (self.out / "causes.json").write_text(json.dumps(values, indent=1), encoding="utf-8")
+            write_atomically(self.out / "causes.json", json.dumps(values, indent=1))
             write_page(self.out / "causes.html", "Are thoughts causes?", figure_html(causes_figure(found), "causes"))
             print(f"\nwritten to {self.out}")
         return 0

@@ -65,6 +65,7 @@ class MadeSettings:
         largest = max(self.min_value, self.max_leaf)
         self.check(self.max_value >= largest, "max_value", f"use at least min_value and max_leaf ({largest})")
         self.check(0 <= self.label_noise <= 1, "label_noise", "use a probability from 0 to 1")
+        self.check(self.seed >= 0, "seed", "use 0 or more")
         self.check(self.label_order in ("random", "written"), "label_order", "use 'random' or 'written'")
 
     def check(self, holds: bool, field: str, way_out: str) -> None:

@@ -7,11 +7,14 @@ import json
 import os
 import uuid
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from accelerate import Accelerator
 from accelerate.tracking import GeneralTracker
+
+from atp_lite.engine.folder import write_atomically
 
 
 class MetricLog:
@@ -48,7 +51,7 @@ class MetricLog:
         folder.mkdir(parents=True, exist_ok=True)
         self.path = folder / "metrics.jsonl"
         kept = [line for line in read_metrics(self.path) if line["step"] <= step] if step else []
-        self.path.write_text("".join(json.dumps(line) + "\n" for line in kept))
+        write_atomically(self.path, "".join(json.dumps(line) + "\n" for line in kept))
         options: dict[str, dict[str, Any]] = {"tensorboard": {"purge_step": step or None}}
         if "wandb" in trackers:
             page = folder / "wandb.txt"
@@ -79,13 +82,11 @@ class MetricLog:
 
 
 def read_metrics(path: str | os.PathLike[str]) -> list[dict[str, Any]]:
-    """The lines of a `metrics.jsonl`; a last line that was cut off is left out."""
-    lines = []
-    path = Path(path)
-    if path.is_file():
-        for line in path.read_text().splitlines():
-            try:
-                lines.append(json.loads(line))
-            except json.JSONDecodeError:
-                break
+    """The lines of a `metrics.jsonl`; one that is damaged, as the last may be cut off, is left out."""
+    lines, path = [], Path(path)
+    for line in path.read_text(encoding="utf-8", errors="replace").split("\n") if path.is_file() else ():
+        with suppress(ValueError):
+            found = json.loads(line)
+            if isinstance(found, dict) and isinstance(found.get("step"), int):
+                lines.append(found)
     return lines

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 from transformers import PreTrainedModel
 
+from atp_lite.engine.settings import require_between
 from atp_lite.model import LatentReasoner
 
 
@@ -36,6 +37,11 @@ class LoRASettings:
     """Names of the linear layers that get them; empty: all but the output layer."""
     decoder: bool = True
     """Add them to the decoder too, where it came from the backbone; False trains the decoder fully."""
+
+    def __post_init__(self) -> None:
+        require_between(self, "[0, inf)", "rank")
+        require_between(self, "(0, inf)", "alpha")
+        require_between(self, "[0, 1)", "dropout")
 
 
 def add_lora(model: LatentReasoner, settings: LoRASettings, seed: int = 0) -> None:

@@ -31,6 +31,7 @@ from transformers import (
     PreTrainedTokenizerBase,
 )
 
+from atp_lite.engine.settings import require_between, require_positive
 from atp_lite.model.decoders import DECODERS
 from atp_lite.model.generation import read, to_logits
 from atp_lite.model.heads import LATENT_HEADS, StopHead
@@ -86,6 +87,11 @@ class BackboneSettings:
     """What turns a step's text into latents, for the method atp-step; places has a matrix for each of 8 tokens."""
     seed: int = 0
     """Of the weights that are new: heads, embeddings of new tokens, a small decoder."""
+
+    def __post_init__(self) -> None:
+        require_positive(self, "latents_per_step", "max_step_tokens", "max_answer_tokens", "decoder_layers")
+        require_between(self, "[0, inf)", "max_latents", "seed")
+        require_between(self, "(0, inf)", "latent_scale")
 
 
 def latent_tokenizer(name_or_path: str | os.PathLike[str], gguf_file: str | None = None) -> PreTrainedTokenizerBase:

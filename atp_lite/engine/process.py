@@ -1,4 +1,4 @@
-"""What the operating system has to do with a run: Ctrl-C, and the time that it took."""
+"""What the operating system has to do with a run: signals that end it, and the time that it took."""
 
 from __future__ import annotations
 
@@ -24,10 +24,15 @@ class Stopwatch:
         return now
 
 
-class DelayedInterrupt:
-    """Ctrl-C, delayed until `check`: a training step is taken whole or not at all, so a saved state is exact.
+ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""Ctrl-C; what a scheduler sends when time is over; what a closed terminal sends."""
 
-    Outside the main thread Python delivers no Ctrl-C, and there is nothing to delay.
+
+class DelayedInterrupt:
+    """Ctrl-C, and the other signals of `ENDING`, delayed until `check`.
+
+    A training step is taken whole or not at all, so a saved state is exact. A signal that was ignored, as `nohup` does
+    with SIGHUP, stays so, but for Ctrl-C. Outside the main thread Python delivers no signals, and nothing is delayed.
 
     Args:
         agree: pressed here -> pressed in any process of the run, so that all of them stop after the same step.
@@ -36,20 +41,25 @@ class DelayedInterrupt:
     def __init__(self, agree: Callable[[bool], bool] = bool) -> None:
         self.agree = agree
         self.pressed = False
-        self.installed = threading.current_thread() is threading.main_thread()
-        if self.installed:
-            self.previous = signal.signal(signal.SIGINT, self._press)
+        self.previous: dict[signal.Signals, Any] = {}
+        if threading.current_thread() is threading.main_thread():
+            for ending in ENDING:
+                if ending is signal.SIGINT or signal.getsignal(ending) is not signal.SIG_IGN:
+                    self.previous[ending] = signal.signal(ending, self._press)
 
     def _press(self, *_: Any) -> None:
         self.pressed = True
 
     def check(self) -> None:
-        """Raise the delayed KeyboardInterrupt, if there was one."""
+        """Raise KeyboardInterrupt, if there was a signal."""
         if self.agree(self.pressed):
             self.pressed = False
             raise KeyboardInterrupt
 
     def release(self) -> None:
-        """Let Ctrl-C act at once again."""
-        if self.installed:
-            signal.signal(signal.SIGINT, self.previous or signal.default_int_handler)
+        """Let signals act at once again."""
+        for ending, previous in self.previous.items():
+            signal.signal(
+                ending, previous or (signal.default_int_handler if ending is signal.SIGINT else signal.SIG_DFL)
+            )
+        self.previous.clear()

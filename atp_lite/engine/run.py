@@ -12,8 +12,9 @@
                 run.save_state()
     # last/ is written, or state/ where Ctrl-C ended it
 
-`folder` gets `settings.json`, `metrics.jsonl` and tracker logs, `state/` (to resume), `best/`, `last/`, and `kept/`
-where asked for. Under `accelerate launch` every process makes the same calls, and the main one alone writes.
+`folder` gets `settings.json`, `fingerprint.json`, `metrics.jsonl` and tracker logs, `state/` (to resume), `best/`,
+`last/`, and `kept/` where asked for. Under `accelerate launch` every process makes the same calls, and the main one
+alone writes.
 
 A resumed run goes on bit for bit: weights, moments and the state of the random numbers are saved, and everything else
 must be a function of `run.done`, the number of finished steps.
@@ -22,9 +23,11 @@ must be a function of `run.done`, the number of finished steps.
 from __future__ import annotations
 
 import copy
+import math
 import os
+import time
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
@@ -45,14 +48,16 @@ from atp_lite.engine.distributed import (
     seed_rank_noise,
     sharding_requested,
 )
-from atp_lite.engine.folder import check_settings, replace_folder
+from atp_lite.engine.folder import begin_run, held, replace_folder
 from atp_lite.engine.log import MetricLog
 from atp_lite.engine.lora import has_lora
 from atp_lite.engine.memory import copy_sharing_frozen
 from atp_lite.engine.process import DelayedInterrupt, Stopwatch
-from atp_lite.engine.settings import RunSettings, learning_rate
+from atp_lite.engine.settings import NonFiniteError, RunSettings, learning_rate
 from atp_lite.engine.sharding import shard
-from atp_lite.engine.state import load_state, save_state
+from atp_lite.engine.state import full_tensor, load_state, save_state, weights_fingerprint
+
+LOCK = "run.lock"
 
 
 class SavedModel(Protocol):
@@ -82,6 +87,9 @@ class TrainingRun:
         name: label of the progress bar.
         ema: decay of averaged weights, which are then validated and saved in the place of the trained ones.
         reference: keep a frozen copy of the start (`run.reference`), for a KL penalty.
+        restart: drop the run that is in the folder.
+        fingerprint: what else the run depends on, such as hashes of its data: compared when it is resumed, as the
+            settings, the first and the frozen weights are.
 
     Attributes:
         model: the model that is trained.
@@ -92,8 +100,10 @@ class TrainingRun:
         progress: JSON values that are saved with the state: step, best, tokens, and what a loop adds.
 
     Raises:
-        ValueError: a resumed run has other settings, or the processes cannot work together.
-        FileNotFoundError: there is no state to resume.
+        ValueError: the folder holds another run, or one that is neither resumed nor dropped, or another process
+            trains in it; or the processes cannot work together.
+        NonFiniteError: inside `with`: a loss, gradient or weight is NaN or infinite. The message names the step, what
+            it is, and the last good checkpoint, which stays as it was.
     """
 
     def __init__(
@@ -107,38 +117,50 @@ class TrainingRun:
         name: str = "train",
         ema: float | None = None,
         reference: bool = False,
+        restart: bool = False,
+        fingerprint: Mapping[str, str] | None = None,
     ) -> None:
         self.folder, self.settings, self.total, self.name = Path(folder), settings, total, name
         self.model: Any = planner.model
         self.accelerator = prepare_model(self.model)
         self.is_main = self.accelerator.is_main_process
-        if self.is_main:
-            check_settings(self.folder, asdict(settings), resume)
+        with ExitStack() as stack:  # the lock is freed where anything fails
+            if self.is_main:
+                if not stack.enter_context(held(self.folder / LOCK)):
+                    raise ValueError(
+                        f"{folder}: another process is training there; wait for it, or give another folder (--out)"
+                    )
+                facts = weights_fingerprint(self.model) | dict(fingerprint or {})
+                resume = begin_run(self.folder, asdict(settings), facts, resume, restart)
+            resume = any_rank(self.accelerator, resume and self.is_main)
 
-        duplicate = copy.deepcopy if sharding_requested() else copy_sharing_frozen  # shards cannot be shared
-        self.reference: Any = duplicate(self.model).requires_grad_(False).eval() if reference else None
-        self.average: AveragedModel | None = None
-        if ema is not None:
-            self.average = AveragedModel(nn.Identity(), multi_avg_fn=get_ema_multi_avg_fn(ema))
-            self.average.module = duplicate(self.model)  # AveragedModel itself would copy frozen weights too
-        self.evaluated: Any = planner if self.average is None else planner.with_model(self.average.module)
-        models: list[Any] = [self.reference, self.evaluated.model if self.average else None, self.model]
-        for model in models:
-            if model is not None:
-                shard(model, self.accelerator)
+            duplicate = copy.deepcopy if sharding_requested() else copy_sharing_frozen  # shards cannot be shared
+            self.reference: Any = duplicate(self.model).requires_grad_(False).eval() if reference else None
+            self.average: AveragedModel | None = None
+            if ema is not None:
+                self.average = AveragedModel(nn.Identity(), multi_avg_fn=get_ema_multi_avg_fn(ema))
+                self.average.module = duplicate(self.model)  # AveragedModel itself would copy frozen weights too
+            self.evaluated: Any = planner if self.average is None else planner.with_model(self.average.module)
+            models: list[Any] = [self.reference, self.evaluated.model if self.average else None, self.model]
+            for model in models:
+                if model is not None:
+                    shard(model, self.accelerator)
 
-        trained = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
-        self.optimizer = self.accelerator.prepare_optimizer(
-            torch.optim.AdamW(trained, settings.lr, settings.betas, weight_decay=settings.weight_decay, fused=True)
-        )
-        self.generator = torch.Generator(self.model.device).manual_seed(settings.seed)
-        self._loss: Tensor | None = None  # of the micro-batches since the last step
-        self.progress: dict[str, Any] = {"step": 0, "best": -1.0, "tokens": 0}
-        if resume:
-            with self.accelerator.main_process_first():
-                self.progress = load_state(
-                    self.folder / "state", self._modules(), self.optimizer, self.generator, has_lora(self.model)
-                )
+            trained = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
+            self.optimizer = self.accelerator.prepare_optimizer(
+                torch.optim.AdamW(trained, settings.lr, settings.betas, weight_decay=settings.weight_decay, fused=True)
+            )
+            self.generator = torch.Generator(self.model.device).manual_seed(settings.seed)
+            self._loss: Tensor | None = None  # of the micro-batches since the last step
+            self._saved_step, self._saved_at = -1, time.monotonic()
+            self.progress: dict[str, Any] = {"step": 0, "best": -1.0, "tokens": 0}
+            if resume:
+                with self.accelerator.main_process_first():
+                    self.progress = load_state(
+                        self.folder / "state", self._modules(), self.optimizer, self.generator, has_lora(self.model)
+                    )
+                self._saved_step = self.done
+            self._lock = stack.pop_all()
 
     def __enter__(self) -> Self:
         self.metric_log = MetricLog(
@@ -154,13 +176,23 @@ class TrainingRun:
     ) -> None:
         try:
             if kind is None:
+                if self._saved_step != self.done:
+                    self.save_state()
                 self.save_checkpoint("last")
             elif issubclass(kind, KeyboardInterrupt):
                 self.save_state()
+            elif isinstance(error, NonFiniteError):
+                good = [str(self.folder / name) for name in ("best", "state") if (self.folder / name).is_dir()]
+                kept = f"The last good one is {' and '.join(good)}" if good else "Nothing had been saved before"
+                raise NonFiniteError(
+                    f"step {self.done + 1}: {error}. Nothing of it is saved. {kept}. Take a smaller lr, or leave such "
+                    "steps out (--settings.on-nonfinite skip)"
+                ) from error
         finally:
             self.interrupt.release()
             self.bar.close()
             self.metric_log.close()
+            self._lock.close()
         if kind is None:
             self.accelerator.wait_for_everyone()
 
@@ -188,11 +220,11 @@ class TrainingRun:
         return all_reduce_mean(self.accelerator, values)
 
     def steps(self) -> Iterator[int]:
-        """The steps that are left, counted from 0. Ctrl-C takes effect at the end of one.
+        """The steps that are left, counted from 0. Ctrl-C and SIGTERM take effect at the end of one.
 
         Raises:
             RuntimeError: the loop did not call `finish_step`.
-            KeyboardInterrupt: Ctrl-C was pressed, here or in another process.
+            KeyboardInterrupt: Ctrl-C was pressed, here or in another process, or another signal came that ends runs.
         """
         s = self.settings
         while self.done < self.total:
@@ -204,8 +236,15 @@ class TrainingRun:
             if self.done != step + 1:
                 raise RuntimeError(f"step {step} was not finished: call run.finish_step() once in every step")
             self.interrupt.check()
+            if any_rank(self.accelerator, self._save_is_due()):
+                self.save_state()
 
-    def update(self, losses: Iterable[Tensor]) -> Update:
+    def _save_is_due(self) -> bool:
+        s = self.settings
+        late = time.monotonic() - self._saved_at >= 60 * s.save_minutes
+        return self._saved_step != self.done and (late or s.save_every > 0 and self.done % s.save_every == 0)
+
+    def update(self, losses: Iterable[Tensor], terms: Mapping[str, Tensor] | None = None) -> Update:
         """One optimizer step along the sum of these losses, over all processes: `backward` for each, then `step`.
 
         losses: one of each micro-batch, worked out when it is asked for: the activations of the one before are free by
@@ -213,7 +252,7 @@ class TrainingRun:
         """
         for loss in losses:
             self.backward(loss)
-        return self.step()
+        return self.step(terms)
 
     def backward(self, loss: Tensor) -> None:
         """Add the gradient of a micro-batch's loss.
@@ -226,14 +265,35 @@ class TrainingRun:
         self.accelerator.backward(loss)
         self._loss = loss.detach() if self._loss is None else self._loss + loss.detach()
 
-    def step(self) -> Update:
-        """Sum the gradients over the processes, clip them and take an optimizer step."""
+    def step(self, terms: Mapping[str, Tensor] | None = None) -> Update:
+        """Sum the gradients over the processes, clip them and take an optimizer step.
+
+        terms: of the loss, by name, for the message where one is not finite.
+
+        Raises:
+            NonFiniteError: the loss, the gradient's norm or the new weights are NaN or infinite. With `on_nonfinite`
+                skip no step is taken along such a loss or gradient, and it is counted.
+        """
         total, self._loss = self._loss, None
         if total is None:
             raise RuntimeError("there is no gradient to step along: call run.backward(loss) first")
         all_reduce_gradients(self.accelerator, self.model.parameters())
         norm = clip_gradients(self.accelerator, self.model.parameters(), self.settings.grad_clip)
+        scaled = self.accelerator.scaler is not None  # in float16 some gradients overflow, and are left out there
+        values = {f"loss_{name}": term for name, term in (terms or {}).items()} | {"loss": total}
+        values |= {} if scaled else {"the gradient": norm}
+        if any_rank(self.accelerator, not all(math.isfinite(value) for value in values.values())):
+            if self.settings.on_nonfinite == "stop":
+                names = [name for name, value in values.items() if not math.isfinite(value)]
+                raise NonFiniteError(
+                    f"{names[0]} is {float(values[names[0]])}" if names else "a loss of another process is not finite"
+                )
+            self.progress["skipped"] = self.progress.get("skipped", 0) + 1
+            self.optimizer.zero_grad()
+            return Update(total, norm)
         self.optimizer.step()
+        if not bool(_norm(self.model).isfinite()):
+            raise NonFiniteError("a weight is NaN or infinite after the optimizer's step")
         if self.average is not None:
             self.average.update_parameters(self.model)
         return Update(total, norm)
@@ -251,7 +311,7 @@ class TrainingRun:
 
     def log(self, **metrics: float | int | str) -> None:
         """One line of metrics of the finished step, with the learning rate and the time since the start."""
-        times = {name: self.progress[name] for name in ("seconds", "cpu_seconds")}
+        times = {name: self.progress[name] for name in ("skipped", "seconds", "cpu_seconds") if name in self.progress}
         self.metric_log.write(self.done, **metrics, lr=self.lr, **times)
 
     def validate(self, metrics: Mapping[str, float], may_be_best: bool = True, **more: float) -> None:
@@ -296,10 +356,17 @@ class TrainingRun:
             learned_only=has_lora(self.model),
             writes=self.is_main,
         )
+        self._saved_step, self._saved_at = self.done, time.monotonic()
 
     def _modules(self) -> dict[str, nn.Module]:
         modules: dict[str, nn.Module] = {"model": self.model}
         return modules if self.average is None else modules | {"average": self.average}
+
+
+def _norm(model: nn.Module) -> Tensor:
+    """Of all weights that learn together."""
+    with torch.no_grad():
+        return full_tensor(nn.utils.get_total_norm([value for value in model.parameters() if value.requires_grad]))
 
 
 def kept_folder(folder: Path, step: int) -> Path:

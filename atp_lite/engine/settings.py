@@ -31,6 +31,10 @@ class RunSettings:
     """Gradient accumulation steps: micro-batches that a process's share of an update is split into."""
     eval_every: int = 100
     """Steps between validations and saved states."""
+    save_every: int = 0
+    """Steps between saved states, beside those of validations; 0 leaves them to the clock."""
+    save_minutes: float = 15.0
+    """Minutes between saved states."""
     eval_batch: int = 500
     """Validation problems reasoned about at once; fewer take less memory."""
     select: str = "accuracy"
@@ -40,10 +44,16 @@ class RunSettings:
     """Where metrics go beside `metrics.jsonl`; wandb has to be installed and logged in to."""
     seed: int = 0
     """Seed of data order and noise."""
+    on_nonfinite: Literal["stop", "skip"] = "stop"
+    """What a loss or gradient does that is NaN or infinite: end the run before anything of it is saved, or leave out
+    its optimizer step and count it (`skipped` in the log)."""
 
     def __post_init__(self) -> None:
         check_registered(self)
-        require_positive(self, "eval_every", "eval_batch")
+        require_positive(self, "eval_every", "eval_batch", "accumulate")
+        require_between(self, "[0, inf)", "lr", "warmup_steps", "final_lr", "weight_decay", "seed", "save_every")
+        require_between(self, "(0, inf)", "grad_clip", "save_minutes")
+        require_between(self, "[0, 1)", "betas")
 
 
 def require_positive(settings: object, *names: str) -> None:
@@ -51,6 +61,26 @@ def require_positive(settings: object, *names: str) -> None:
     for name in names:
         if getattr(settings, name) < 1:
             raise ValueError(f"{name} is {getattr(settings, name)}: give 1 or more")
+
+
+def require_between(settings: object, interval: str, *names: str) -> None:
+    """Raise ValueError where one of these settings, or an entry of it, is outside an interval such as `[0, inf)`.
+
+    None and names such as `learned` are left to the type of the setting.
+    """
+    low, high = map(float, interval[1:-1].split(","))
+    for name in names:
+        value = getattr(settings, name)
+        for number in value if isinstance(value, tuple) else (value,):
+            if isinstance(number, int | float) and not (
+                (low < number or low == number and interval[0] == "[")
+                and (number < high or number == high and interval[-1] == "]")
+            ):
+                raise ValueError(f"{name} is {value}: give a number in {interval}")
+
+
+class NonFiniteError(ValueError):
+    """A loss, gradient, reward or weight is NaN or infinite."""
 
 
 def learning_rate(step: int, total: int, peak: float, warmup: int, final: float, schedule: str = "cosine") -> float:

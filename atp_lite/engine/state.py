@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Mapping
@@ -14,6 +15,7 @@ from torch import Tensor, nn
 from torch.distributed.tensor import DTensor, distribute_tensor
 
 from atp_lite.engine.folder import recover_folder, replace_folder
+from atp_lite.engine.settings import NonFiniteError
 
 
 def save_state(
@@ -53,6 +55,9 @@ def save_state(
         return
 
     def fill(fresh: Path) -> None:
+        for key, value in tensors.items():
+            if value.is_floating_point() and not bool(value.isfinite().all()):
+                raise NonFiniteError(f"{key} has values that are NaN or infinite: no state is saved in {folder}")
         copies = {key: value.detach().to("cpu", copy=True).contiguous() for key, value in tensors.items()}
         save_file(copies, fresh / "state.safetensors")
         (fresh / "progress.json").write_text(json.dumps(progress, indent=1))
@@ -107,6 +112,28 @@ def load_state(
         ) from error
     progress: dict[str, Any] = json.loads((folder / "progress.json").read_text())
     return progress
+
+
+def update_digest(digest: Any, tensors: Mapping[str, Tensor]) -> None:
+    """Names, shapes, types and bits of tensors, in the order of their names, into a hash of hashlib."""
+    for name, value in sorted(tensors.items()):
+        digest.update(f"{name} {tuple(value.shape)} {value.dtype}".encode())
+        digest.update(value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy())
+
+
+def weights_fingerprint(module: nn.Module) -> dict[str, str]:
+    """Hashes of a module as a run begins: of its shapes, of the weights that learn, of those that are frozen."""
+    weights, frozen = module.state_dict(), _frozen(module)
+    shapes = json.dumps({name: list(value.shape) for name, value in sorted(weights.items())})
+    parts = {
+        "first weights": {name: value for name, value in weights.items() if name not in frozen},
+        "frozen weights": {name: value for name, value in weights.items() if name in frozen},
+    }
+    found = {"shapes of the model": hashlib.sha256(shapes.encode())}
+    for what, tensors in parts.items():
+        update_digest(digest := hashlib.sha256(), tensors)
+        found[what] = digest
+    return {what: digest.hexdigest()[:16] for what, digest in found.items()}
 
 
 def full_tensor(value: Tensor) -> Tensor:

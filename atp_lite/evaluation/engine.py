@@ -25,6 +25,7 @@ from accelerate.utils import gather_object
 from tqdm.auto import tqdm
 
 from atp_lite.domains import Domain, Problem, measured, same_answer
+from atp_lite.engine.settings import require_between, require_positive
 from atp_lite.engine.sharding import summon_full_params
 from atp_lite.evaluation.batches import Batches, Job, Made, Row, with_margin
 from atp_lite.evaluation.metrics import (
@@ -75,12 +76,10 @@ class EvalSettings:
     """Seed of the sampled trajectories."""
 
     def __post_init__(self) -> None:
-        for name, least in (("batch_size", 1), ("samples", 0), ("sigma", 0), ("max_latents", 0), ("relative", 0)):
-            value = getattr(self, name)
-            if value is not None and not value >= least:
-                raise ValueError(f"{name} is {value}: give {least} or more")
-        if self.temperature is not None and not self.temperature > 0:
-            raise ValueError(f"temperature is {self.temperature}: give one above 0, or none for the likeliest tokens")
+        require_positive(self, "batch_size")
+        require_between(self, "[0, inf)", "samples", "max_latents", "relative", "seed")
+        require_between(self, "[0, 100]", "sigma")
+        require_between(self, "(0, 100]", "temperature")
         if not (self.greedy or self.samples):
             raise ValueError("greedy is off and samples is 0, so nothing would be evaluated: give samples, or greedy")
 

@@ -15,9 +15,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from atp_lite.domains import data_hash
+from atp_lite.engine.folder import write_atomically
+from atp_lite.engine.state import update_digest
 from atp_lite.evaluation.engine import EvalSettings
 from atp_lite.evaluation.metrics import Record
 from atp_lite.evaluation.sets import ProblemSet
@@ -47,9 +47,7 @@ def planner_hash(planner: Planner) -> str:
     for name in ("_name_or_path", "transformers_version", "architectures", "dtype"):
         config.pop(name, None)
     digest = hashlib.sha256(json.dumps(config, sort_keys=True, default=str).encode())
-    for name, value in sorted(planner.model.state_dict().items()):
-        digest.update(f"{name} {tuple(value.shape)} {value.dtype}".encode())
-        digest.update(value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy())
+    update_digest(digest, planner.model.state_dict())
     return digest.hexdigest()[:16]
 
 
@@ -76,7 +74,7 @@ class Journal:
             before = json.loads(path.read_text())
             _compare(self.folder, before, run)
             run["sets"] = before["sets"] | run["sets"]
-        _replace(path, json.dumps(run, indent=1))
+        write_atomically(path, json.dumps(run, indent=1))
 
     def path(self, name: str) -> Path:
         return self.folder / f"{name}.outcomes.jsonl"
@@ -115,7 +113,7 @@ class Journal:
     def finish(self, name: str, records: Sequence[Record]) -> None:
         """All records in the order of the problems, in one piece."""
         text = "".join(json.dumps(record.to_json(), ensure_ascii=False) + "\n" for record in records)
-        _replace(self.path(name), text)
+        write_atomically(self.path(name), text)
 
     def costs(self, name: str) -> list[dict[str, Any]]:
         """What the batches of a test set cost so far, over all interruptions."""
@@ -151,13 +149,3 @@ def _compare(folder: Path, before: dict[str, Any], now: dict[str, Any]) -> None:
                 f"{folder} holds outcomes of other problems under the name {name} ({old['problems']} with the hash "
                 f"{old['hash']}, now {value['problems']} with {value['hash']}): {WAY_OUT}"
             )
-
-
-def _replace(path: Path, text: str) -> None:
-    """Write a file whole or not at all."""
-    fresh = path.with_name(f".{path.name}.new")
-    with fresh.open("w", encoding="utf-8", newline="\n") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    fresh.replace(path)

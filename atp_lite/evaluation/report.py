@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 import atp_lite
 from atp_lite.domains import data_hash
+from atp_lite.engine.folder import write_atomically
 from atp_lite.evaluation.engine import Evaluation
 from atp_lite.evaluation.metrics import Estimate, mean_of_sets
 from atp_lite.evaluation.sets import ProblemSet
@@ -166,8 +167,8 @@ class Report:
         """Write report.md and report.json."""
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / "report.md").write_text(self.to_markdown() + "\n", encoding="utf-8")
-        (folder / "report.json").write_text(json.dumps(self.to_json(), indent=1), encoding="utf-8")
+        write_atomically(folder / "report.md", self.to_markdown() + "\n")
+        write_atomically(folder / "report.json", json.dumps(self.to_json(), indent=1))
 
 
 def _percent(estimate: Estimate | None) -> str:

@@ -158,6 +158,11 @@ class Method:
                 f"{self.name} has no curriculum: give one stage, with first_stage the largest number of steps, "
                 f"{longest}; not stages {first_stage} to {last_stage}"
             )
+        if self.layout != "fixed" and first_stage > longest:
+            raise ValueError(
+                f"first_stage is {first_stage}, and no training problem has more than {longest} steps: begin with "
+                f"stage {longest} at most"
+            )
         if self.stages == "words" and last_stage > 0:
             raise ValueError(f"{self.name} keeps every step in words: its only stage is 0, not {last_stage}")
 

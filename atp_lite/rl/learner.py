@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import torch
@@ -43,6 +43,8 @@ class Learner:
         resume: bool = False,
         rehearse: Sequence[Problem] = (),
         questions: Sequence[Problem] = (),
+        restart: bool = False,
+        fingerprint: Mapping[str, str] | None = None,
     ) -> None:
         objective = OBJECTIVES[settings.objective]
         if sharding_requested() and not objective.can_shard:
@@ -72,6 +74,8 @@ class Learner:
             name=settings.objective,
             ema=settings.ema,
             reference=True,
+            restart=restart,
+            fingerprint=fingerprint,
         )
 
     def choose_sigma(self, questions: Sequence[Problem]) -> None:

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 
 from accelerate import Accelerator
 
-from atp_lite.domains import Problem
+from atp_lite.domains import Problem, data_hash
 from atp_lite.engine.distributed import rank_shard
 from atp_lite.engine.run import check_disjoint
 from atp_lite.evaluation import EvalSettings, evaluate
@@ -34,6 +34,7 @@ def train_rl(
     folder: str | os.PathLike[str],
     resume: bool = False,
     rehearse: Sequence[Problem] = (),
+    restart: bool = False,
 ) -> Planner:
     """Train the planner in place on questions with answers (chains are not read); return the best on validation.
 
@@ -46,6 +47,7 @@ def train_rl(
     (atp_lite/engine/distributed.py says why). The main process alone writes; its metrics are means over the processes.
 
     Raises:
+        ValueError: the folder holds another run, or one that is neither resumed nor dropped (`begin_run`).
         ValueError: a validation question is also trained on, the checkpoint cannot be explored, there is nothing to
             rehearse, or the processes cannot share the questions evenly.
         KeyboardInterrupt: passed on after the state was saved.
@@ -60,7 +62,9 @@ def train_rl(
             f"{settings.questions} questions over {world} processes do not split into {settings.mini_batches} equal "
             "mini-batches: take a multiple of both"
         )
-    learner = Learner(planner, settings, folder, resume, rehearsed, questions)
+    data = {"questions": questions, "validation problems": validation, "rehearsed problems": rehearsed}
+    fingerprint = {name: data_hash(problems) for name, problems in data.items()}
+    learner = Learner(planner, settings, folder, resume, rehearsed, questions, restart, fingerprint)
     learner.choose_sigma(list(questions)[:256])
     objective = OBJECTIVES[settings.objective]
     with learner.run as run:

@@ -145,7 +145,8 @@ def improve_policy(learner: Learner, samples: Samples, measure_kl: bool) -> dict
                 for loss in learner.rehearsal.losses(run, len(updates), terms):
                     run.backward(loss)
             rehearsed = run.sum({f"rehearsal_{name}": term.item() for name, term in terms.items()}) if terms else {}
-            updates.append((weighted_mean(stats) | weighted_mean(kls) | rehearsed | step_metrics(run, run.step()), 1))
+            update = step_metrics(run, run.step(terms))
+            updates.append((weighted_mean(stats) | weighted_mean(kls) | rehearsed | update, 1))
     return weighted_mean(updates)
 
 
@@ -156,7 +157,7 @@ def checked_estimate(model: LatentReasoner, samples: Samples, settings: RLSettin
         ValueError: the estimator's loss is not one finite number.
     """
     estimate = ESTIMATORS[settings.estimator](model, samples, settings)
-    checked("estimator", settings.estimator, estimate.loss, ())
+    checked("estimator", settings.estimator, estimate.loss, (), finite=settings.on_nonfinite == "stop")
     if not settings.answer_ce:
         return estimate
     replay = model.replay(samples.trace) if estimate.replay is None else estimate.replay

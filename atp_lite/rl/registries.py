@@ -20,6 +20,7 @@ import torch
 from torch import Tensor
 
 from atp_lite.domains import Problem
+from atp_lite.engine.settings import NonFiniteError
 from atp_lite.model import Decoded, LatentReasoner, Replay
 from atp_lite.registry import Registry
 
@@ -78,17 +79,18 @@ ESTIMATORS: Registry[Callable[[LatentReasoner, Samples, Any], Estimate]] = Regis
 OBJECTIVES: Registry[Objective] = Registry("objective")
 
 
-def checked(kind: str, name: str, values: Tensor, *shapes: tuple[int, ...]) -> Tensor:
+def checked(kind: str, name: str, values: Tensor, *shapes: tuple[int, ...], finite: bool = True) -> Tensor:
     """What an entry of a registry has given, as it is.
 
     Raises:
-        ValueError: it is no tensor of one of these shapes, or not every value is finite.
+        ValueError: it is no tensor of one of these shapes.
+        NonFiniteError: not every value is finite, where all have to be.
     """
     given = tuple(values.shape) if isinstance(values, Tensor) else type(values).__name__
     if given not in shapes:
         needed = " or ".join(map(str, shapes))
         raise ValueError(f"{kind} {name!r} gave {given}, where a tensor of the shape {needed} is needed")
-    if not bool(values.isfinite().all()):
+    if finite and not bool(values.isfinite().all()):
         n = int((~values.isfinite()).sum())
-        raise ValueError(f"{kind} {name!r} gave {n} of {values.numel()} values that are NaN or infinite")
+        raise NonFiniteError(f"{kind} {name!r} gave {n} of {values.numel()} values that are NaN or infinite")
     return values

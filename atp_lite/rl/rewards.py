@@ -7,6 +7,7 @@ The unsupervised variant is `coherence` alone, which needs no answer labels.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 
 import torch
@@ -92,6 +93,8 @@ def check_weights(weights: Mapping[str, float]) -> None:
     if not weights:
         raise ValueError(f"no rewards are given: choose from {', '.join(sorted(REWARDS))}")
     REWARDS.check(*weights)
+    if wrong := [name for name, weight in weights.items() if not math.isfinite(weight)]:
+        raise ValueError(f"the weight of the reward {wrong[0]} is {weights[wrong[0]]}: give a finite number")
 
 
 def score(trace: Decoded, problems: Sequence[Problem], names: Iterable[str]) -> dict[str, Tensor]:

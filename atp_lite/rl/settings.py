@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
-from atp_lite.engine.settings import RunSettings, require_positive
+from atp_lite.engine.settings import RunSettings, require_between, require_positive
 from atp_lite.rl.registries import ADVANTAGES, CREDIT, ESTIMATORS, OBJECTIVES, REWARDS
 from atp_lite.rl.rewards import check_weights
 
@@ -114,12 +114,15 @@ class RLSettings(RunSettings):
                 f"accumulate is {self.accumulate}: choose 1 to questions / mini_batches, "
                 f"{self.questions // self.mini_batches}"
             )
-        if not isinstance(self.sigma, str) and (self.sigma < 0 or self.learn_latents and not self.sigma):
+        require_between(self, "(0, inf)", "clip", "log_ratio_limit")
+        require_between(self, "[0, inf)", "latent_weight", "kl_weight", "kl_factor", "keep_every")
+        require_between(self, "[0, 1)", "ema")
+        require_between(self, "[0, 100]", "sigma")  # latents have a size of about 1
+        if self.learn_latents and self.sigma == 0:
             raise ValueError(
                 f"sigma is {self.sigma}: latents need a positive one to explore; 0 only goes with learn_latents off"
             )
-        if self.temperature <= 0:
-            raise ValueError(f"temperature is {self.temperature}: it must be positive to explore")
+        require_between(self, "(0, 100]", "temperature")
         if self.group_size < (least := OBJECTIVES[self.objective].smallest_group):
             raise ValueError(
                 f"group_size is {self.group_size}: {self.objective} compares trajectories of a question, take {least} "
@@ -134,5 +137,6 @@ class RLSettings(RunSettings):
             raise ValueError(
                 f"rehearsal is {self.rehearsal} with objective {self.objective}: give 0 or more, above 0 with grpo only"
             )
+        require_between(self, "[0, inf)", "answer_ce", "rehearsal")
         if not (self.learn_latents or self.learn_stop or self.learn_answer):
             raise ValueError("nothing would learn: switch on learn_latents, learn_stop or learn_answer")

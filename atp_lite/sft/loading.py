@@ -13,6 +13,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from atp_lite.domains import Domain, Problem
 from atp_lite.engine.distributed import micro_batches
+from atp_lite.engine.process import ENDING
 from atp_lite.planner import Planner
 from atp_lite.sft.curriculum import BatchPlan
 from atp_lite.sft.settings import SFTSettings
@@ -100,10 +101,11 @@ def load(data: StepData, first: int, workers: int) -> Iterator[StepRows]:
         sampler=range(first, data.curriculum.total_steps),
         num_workers=workers,
         generator=torch.Generator(),  # of the workers' own seeds, which nobody uses; the global one is left alone
-        worker_init_fn=_ignore_interrupts if workers else None,
+        worker_init_fn=_ignore_signals if workers else None,
     )
     return iter(loader)
 
 
-def _ignore_interrupts(_: int) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+def _ignore_signals(_: int) -> None:
+    for ending in ENDING:  # the process that trains finishes its step first, and then ends its workers
+        signal.signal(ending, signal.SIG_IGN)

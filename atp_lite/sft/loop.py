@@ -10,7 +10,7 @@ from functools import partial
 from accelerate import Accelerator
 from torch import Tensor
 
-from atp_lite.domains import Problem
+from atp_lite.domains import Problem, data_hash
 from atp_lite.engine.distributed import rank_shard, scale_to_global_mean
 from atp_lite.engine.memory import checkpoint_mlps
 from atp_lite.engine.run import TrainingRun, check_disjoint
@@ -31,6 +31,7 @@ def train_sft(
     settings: SFTSettings,
     folder: str | os.PathLike[str],
     resume: bool = False,
+    restart: bool = False,
 ) -> Planner:
     """Train the planner in place along the curriculum; return it with the weights that were best on validation.
 
@@ -41,6 +42,7 @@ def train_sft(
     process draws for itself.
 
     Raises:
+        ValueError: the folder holds another run, or one that is neither resumed nor dropped (`begin_run`).
         ValueError: a validation question is also trained on, there is nothing to train on, or the processes cannot
             share a batch evenly.
         KeyboardInterrupt: passed on after the state was saved.
@@ -60,7 +62,16 @@ def train_sft(
     places = rank_shard(Accelerator(), range(settings.batch_size), "batch_size")
     plan = BatchPlan(planner.collate.encode(train), settings.batch_size, settings.seed, settings.bucket)
 
-    with TrainingRun(folder, settings, planner, curriculum.total_steps, resume, name="sft") as run:
+    with TrainingRun(
+        folder,
+        settings,
+        planner,
+        curriculum.total_steps,
+        resume,
+        name="sft",
+        restart=restart,
+        fingerprint={"training problems": data_hash(train), "validation problems": data_hash(validation)},
+    ) as run:
         if is_sharded(model) and curriculum.last_stage > 0 and not all(problem.steps for problem in train):
             raise ValueError("sharded layers must run equally often, so every problem needs a step: leave out the rest")
         data = StepData(
@@ -80,7 +91,7 @@ def train_sft(
             model.train()
             now = method.exposed(settings.exposure_at(step))
             losses = scaled_losses(run, planner, now, micro_batches, stage, beta, settings.sample, terms)
-            update = run.update(losses)
+            update = run.update(losses, terms)
             run.finish_step(tokens=planner.collate.count(batch, stage))
 
             if run.due(settings.log_every):

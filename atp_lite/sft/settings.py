@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
-from atp_lite.engine.settings import RunSettings, require_positive
+from atp_lite.engine.settings import RunSettings, require_between, require_positive
 from atp_lite.methods import METHODS
 from atp_lite.model import LATENT_HEADS
 from atp_lite.sft.curriculum import Curriculum
@@ -74,13 +74,13 @@ class SFTSettings(RunSettings):
         require_positive(self, "batch_size", "log_every")
         if self.workers < 0:
             raise ValueError(f"workers is {self.workers}: give a number of processes, or 0 for none")
-        for name in ("counterfactual", "exposure", "exposure_from"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise ValueError(f"{name} is {getattr(self, name)}: give a share from 0 to 1")
+        require_between(self, "[0, 1]", "counterfactual", "exposure", "exposure_from", "kl_ramp")
+        require_between(self, "[0, inf)", "kl_factor", "final_kl_factor")
         if (self.counterfactual or self.exposure) and not METHODS[self.method].step_encoder:
             raise ValueError(f"{self.method} has no use for counterfactual or exposure: they are settings of atp-step")
         if not 1 <= self.accumulate <= self.batch_size:
             raise ValueError(f"accumulate is {self.accumulate}: choose 1 to batch_size, {self.batch_size}")
+        self.curriculum  # noqa: B018  its stages are checked
 
     @property
     def curriculum(self) -> Curriculum:

@@ -11,10 +11,10 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from atp_lite.domains import Problem
+from atp_lite.engine.folder import write_atomically
 from atp_lite.engine.log import read_metrics
 from atp_lite.planner import Planner
 from atp_lite.views.measure import curves
-from atp_lite.views.page import write_atomically
 from atp_lite.views.palette import (
     BLUE,
     COLOURS,

@@ -11,6 +11,7 @@ import plotly.graph_objects as go
 import plotly.io as pio
 from plotly.offline import get_plotlyjs
 
+from atp_lite.engine.folder import write_atomically
 from atp_lite.views.palette import without_caption
 
 
@@ -34,13 +35,3 @@ def figure_html(fig: go.Figure, name: str) -> str:
     how = {"full_html": False, "include_plotlyjs": False, "config": {"displayModeBar": False, "responsive": True}}
     drawn = pio.to_html(without_caption(fig), div_id=f"figure-{name}", **how)
     return f"<figure><h3>{meta['title']}</h3>{drawn}<figcaption>{meta['caption']}</figcaption></figure>"
-
-
-def write_atomically(path: str | os.PathLike[str], text: str) -> Path:
-    """Write a whole file or none; its folder is made if need be."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    fresh = path.with_name(f".{path.name}.new")
-    fresh.write_text(text, encoding="utf-8")
-    fresh.replace(path)
-    return path
