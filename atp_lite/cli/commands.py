@@ -8,6 +8,7 @@ from typing import Any
 COMMANDS = {
     "tour": ("atp_lite.cli.training:Tour", "everything below, once, small, with a report"),
     "data": ("atp_lite.cli.training:Data", "write problems as JSONL"),
+    "augment": ("atp_lite.cli.training:Augment", "word problems with other numbers, and chains worked out anew"),
     "sft": ("atp_lite.cli.training:SFT", "chain of thought, then latents, along a curriculum"),
     "rl": ("atp_lite.cli.training:RL", "reinforcement learning from a latent checkpoint"),
     "eval": ("atp_lite.cli.using:Eval", "accuracy, tokens, decoded steps, pass@k, with intervals"),

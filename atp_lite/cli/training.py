@@ -1,7 +1,8 @@
-"""Making problems and training: `tour`, `data`, `sft`, `rl`."""
+"""Making problems and training: `tour`, `data`, `augment`, `sft`, `rl`."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -11,8 +12,20 @@ from typing import Any
 from accelerate import Accelerator
 from accelerate.utils.memory import should_reduce_batch_size
 
-from atp_lite.domains import SPLITS, Problem, data_hash, measured, overlap, write_jsonl
+from atp_lite.domains import (
+    SPLITS,
+    Problem,
+    chain_fault,
+    data_hash,
+    measured,
+    overlap,
+    read_jsonl,
+    without_overlap,
+    write_jsonl,
+)
 from atp_lite.domains.sources import Sources
+from atp_lite.domains.word_problems.renumbering import renumbered
+from atp_lite.domains.word_problems.splits import kept_for_validation
 from atp_lite.engine.lora import LoRASettings, add_lora
 from atp_lite.engine.pretrained import BackboneSettings
 from atp_lite.methods import METHODS
@@ -73,6 +86,39 @@ class Data(Sources):
             print("".join(f"{n} questions of {split} are repeats\n" for split, n in repeats.items()), end="")
         if shared:
             raise ValueError(f"questions stand in more than one split or twice in one: {', '.join(map(str, shared))}")
+        return 0
+
+
+@dataclass(frozen=True)
+class Augment:
+    """Word problems with other numbers: from GSM8K's training split, or any file of its kind, to many more with right
+    chains. Questions that are kept for validation (docs/data.md) and those held out are left out, and so are problems
+    whose numbers cannot be traced."""
+
+    positional = "file"
+
+    file: Path
+    """Word problems with chains, in any shape that files have: GSM8K's own JSON lines, for one."""
+    out: Path = Path("data/augmented.jsonl")
+    """JSONL to write: the problems with whole chains, then the new ones."""
+    variants: int = 50
+    """At most so many new problems for each."""
+    held_out: tuple[Path, ...] = ()
+    """Files of problems that must not be trained on, under other numbers either."""
+    seed: int = 0
+    """Of the numbers that are drawn."""
+
+    def run(self) -> int:
+        problems = read_jsonl(self.file)
+        held_out = [problem for problem in problems if kept_for_validation(problem)]
+        held_out += [problem for path in self.held_out for problem in read_jsonl(path)]
+        open_ones = without_overlap(problems, held_out)
+        whole = [problem for problem in open_ones if chain_fault(problem) is None]
+        faults: Counter[str] = Counter()
+        made = without_overlap([*whole, *renumbered(open_ones, self.variants, self.seed, faults)], held_out)
+        write_jsonl(self.out, made)
+        print(f"{self.out}: {len(made)} problems from {len(problems)}, {len(problems) - len(open_ones)} held out")
+        print("".join(f"not varied: {n} with {reason}\n" for reason, n in faults.most_common()), end="")
         return 0
 
 

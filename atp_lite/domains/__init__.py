@@ -28,6 +28,9 @@ from atp_lite.domains.equations import (
     same_number,
 )
 from atp_lite.domains.files import annotated_steps, iterate_jsonl, read_jsonl
+from atp_lite.domains.gym.countdown import CountdownSettings
+from atp_lite.domains.gym.gsm_symbolic import GsmSymbolicSettings
+from atp_lite.domains.gym.path_star import PathStarSettings
 from atp_lite.domains.made import SPLITS, MadeDomain, label_errors, split_of, true_answer
 from atp_lite.domains.overlap import normalise_question, overlap, without_overlap
 from atp_lite.domains.problem import Problem, data_hash, write_jsonl
@@ -53,12 +56,15 @@ __all__ = [
     "ArithmeticSettings",
     "BenchmarkSettings",
     "ChainVerdict",
+    "CountdownSettings",
     "Domain",
     "Equation",
     "EquationDomain",
     "EquationError",
+    "GsmSymbolicSettings",
     "MadeDomain",
     "NotMeasured",
+    "PathStarSettings",
     "Problem",
     "RouteSettings",
     "Step",

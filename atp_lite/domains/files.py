@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import unicodedata
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -38,6 +39,24 @@ def _answer(value: Any) -> str:
 def annotated_steps(text: str) -> tuple[str, ...]:
     """The contents of the calculator annotations `<<48/2=24>>` of a solution, in order, as they are written."""
     return tuple(step for step in (found.strip() for found in _ANNOTATION.findall(text)) if step)
+
+
+_SIZE = r"(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]+)(?:\.[0-9]+)?%?"
+_TERM = rf"\(*\s*{_SIZE}(?:\s*\))*"
+_WRITTEN = re.compile(rf"{_TERM}(?:\s*[-+*/]\s*{_TERM})+\s*=\s*-?{_SIZE}(?:/{_SIZE})?")
+_TIMES = re.compile(r"(?<=[0-9)%])\s*[x×]\s*(?=[0-9(])")
+_UNIT = re.compile(r"(?:(?<=[0-9])\s?[-/]\s?)?[^\W\d_]+(?:['’/-]\s?[^\W\d_]+)*")
+
+
+def written_steps(text: str) -> tuple[str, ...]:
+    """The equations that stand in a solution in words, in order; units and words between numbers are left out.
+
+    >>> written_steps("240 onions / 12 onions/minute = 20 minutes, so she needs 20 x $2 = $40 in all.")
+    ('240/12=20', '20*2=40')
+    """
+    text = "".join(" " if unicodedata.category(sign) == "Sc" else sign for sign in text)
+    text = _UNIT.sub(" ", _TIMES.sub("*", text.replace("÷", "/")))
+    return tuple("".join(found[0].split()) for found in _WRITTEN.finditer(text))
 
 
 def from_gsm8k(row: Row) -> Problem:

@@ -22,12 +22,12 @@ class Sources:
     domain: Annotated[str, DOMAINS] = "arithmetic"
     """What problems are about, and where they come from if no file is given. arithmetic: expressions (--problems).
     stories: templated word problems (--stories). word-problems: GSM8K and its like, from the hub or a folder
-    (--benchmark)."""
+    (--benchmark). Settings of any other: --options."""
     problems: ArithmeticSettings = field(default_factory=ArithmeticSettings)
     stories: StorySettings = field(default_factory=StorySettings)
     benchmark: BenchmarkSettings = field(default_factory=BenchmarkSettings)
     options: dict[str, Any] = field(default_factory=dict)
-    """Settings of the problems by name, for a domain of yours; what is not here has its default."""
+    """Settings of the problems by name, for every other domain; what is not here has its default."""
 
     @property
     def entry(self) -> Domain:

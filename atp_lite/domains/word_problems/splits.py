@@ -32,7 +32,7 @@ def validation_problems(settings: BenchmarkSettings) -> list[Problem]:
     if own is not None:
         return own
     train = load_benchmark(replace(settings, split="train", limit=None))
-    return [problem for problem in train if _held_out(problem)][: settings.limit]
+    return [problem for problem in train if kept_for_validation(problem)][: settings.limit]
 
 
 def _split_or_none(settings: BenchmarkSettings, split: str) -> list[Problem] | None:
@@ -48,6 +48,7 @@ def _split_or_none(settings: BenchmarkSettings, split: str) -> list[Problem] | N
         return None
 
 
-def _held_out(problem: Problem) -> bool:
+def kept_for_validation(problem: Problem) -> bool:
+    """Whether a training question is one of validation, by a hash of its words and numbers."""
     digest = hashlib.sha256(normalise_question(problem.question).encode()).digest()
     return int.from_bytes(digest[:8], "big") % HELD_OUT == 0
