@@ -33,6 +33,7 @@ from atp_lab.memory_plan import Practice, Shape
 from atp_lab.memory_plan.plan import Plan
 from atp_lite.domains import ArithmeticSettings, Problem
 from atp_lite.engine.lora import add_lora
+from atp_lite.methods import METHODS
 from atp_lite.planner import Planner
 from atp_lite.rl import train_rl
 from atp_lite.sft import train_sft
@@ -75,6 +76,9 @@ def start(plan: Plan, part: str, folder: Path) -> Planner:
     else:
         s = plan.sft
         planner = Planner.fresh(s.domain, s.model, problems=s.problem_settings)
+    if part == "sft" and plan.parallel:
+        limit = planner.model.config.max_latents
+        planner = METHODS[command.settings.method].start(planner, command.settings.curriculum.last_stage, limit)
     if command.lora.rank:
         add_lora(planner.model, command.lora)
     return planner

@@ -26,6 +26,7 @@ from atp_lab.memory_plan import (
     unsharded_bytes,
 )
 from atp_lab.memory_plan.formulas import LM
+from atp_lab.memory_plan.hours import rl_operations, sft_operations
 from atp_lab.memory_plan.plan import Plan
 from atp_lite.cli.commands import COMMANDS, load
 from atp_lite.cli.main import main
@@ -35,7 +36,8 @@ from atp_lite.engine.lora import LoRASettings, add_lora
 from atp_lite.engine.memory import copy_sharing_frozen
 from atp_lite.model.generation import read
 from atp_lite.planner import ModelSettings, Planner
-from atp_lite.sft import Curriculum
+from atp_lite.rl import RLSettings
+from atp_lite.sft import Curriculum, SFTSettings
 from benchmarks import memory
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -126,6 +128,33 @@ def test_numbers_by_hand():
     assert half.norm() == 4 * 3 + 2 * 2 * 2
 
 
+def test_operations_by_hand():
+    """34 weights in the one layer of that model, 10 in its output layer: 2 operations each."""
+    lm = LM(5, width=2, layers=1, heads=1, queries=2, keys=2, inner=3, number=4, learns=True, rank=0, recomputed=False)
+    assert lm.operations(10, 3) == 2 * (34 * 10 + 10 * 3)
+
+
+def test_operations_of_a_run_are_those_of_its_passes():
+    sizes = ModelSettings(hidden_size=16, layers=1, heads=2, intermediate_size=32)
+    m, corpus = sizes_of(Planner.fresh(settings=sizes).model), stated_corpus(TOY)
+    settings = SFTSettings(first_stage=4, stage_steps=(10,), batch_size=3, method="atp-step")
+    thinking = m.backbone.operations(13.8 + 3.5 + 1 + 2, 2)
+    reading = m.decoder.operations(3.5 * (1 + 6), 3.5 * 6)
+    once = sft_operations(m, corpus, settings, parallel=False)
+    assert once == pytest.approx(10 * 3 * 3 * (thinking + reading))
+    twice = sft_operations(m, corpus, settings, parallel=True)
+    assert twice == pytest.approx(10 * 3 * 3 * (thinking + 2 * reading)), "the decoder reads twice"
+    more = sft_operations(m, corpus, replace(settings, exposure=0.5), parallel=True)
+    assert more - twice == pytest.approx(10 * 3 * thinking), "a pass without gradients"
+    frozen = replace(m, backbone=replace(m.backbone, learns=False, rank=2))
+    assert once - sft_operations(frozen, corpus, settings, False) == pytest.approx(10 * 3 * thinking)
+    p = Practice(questions=2, group=4, question=16, latents=4, answer=2, width=6)
+    rl = RLSettings(iterations=5, questions=2, group_size=4)
+    thinking = m.backbone.operations(13.8 + 4 * (3.5 + 2), 4 * 2)
+    reading = m.decoder.operations(4 * 3.5 * 6, 4 * 3.5 * 6)
+    assert rl_operations(m, p, corpus, rl) == pytest.approx(5 * 2 * (4 * thinking + reading))
+
+
 def test_stated_lengths_make_the_fullest_batches():
     corpus = stated_corpus(TOY)
     shapes = sft_shapes(corpus, Curriculum(0, (5, 0, 5)), 2, 8)
@@ -192,6 +221,19 @@ def test_toy_takes_what_is_planned(part, tmp_path, monkeypatch):
     moments = plan.moments(part)
     planned = max(moments[name].total for name in moments if name != "validation")
     assert measured > 40e6 and planned == pytest.approx(measured, rel=0.15)
+
+
+@pytest.mark.slow
+def test_a_parallel_step_takes_what_is_planned(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(ROOT)
+    plan = plan_of("toy", lengths=TOY, rate=1e9)
+    settings = replace(plan.sft.settings, method="atp-step", first_stage=4, stage_steps=(2,), kl_ramp=0.0)
+    plan = replace(plan, sft=replace(plan.sft, settings=settings))
+    assert plan.model("sft").step_encoder is not None and plan.model("rl").step_encoder is not None
+    measured = memory.tensor_peak(memory.sft_run(plan, tmp_path))
+    planned = max(memory_of.total for name, memory_of in plan.moments("sft").items() if name != "validation")
+    assert planned == pytest.approx(measured, rel=0.15)
+    assert any("hours at 1.0e+09 a second" in line for line in plan.lines())
 
 
 def test_the_page_holds_what_was_measured():

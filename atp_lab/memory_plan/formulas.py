@@ -25,6 +25,8 @@ IN_A_LATENT, IN_A_REPLAY = 16, 14
 """Numbers of width d that heads and losses keep of one latent. SFT: 6 in the latent head and the draw, 4 in the trace
 (hidden, mu, logvar, latent), 2 in the stop head, 2 in the KL, 2 in what the decoder reads. RL: 5 in the latent head, 2
 its results, 2 in the stop head, 5 in the log-probability."""
+IN_A_POSTERIOR = 8
+"""Numbers of width d that the step encoder keeps of a word of a step, and of a latent."""
 MOMENTS = 2
 """AdamW keeps two numbers for each that learns."""
 
@@ -105,6 +107,16 @@ class LM:
     def cache(self, rows: int, length: int) -> int:
         """Bytes of the KV cache: rows * layers * 2 b length k."""
         return rows * self.layers * 2 * self.number * length * self.keys
+
+    def operations(self, positions: float, written: float) -> float:
+        """Floating point operations of a forward pass over positions of which `written` are scored, 2 a weight:
+
+            2 (layers (2 d a + 2 d k + 3 d f) positions + V d written)
+
+        Attention itself, small beside that in texts of some hundred tokens, is left out.
+        """
+        layer = 2 * self.width * (self.queries + self.keys) + 3 * self.width * self.inner
+        return 2 * (self.layers * layer * positions + self.vocab * self.width * written)
 
     def on_the_way(self, positions: int) -> int:
         """Bytes that come and go inside one layer, forward without gradients or on the way back: b (3 f + 2 d) each."""
@@ -232,8 +244,11 @@ class Share:
         return 1 if self.devices == 1 or self.sharded else 3
 
 
-def sft_step(m: Sizes, shape: Shape, share: Share = Share(), accumulate: int = 1) -> Memory:
+def sft_step(m: Sizes, shape: Shape, share: Share = Share(), accumulate: int = 1, parallel: bool = False) -> Memory:
     """The fullest moment of an optimizer step of SFT, `shape.rows` being those of one device.
+
+    parallel: all latents are known (method atp-step), so question, latents and language are read in one pass; the
+    decoder reads each step from its latents and from what the head says of them.
 
     Kept for the way back, in this order: the question (Q positions), T steps of the loop, the language (L - 1), the
     decoder (S B rows of c + W - 1). Cross-entropy keeps the log-probabilities of each of its positions, V numbers in
@@ -242,11 +257,17 @@ def sft_step(m: Sizes, shape: Shape, share: Share = Share(), accumulate: int = 1
     gradients are; after that, when gradients are added up over devices.
     """
     rows, lm, s = -(-shape.rows // accumulate), m.backbone, shape
-    thinking = lm.position() * rows * (s.question + s.latents) + lm.attended(rows, s.question, masked=s.padded)
-    thinking += sum(lm.attended(rows, 1, s.question + t, s.padded) for t in range(s.latents))
+    thinking = lm.position() * rows * (s.question + s.latents)
     thinking += IN_A_LATENT * lm.number * lm.width * rows * s.latents
     words = rows * (s.language - 1)
-    writing = lm.position() * words + lm.attended(rows, s.language - 1, s.question + s.latents, masked=True)
+    writing = lm.position() * words
+    if parallel:
+        writing += lm.attended(rows, s.question + s.latents + s.language - 1, masked=True)
+        thinking += IN_A_POSTERIOR * lm.number * lm.width * rows * (s.steps * s.width + s.latents)
+    else:
+        thinking += lm.attended(rows, s.question, masked=s.padded)
+        thinking += sum(lm.attended(rows, 1, s.question + t, s.padded) for t in range(s.latents))
+        writing += lm.attended(rows, s.language - 1, s.question + s.latents, masked=True)
     table = FLOAT32 * words * lm.vocab
     reading = decoder_table = 0
     if m.decoder is not None and s.steps:
@@ -263,8 +284,10 @@ def sft_step(m: Sizes, shape: Shape, share: Share = Share(), accumulate: int = 1
         Memory(**held, gradients=learned * share.summing),
     ]
     if reading:
-        logits = table + 3 * decoder_table
-        moments.append(Memory(**held, gradients=before, activations=thinking + writing + reading, logits=logits))
+        times = 2 if parallel else 1
+        logits = table + (2 + times) * decoder_table
+        activations = thinking + writing + times * reading
+        moments.append(Memory(**held, gradients=before, activations=activations, logits=logits))
     return max(moments, key=lambda moment: moment.total)
 
 

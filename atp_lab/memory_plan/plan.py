@@ -31,13 +31,16 @@ from atp_lab.memory_plan import (
     unsharded_bytes,
     validation,
 )
+from atp_lab.memory_plan.hours import rl_operations, sft_operations
 from atp_lite.cli.commands import COMMANDS
 from atp_lite.cli.settings import check_names, read_config, section
 from atp_lite.cli.training import RL, SFT
 from atp_lite.domains import default_counts
 from atp_lite.engine.lora import add_lora
 from atp_lite.engine.pretrained import empty_reasoner, latent_tokenizer, load_config
+from atp_lite.methods import METHODS
 from atp_lite.model import LatentReasoner, ReasonerConfig
+from atp_lite.model.parts import new_step_encoder
 from atp_lite.planner import Planner
 from atp_lite.resources import find
 from atp_lite.rl import OBJECTIVES
@@ -58,6 +61,9 @@ class Plan:
     """Processes that share every batch, a device each; the figures are those of one device."""
     fsdp: bool = False
     """Divide weights, gradients and moments by the number of devices, too; a line says what is gathered."""
+    rate: float = 0.0
+    """Operations a second that a device reaches in this training, such as `operations` / `seconds` of
+    `python -m benchmarks.gpu`; 0 leaves hours out."""
     limits: bool = False
     """RL: trajectories as long as the model allows, instead of as long as the longest label."""
     architecture: Path | None = None
@@ -99,6 +105,11 @@ class Plan:
         return self.sft if part == "sft" else self.rl
 
     @property
+    def parallel(self) -> bool:
+        """Whether SFT knows all latents before it reads: the method has a step encoder."""
+        return METHODS[self.sft.settings.method].step_encoder
+
+    @property
     def sources(self) -> SFT | RL:
         return self.command("sft" if "sft" in self.parts else "rl")
 
@@ -135,8 +146,13 @@ class Plan:
                 model = empty_reasoner(self._architecture(), self.sft.pretrained)
             else:
                 model = self._fresh().model
+            if "sft" in self.parts and self.parallel and model.step_encoder is None:
+                model.config.step_encoder = {}
+                model.step_encoder = new_step_encoder(model.config, model.config.hidden_size)
             if command.lora.rank:
                 add_lora(model, command.lora)
+        if part == "rl" and model.step_encoder is not None:
+            model.step_encoder.requires_grad_(False)
         if part == "rl" and model.decoder is not None and not OBJECTIVES[self.rl.settings.objective].trains_decoder:
             model.decoder.requires_grad_(False)
         return model
@@ -172,7 +188,7 @@ class Plan:
         rows = -(-self.sft.settings.batch_size // self.devices)
         settings = self.sft.settings
         shapes, parts = sft_shapes(self.corpus, settings.curriculum, m.c, rows, settings.bucket), settings.accumulate
-        return max(shapes, key=lambda shape: sft_step(m, shape, self.share, parts).total)
+        return max(shapes, key=lambda shape: sft_step(m, shape, self.share, parts, self.parallel).total)
 
     def practice(self, part: str = "rl") -> Practice:
         """An iteration of RL on one device; of `sft` what validation meets."""
@@ -194,7 +210,7 @@ class Plan:
         if copies:
             phases = {"rollout": rollout(m, p, share), "update": rl_update(m, p, share)}
         else:
-            phases = {"step": sft_step(m, self.shape(m), share, settings.accumulate)}
+            phases = {"step": sft_step(m, self.shape(m), share, settings.accumulate, self.parallel)}
         return phases | {
             "validation": validation(m, settings.eval_batch, p, share, copies),
             "saving": saving(m, share, copies),
@@ -255,6 +271,8 @@ class Plan:
                 f"  trajectories: {p.questions * p.group}, question {p.question}, {p.latents} latents,"
                 f" answer {p.answer}"
             )
+        if self.rate:
+            text.append(f"  {self._hours(part, m)}")
         text += table(self.moments(part))
         if self.fsdp and self.devices > 1:
             sizes = unsharded_bytes(self.model(part), part == "rl")
@@ -264,6 +282,14 @@ class Plan:
                 f"{'validation' if part == 'sft' else 'rollouts and validation'}; of layers half in bfloat16"
             )
         return text
+
+    def _hours(self, part: str, m: Sizes) -> str:
+        if part == "sft":
+            operations = sft_operations(m, self.corpus, self.sft.settings, self.parallel)
+        else:
+            operations = rl_operations(m, self.practice(), self.corpus, self.rl.settings)
+        hours = operations / self.rate / self.devices / 3600
+        return f"{operations:.1e} operations: {hours:,.1f} hours at {self.rate:.1e} a second on each device"
 
 
 def _command_of(values: dict[str, Any], path: Path) -> str:

@@ -326,6 +326,7 @@ def rl_iteration(size: Size, method: str, given: Given) -> dict[str, Any]:
     tokens = settings.questions * size.question + rows * (size.latents + models.ANSWER)
     plan = Practice(settings.questions, settings.group_size, size.question, size.latents, models.ANSWER, models.STEP)
     m, memory = sizes_of(planner.model), peak_memory(given)
+    gc.collect()
     with FlopCounterMode(display=False) as counter:  # which slows it down
         rl.split(method, planner, asked, settings, 1)
     return {
