@@ -18,6 +18,7 @@ import os
 import random
 import signal
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -292,7 +293,8 @@ class Choose:
         for name in CANDIDATES:
             start = beginning(name, self.folder, data["mixed"])
             began = time.process_time()
-            train_phase(name, "words-2", start, self.folder / "choose" / f"{name}-few", data, self.few)
+            with tempfile.TemporaryDirectory() as few:
+                train_phase(name, "words-2", start, Path(few), data, self.few)
             seconds = (time.process_time() - began) / self.few
             steps = max(self.few, int(60 * self.minutes / seconds))
             planner = train_phase(name, "words-2", start, self.folder / "choose" / name, data, steps)
