@@ -20,7 +20,7 @@ export TOKENIZERS_PARALLELISM := false
 export HF_HUB_DISABLE_TELEMETRY := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help lab tour quick test test-unit test-notebooks test-browser engine live lint-engine wheel-test screenshots notebooks exercises book lint checkpoints lock clean
+.PHONY: help lab tour quick test test-unit test-notebooks test-trust test-browser engine live lint-engine wheel-test screenshots notebooks exercises book lint checkpoints lock clean
 
 help:  ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-16s %s\n", $$1, $$2}'
@@ -51,6 +51,10 @@ test: $(STAMP)  ## unit tests and every notebook; both run even if one fails
 
 test-unit: $(STAMP)  ## unit tests; ARGS='-k name' picks some
 	$(ONE_THREAD) $(BIN)/python -m pytest -n $(WORKERS) $(ARGS) tests
+
+test-trust: $(STAMP)  ## hours: runs that are killed at random moments, lines that are broken on purpose (docs/trust.md)
+	$(ONE_THREAD) $(BIN)/python -m tests.mutations
+	$(ONE_THREAD) $(BIN)/python -m tests.trust.kills $(ARGS)
 
 test-notebooks: $(STAMP)  ## run every notebook again and compare each cell with its saved output
 	@[ -n "$(NOTEBOOKS)" ] || { echo "There are no notebooks in notebooks/, so nothing was compared." >&2; exit 1; }

@@ -1,4 +1,4 @@
-"""Every setting is checked for its range where settings are made: one line that names it, its value and the interval."""
+"""Every setting is checked for its range where it is made: one line that names it, its value and the interval."""
 
 import pytest
 

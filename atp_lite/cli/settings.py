@@ -54,7 +54,10 @@ def read_values(path: str | os.PathLike[str]) -> dict[str, Any]:
     if not isinstance(values, dict):
         raise ValueError(f"{path}: expected names with values, found {values!r}")
     modules = values.pop("import", [])
-    import_modules([modules] if isinstance(modules, str) else modules, f"{path}: import")
+    modules = [modules] if isinstance(modules, str) else modules
+    if not isinstance(modules, list) or not all(isinstance(name, str) for name in modules):
+        raise ValueError(f"{path}: import is {modules!r}: write names of modules, [my_module]")
+    import_modules(modules, f"{path}: import")
     return values
 
 
@@ -79,6 +82,8 @@ def section(values: Mapping[str, Any], name: str, where: str) -> dict[str, Any]:
         return dict(values)
     if name not in divided:
         raise ValueError(f"{where} has no section {name!r}: it is for {', '.join(map(repr, divided))}")
+    if not isinstance(values[name] or {}, Mapping):
+        raise ValueError(f"{where}: the section {name} is {values[name]!r}: expected names with values")
     return dict(merged({key: value for key, value in values.items() if key not in COMMANDS}, values[name] or {}))
 
 

@@ -213,6 +213,9 @@ def _run(command: SFT | RL, planner: Planner, train: Callable[..., Any], problem
         add_lora(planner.model, command.lora, command.settings.seed)
     with _explained(command.out, command.resume):
         data, more = command.training_data(problems, split, command.validation), {}
+        stage = command.settings.first_stage if isinstance(command, SFT) else None
+        planner.check(data[0], str(problems or split), stage)
+        planner.check(data[1], str(command.validation or "validation"))
         if isinstance(command, RL) and command.settings.rehearsal:
             more["rehearse"], _ = command.training_data(command.rehearse, "train", command.validation)
         train(planner, *data, command.settings, command.out, command.resume, restart=command.restart, **more)

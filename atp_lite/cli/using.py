@@ -49,6 +49,8 @@ class Eval(Sources):
     def run(self) -> int:
         planner = Planner.from_pretrained(self.checkpoint)
         sets = about(self, planner).sets()
+        for one in sets:
+            planner.check(one.problems, one.name)
         try:
             report = evaluate_benchmarks(
                 planner,
@@ -107,6 +109,8 @@ class Causes(Sources):
         sources = about(self, planners[_called(self.checkpoint)])
         problems = sources.load(self.test, "test")[: self.limit]
         found = {}
+        for planner in planners.values():
+            planner.check(problems, str(self.test or "test"))
         for name, planner in planners.items():
             planner.model.to(Accelerator().device)
             found[name] = causes(planner, problems, self.seed, progress=True)

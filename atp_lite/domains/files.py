@@ -25,6 +25,8 @@ from atp_lite.domains.syntax import EquationError
 from atp_lite.resources import find
 
 Row = Mapping[str, Any]
+MOST_BYTES = 1_000_000
+"""Of a line."""
 _ANNOTATION = re.compile(r"<<([^<>]*)>>")
 
 
@@ -160,12 +162,23 @@ def iterate_jsonl(path: str | os.PathLike[str]) -> Iterator[Problem]:
     """
     for number, place, row in _rows(path):
         try:
-            problem = _problem(row, f"{Path(path).stem}-{number:04d}")
+            problem = _checked(_problem(row, f"{Path(path).stem}-{number:04d}"))
         except ValueError as error:  # JSONDecodeError and UnicodeDecodeError are ValueErrors
             raise ValueError(f"{path}, {place}: {error}") from error
         except RecursionError as error:
             raise ValueError(f"{path}, {place}: the JSON is nested too deeply") from error
         yield problem
+
+
+def _checked(problem: Problem) -> Problem:
+    """The problem. Raises ValueError where question or answer is empty, or a text is no Unicode that can be written."""
+    for name in ("question", "answer"):
+        if not getattr(problem, name).strip():
+            raise ValueError(f"the {name} is empty; write it, or leave out this problem")
+    for text in (problem.question, *problem.steps, problem.answer):
+        if any("\ud800" <= character <= "\udfff" for character in text):
+            raise ValueError(f"{text!r:.80} holds half of a surrogate pair, which is no character; mend it")
+    return problem
 
 
 def _rows(path: str | os.PathLike[str]) -> Iterator[tuple[int, str, Any]]:
@@ -174,7 +187,11 @@ def _rows(path: str | os.PathLike[str]) -> Iterator[tuple[int, str, Any]]:
         start = file.read(64).removeprefix(b"\xef\xbb\xbf").lstrip()
         file.seek(0)
         if not start.startswith(b"["):
-            yield from ((n, f"line {n}", line) for n, line in enumerate(file, start=1) if line.strip())
+            for n, line in enumerate(iter(lambda: file.readline(MOST_BYTES + 1), b""), start=1):
+                if len(line) > MOST_BYTES:
+                    raise ValueError(f"{path}, line {n} has more than {MOST_BYTES} bytes: no problem is that long")
+                if line.strip():
+                    yield n, f"line {n}", line
             return
         try:
             rows = json.loads(file.read().decode("utf-8-sig"))

@@ -282,7 +282,8 @@ class TrainingRun:
         scaled = self.accelerator.scaler is not None  # in float16 some gradients overflow, and are left out there
         values = {f"loss_{name}": term for name, term in (terms or {}).items()} | {"loss": total}
         values |= {} if scaled else {"the gradient": norm}
-        if any_rank(self.accelerator, not all(math.isfinite(value) for value in values.values())):
+        finite = torch.stack([value.detach().float() for value in values.values()]).isfinite()
+        if any_rank(self.accelerator, not bool(finite.all())):
             if self.settings.on_nonfinite == "stop":
                 names = [name for name, value in values.items() if not math.isfinite(value)]
                 raise NonFiniteError(

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.distributed.tensor import DTensor, distribute_tensor
@@ -81,7 +82,18 @@ def load_state(
     folder = recover_folder(folder)
     if not (folder / "state.safetensors").is_file():
         raise FileNotFoundError(f"{folder} holds no saved run (state.safetensors is missing): start without --resume")
-    tensors = load_file(folder / "state.safetensors")
+    broken = "start anew (--restart), or from best/ or last/ (--init) in another folder"
+    try:
+        tensors = load_file(folder / "state.safetensors")
+    except (SafetensorError, OSError) as error:
+        raise ValueError(f"{folder / 'state.safetensors'} cannot be read ({error}): {broken}") from error
+    try:
+        progress: dict[str, Any] = json.loads((folder / "progress.json").read_text())
+        sound = all(isinstance(progress[name], int | float) for name in ("step", "best", "tokens"))
+    except (ValueError, KeyError, TypeError, OSError):
+        sound = False
+    if not sound or "generator" not in tensors:
+        raise ValueError(f"{folder} holds no whole state (step, best, tokens and tensors of a run): {broken}")
     for name, module in modules.items():
         own = {key.removeprefix(f"{name}/"): value for key, value in tensors.items() if key.startswith(f"{name}/")}
         now = module.state_dict()
@@ -110,7 +122,6 @@ def load_state(
             f"{folder} was saved on another kind of device than {generator.device}, whose noise cannot go on: resume "
             "where the run was started, or start anew from its best/ or last/ (--init) in another folder"
         ) from error
-    progress: dict[str, Any] = json.loads((folder / "progress.json").read_text())
     return progress
 
 

@@ -13,6 +13,7 @@ import copy
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from torch import Tensor, nn
 from torch.nn import functional as F
 from transformers import AutoConfig, AutoModel, AutoModelForCausalLM, PreTrainedConfig, PreTrainedModel
@@ -141,7 +142,7 @@ class LatentReasoner(PreTrainedModel):
         wants_info = how.pop("output_loading_info", False)
         try:
             loaded: Any = super().from_pretrained(folder, *args, output_loading_info=True, **how)
-        except (RuntimeError, TypeError, ZeroDivisionError, KeyError) as error:
+        except (RuntimeError, TypeError, ZeroDivisionError, KeyError, AttributeError, SafetensorError) as error:
             reason = " ".join(str(error).split())[-300:] or type(error).__name__
             raise ValueError(
                 f"{folder}: config.json makes no model of these weights ({reason}); save it anew"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import warnings
 from collections.abc import Iterator, Sequence
 from functools import partial
 
@@ -60,7 +61,10 @@ def train_sft(
     if settings.own_chains:
         train = own_chains(planner, train, settings.eval_batch)
     places = rank_shard(Accelerator(), range(settings.batch_size), "batch_size")
-    plan = BatchPlan(planner.collate.encode(train), settings.batch_size, settings.seed, settings.bucket)
+    rows = planner.collate.encode(train)
+    for line in planner.cuts(rows, curriculum.last_stage):
+        warnings.warn(line, stacklevel=2)
+    plan = BatchPlan(rows, settings.batch_size, settings.seed, settings.bucket)
 
     with TrainingRun(
         folder,

@@ -1,0 +1,163 @@
+"""Bad input is refused in one line with its place, value and way out: never a traceback, never an answer."""
+
+import json
+import shutil
+
+import pytest
+
+from atp_lite.cli.main import main
+from atp_lite.domains import ArithmeticSettings, generate, write_jsonl
+from atp_lite.planner import ModelSettings, Planner
+from atp_lite.sft import SFTSettings, train_sft
+
+TINY = ModelSettings(hidden_size=16, layers=1, heads=2, intermediate_size=32)
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """A checkpoint, its problems, and the settings file of a tiny run."""
+    folder = tmp_path_factory.mktemp("place")
+    Planner.fresh("arithmetic", TINY).save_pretrained(folder / "good")
+    for split in ("train", "validation"):
+        write_jsonl(folder / f"{split}.jsonl", generate(ArithmeticSettings(max_ops=2), split, {2: 8}))
+    (folder / "run.yaml").write_text(
+        "model: {hidden_size: 16, layers: 1, heads: 2, intermediate_size: 32}\n"
+        "settings: {first_stage: 1, stage_steps: [1, 1], batch_size: 4, eval_every: 2, warmup_steps: 1, trackers: []}\n"
+        f"train: {folder}/train.jsonl\nvalidation: {folder}/validation.jsonl\n"
+    )
+    return folder
+
+
+def refused(capsys, *words, says=()):
+    """The command ends with status 2 and one line, which has these words."""
+    capsys.readouterr()
+    assert main([str(word) for word in words]) == 2
+    error = capsys.readouterr().err.strip()
+    line = error.splitlines()[-1]
+    assert line.startswith("atp-lite: ") and "Traceback" not in error and len(line) < 1200
+    for word in says:
+        assert word in line
+    return line
+
+
+def changed(**values):
+    """A config.json with other values; those of the backbone begin with `backbone_`."""
+
+    def change(folder):
+        config = json.loads((folder / "config.json").read_text())
+        for name, value in values.items():
+            part = config["backbone"] if name.startswith("backbone_") else config
+            part[name.removeprefix("backbone_")] = value
+        (folder / "config.json").write_text(json.dumps(config))
+
+    return change
+
+
+def holding(name, content):
+    return lambda folder: (folder / name).write_bytes(content)
+
+
+def cut(folder):
+    path = folder / "model.safetensors"
+    path.write_bytes(path.read_bytes()[:1000])
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        cut,
+        holding("model.safetensors", b"no tensors at all"),
+        holding("model.safetensors", b""),
+        lambda folder: (folder / "model.safetensors").unlink(),
+        holding("config.json", b"{}"),
+        holding("config.json", b"[]"),
+        holding("config.json", b'{"a":'),
+        holding("config.json", b"\xff\xfe\x00"),
+        changed(backbone_hidden_size=-1),
+        changed(backbone_num_attention_heads=0),
+        changed(backbone_vocab_size=3),
+        changed(backbone_model_type="nothing"),
+        changed(latent_head="nothing"),
+        changed(layout="nothing"),
+        changed(domain="nothing"),
+        changed(domain=3),
+        changed(latent_scale="large"),
+        changed(latents_per_step="2"),
+        changed(latent_head_options={"a": 1}),
+        holding("tokenizer.json", b"{}"),
+        holding("tokenizer.json", b""),
+        holding("tokenizer.json", b"\x00\xff"),
+        holding("tokenizer_config.json", b"[]"),
+        holding("tokenizer_config.json", b"{"),
+        lambda folder: Planner.fresh("routes", TINY).tokenizer.save_pretrained(folder),
+    ],
+)
+def test_a_broken_checkpoint_gives_no_answer(change, place, tmp_path, capsys):
+    folder = tmp_path / "bad"
+    shutil.copytree(place / "good", folder)
+    (folder / "manifest.json").unlink()
+    change(folder)
+    refused(capsys, "solve", "3+4", "--checkpoint", folder, "--no-verify")
+
+
+ROW = {"question": "1+1+2", "steps": ["1+1=2", "2+2=4"], "answer": "4"}
+
+
+@pytest.mark.parametrize(
+    ("row", "says"),
+    [
+        (ROW | {"question": "1+\ud800"}, ["line 9", "surrogate"]),
+        (ROW | {"question": " "}, ["line 9", "question is empty"]),
+        (ROW | {"answer": ""}, ["line 9", "answer is empty"]),
+        (ROW | {"question": "1+77"}, ["problem 9", "'77'", "does not know"]),
+        (ROW | {"question": "+".join("1" * 130)}, ["problem 9", "positions", "256"]),
+        ([1, 2], ["line 9"]),
+        ("x" * 2_000_000, ["line 9", "1000000 bytes"]),
+    ],
+)
+def test_a_problem_that_cannot_be_read_is_found_before_anything_runs(row, says, place, tmp_path, capsys):
+    path = tmp_path / "problems.jsonl"
+    path.write_text((place / "train.jsonl").read_text() + json.dumps(row) + "\n")
+    out = tmp_path / "run"
+    line = refused(capsys, "sft", "--config", place / "run.yaml", "--train", path, "--out", out, says=says)
+    assert str(path) in line and not out.exists()
+    line = refused(capsys, "eval", place / "good", "--test", path, says=says)
+
+
+@pytest.mark.parametrize("text", ["{}", "[]", '{"step', '{"step": "a", "best": 0, "tokens": 0}', None])
+def test_a_broken_state_is_not_gone_on_with(text, place, tmp_path, capsys):
+    command = ["sft", "--config", place / "run.yaml", "--out", tmp_path / "run", "--resume"]
+    assert main([str(word) for word in command]) == 0
+    state = tmp_path / "run" / "state"
+    if text is None:
+        shutil.copy(place / "good" / "model.safetensors", state / "state.safetensors")
+    else:
+        (state / "progress.json").write_text(text)
+    refused(capsys, *command, says=["state", "--restart"])
+
+
+@pytest.mark.parametrize("text", ["1: 2", "settings: {3: 2}", "sft: 5", "import: 3"])
+def test_settings_files_that_are_none(text, tmp_path, capsys):
+    (tmp_path / "odd.yaml").write_text(text + "\n")
+    refused(capsys, "sft", "--config", tmp_path / "odd.yaml", says=["odd.yaml"])
+
+
+def test_places_that_cannot_be_written(place, tmp_path, capsys):
+    (tmp_path / "file").write_text("here")
+    for out in (tmp_path / "file", tmp_path / "file" / "below"):
+        refused(capsys, "sft", "--config", place / "run.yaml", "--out", out)
+        refused(capsys, "eval", place / "good", "--test", place / "validation.jsonl", "--out", out)
+    refused(capsys, "solve", "3+\ud800")
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_a_run_says_before_its_first_step_what_its_token_limits_would_cut(place, tmp_path):
+    planner = Planner.fresh("arithmetic", TINY)
+    planner.model.config.max_answer_tokens, planner.model.config.max_step_tokens = 1, 5
+    problems = generate(ArithmeticSettings(max_ops=2), "train", {2: 8})
+    settings = SFTSettings(first_stage=2, stage_steps=(1,), batch_size=4, warmup_steps=0, trackers=())
+    with pytest.warns(UserWarning) as told:
+        train_sft(planner, problems[:6], problems[6:], settings, tmp_path)
+    text = " ".join(str(warning.message) for warning in told)
+    assert "6 of 6 training problems need more than the 1 tokens of max_answer_tokens" in text and "give 2 " in text
+    assert "6 of 6 training problems need more than the 5 tokens of max_step_tokens" in text and "give 6 " in text
