@@ -29,6 +29,7 @@ MEASURE = """
   }))
 }
 """
+WITH_FONT = "font => document.querySelectorAll('text:not(.code)').forEach(e => e.style.fontFamily = font)"
 
 
 def test_what_is_committed_is_what_is_drawn():
@@ -75,7 +76,7 @@ def test_no_text_leaves_its_box_or_meets_another(scheme):
             page.goto((OUT / name).as_uri())
             for font in FONTS:
                 if font:
-                    page.evaluate(f"document.querySelectorAll('text:not(.code)').forEach(e => e.style.fontFamily = '{font}')")
+                    page.evaluate(WITH_FONT, font)
                 found = page.evaluate(MEASURE)
                 assert len(found) >= 5, name
                 for text in found:

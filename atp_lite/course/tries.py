@@ -67,7 +67,7 @@ def note(number: str, right: bool) -> int:
 
 
 def progress_text(numbers: list[str]) -> str:
-    """A line for each notebook, and the first exercise that is still open. numbers: all exercises there are.
+    """A line for each notebook, and the first exercise that is still open. numbers: all exercises, in their order.
 
     Raises:
         ValueError: the file is not one that `note` wrote.
@@ -81,6 +81,6 @@ def progress_text(numbers: list[str]) -> str:
         wrong = sum(tries.get(number, {}).get("wrong", 0) for number in own)
         said = f"{wrong} wrong {'try' if wrong == 1 else 'tries'} on the way" if wrong else ""
         lines.append(f"{notebook}  {'#' * done}{'.' * (len(own) - done)}  {done} of {len(own)}  {said}".rstrip())
-    following = next((number for number in sorted(numbers) if number not in solved), None)
+    following = next((number for number in numbers if number not in solved), None)
     lines.append(f"{len(solved)} of {len(numbers)} solved; {f'next: {following}' if following else 'nothing is left'}")
     return "\n".join(lines)
