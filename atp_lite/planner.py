@@ -171,10 +171,14 @@ class Planner:
         return planner
 
     @classmethod
-    def from_pretrained(cls, folder: str | os.PathLike[str], domain: str | None = None) -> Planner:
+    def from_pretrained(
+        cls, folder: str | os.PathLike[str], domain: str | None = None, *, verify: bool = True
+    ) -> Planner:
         """Load what `save_pretrained` wrote.
 
-        domain: a name of `DOMAINS`, where `config.json` has none or another; None takes that of the file.
+        Args:
+            domain: a name of `DOMAINS`, where `config.json` has none or another; None takes that of the file.
+            verify: False reads a checkpoint from elsewhere that has no manifest, or one that was changed on purpose.
 
         Raises:
             FileNotFoundError: the message names the folder and what is missing.
@@ -188,7 +192,8 @@ class Planner:
                     f"{folder} is not a planner's checkpoint ({name} is missing): give a folder written by atp-lite "
                     "sft or atp-lite rl, such as data/checkpoints/atp-rl"
                 )
-        check_manifest(folder)
+        if verify:
+            check_manifest(folder)
         transformers.logging.disable_progress_bar()  # a toy loads in milliseconds
         model = LatentReasoner.from_pretrained(folder)
         model.config.domain = domain or model.config.domain

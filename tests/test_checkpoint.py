@@ -17,6 +17,7 @@ from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from transformers import AutoModel
 
+from atp_lite.cli.main import main
 from atp_lite.engine.folder import replace_folder, write_atomically
 from atp_lite.engine.log import MetricLog, read_metrics
 from atp_lite.engine.state import load_state, save_state
@@ -101,14 +102,14 @@ def test_weights_that_are_missing_are_not_made_up(part, tmp_path):
 
     changed_tensors(tmp_path, delete)
     with pytest.raises(ValueError, match=f"missing tensors, such as .*{part}"):
-        Planner.from_pretrained(tmp_path)
+        Planner.from_pretrained(tmp_path, verify=False)
 
 
 def test_weights_that_have_no_place_are_refused(tmp_path):
     tiny_planner().save_pretrained(tmp_path)
     changed_tensors(tmp_path, lambda tensors: tensors.update({"other.weight": torch.ones(2)}))
     with pytest.raises(ValueError, match=r"unexpected tensors, such as other\.weight"):
-        Planner.from_pretrained(tmp_path)
+        Planner.from_pretrained(tmp_path, verify=False)
 
 
 @pytest.mark.parametrize("layers", [0, 1, 3])
@@ -121,7 +122,7 @@ def test_the_configuration_is_that_of_the_weights(layers, tmp_path):
     config["backbone"]["num_hidden_layers"] = layers
     (tmp_path / "config.json").write_text(json.dumps(config))
     with pytest.raises(ValueError, match=r"tensors, such as backbone\.model\.layers"):
-        Planner.from_pretrained(tmp_path)
+        Planner.from_pretrained(tmp_path, verify=False)
 
 
 @pytest.mark.parametrize(
@@ -142,7 +143,7 @@ def test_a_configuration_is_checked_field_by_field(name, value, tmp_path):
     config = json.loads((tmp_path / "config.json").read_text())
     (tmp_path / "config.json").write_text(json.dumps(config | {name: value}))
     with pytest.raises(ValueError, match=r"config\.json"):
-        Planner.from_pretrained(tmp_path)
+        Planner.from_pretrained(tmp_path, verify=False)
 
 
 @pytest.mark.parametrize("name", ["model.safetensors", "config.json", "tokenizer.json"])
@@ -157,6 +158,16 @@ def test_a_flipped_bit_is_refused_with_the_name_of_its_file(name, tmp_path):
     (tmp_path / name).write_bytes(content)
     with pytest.raises(ValueError, match=rf"{re.escape(name)} is not the file that was saved"):
         Planner.from_pretrained(tmp_path)
+
+
+def test_a_checkpoint_without_a_manifest_is_read_only_where_that_is_asked_for(tmp_path, capsys):
+    tiny_planner().save_pretrained(tmp_path)
+    (tmp_path / "manifest.json").unlink()
+    with pytest.raises(ValueError, match=r"has no manifest\.json.*--no-verify"):
+        Planner.from_pretrained(tmp_path)
+    assert main(["solve", "3+4", "--checkpoint", str(tmp_path)]) == 2
+    assert main(["solve", "3+4", "--checkpoint", str(tmp_path), "--no-verify"]) == 0
+    assert "--no-verify" in capsys.readouterr().err
 
 
 def test_the_bundled_checkpoints_are_those_that_were_saved():

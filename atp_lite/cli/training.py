@@ -147,13 +147,15 @@ class SFT(Sources):
     """Go on with the run in --out, or begin one where nothing was saved yet."""
     restart: bool = False
     """Begin anew in --out, dropping the run there."""
+    verify: bool = True
+    """Check the files of --init against its manifest; --no-verify reads one that came without, or was changed."""
 
     def run(self) -> int:
         if self.init and self.backbone:
             raise ValueError(f"--init {self.init} and --backbone {self.backbone}: a run starts from one of them")
         limit = self.model.max_latents
         if self.init:
-            planner = Planner.from_pretrained(self.init)
+            planner = Planner.from_pretrained(self.init, verify=self.verify)
             limit = max(limit, planner.model.config.max_latents)  # a checkpoint keeps what it has learned to think
         elif self.backbone:
             planner = Planner.from_backbone(self.backbone, self.pretrained, self.domain)
@@ -200,9 +202,11 @@ class RL(Sources):
     """Go on with the run in --out, or begin one where nothing was saved yet."""
     restart: bool = False
     """Begin anew in --out, dropping the run there."""
+    verify: bool = True
+    """Check the files of --init against its manifest; --no-verify reads one that came without, or was changed."""
 
     def run(self) -> int:
-        planner = Planner.from_pretrained(self.init)
+        planner = Planner.from_pretrained(self.init, verify=self.verify)
         return _run(self, planner, train_rl, self.questions, "rl")
 
 

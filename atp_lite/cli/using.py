@@ -45,6 +45,8 @@ class Eval(Sources):
     """Folder for report.md, report.json and the outcomes of every set, a JSON line a problem; none keeps nothing."""
     restart: bool = False
     """Begin anew in --out, dropping the outcomes there."""
+    verify: bool = True
+    """Check the checkpoint's files against its manifest; --no-verify reads one that came without, or was changed."""
 
     def run(self) -> int:
         planner = Planner.from_pretrained(self.checkpoint)
@@ -99,13 +101,15 @@ class Causes(Sources):
     """Of typed steps, noise, and which question the same text is taken from."""
     out: Path | None = None
     """Folder for causes.md, causes.json and the figure causes.html; none keeps nothing."""
+    verify: bool = True
+    """Check the checkpoint's files against its manifest; --no-verify reads one that came without, or was changed."""
 
     def run(self) -> int:
         from atp_lite.views.causes import causes_figure
         from atp_lite.views.page import figure_html, write_page
 
         paths = {_called(path): path for path in (self.checkpoint, *self.beside)}
-        planners = {name: Planner.from_pretrained(path) for name, path in paths.items()}
+        planners = {name: Planner.from_pretrained(path, verify=self.verify) for name, path in paths.items()}
         sources = about(self, planners[_called(self.checkpoint)])
         problems = sources.load(self.test, "test")[: self.limit]
         found = {}
@@ -149,12 +153,14 @@ class Solve:
     mark, in the words of `atp-lite data --domain stories`."""
     checkpoint: Path | None = None
     """Folder of the checkpoint; none takes the bundled planner for expressions, or that for stories."""
+    verify: bool = True
+    """Check the checkpoint's files against its manifest; --no-verify reads one that came without, or was changed."""
 
     def run(self) -> int:
         domain = DOMAINS.reading(self.question)
         if self.checkpoint is None and domain.bundled is None:
             raise ValueError(f"no bundled planner reads {self.question!r} ({domain.name}): give one with --checkpoint")
-        planner = Planner.from_pretrained(self.checkpoint or CHECKPOINTS / str(domain.bundled))
+        planner = Planner.from_pretrained(self.checkpoint or CHECKPOINTS / str(domain.bundled), verify=self.verify)
         problem = planner.domain.read_question(self.question)
         trace = planner.reason([problem])
         if planner.model.decoder is None and planner.model.config.max_latents:  # a rival that has none

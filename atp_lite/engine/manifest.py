@@ -24,14 +24,17 @@ def write_manifest(folder: str | os.PathLike[str]) -> None:
 
 
 def check_manifest(folder: str | os.PathLike[str]) -> None:
-    """Check the files that the manifest lists; a folder without one, written elsewhere, passes.
+    """Check the files that the manifest lists.
 
     Raises:
-        ValueError: a file is missing or not the one that was saved; the message names it.
+        ValueError: there is no manifest, or a file is missing or not the one that was saved; the message names it.
     """
     folder = Path(folder)
     if not (folder / MANIFEST).is_file():
-        return
+        raise ValueError(
+            f"{folder} has no {MANIFEST}, so nobody can tell whether its files are those that were saved: if you trust "
+            "where it is from, read it with --no-verify (Planner.from_pretrained(folder, verify=False)), save it anew"
+        )
     try:
         listed = dict(json.loads((folder / MANIFEST).read_text()))
     except (ValueError, TypeError) as error:
@@ -41,7 +44,7 @@ def check_manifest(folder: str | os.PathLike[str]) -> None:
         if Path(name).name != name or not path.is_file() or _fingerprint(path) != saved:
             raise ValueError(
                 f"{path} is not the file that was saved ({MANIFEST} has its size and SHA-256): copy the checkpoint "
-                f"anew; if you changed it on purpose, delete {MANIFEST}"
+                f"anew; if you changed it on purpose, read it with --no-verify"
             )
 
 

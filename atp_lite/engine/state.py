@@ -62,6 +62,7 @@ def save_state(
         copies = {key: value.detach().to("cpu", copy=True).contiguous() for key, value in tensors.items()}
         save_file(copies, fresh / "state.safetensors")
         (fresh / "progress.json").write_text(json.dumps(progress, indent=1))
+        (fresh / "state.safetensors").chmod((fresh / "progress.json").stat().st_mode & 0o777)  # it was written as 0600
 
     replace_folder(folder, fill)
 
