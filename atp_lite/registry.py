@@ -59,7 +59,7 @@ def registries_of(settings: type) -> dict[str, Registry[Any]]:
     return {name: about for name, about in pairs if isinstance(about, Registry)}
 
 
-def check_registered(settings: object) -> None:
+def check_registered(settings: Any) -> None:
     """Raise ValueError where a field holds a name, or a mapping with a name, that its registry does not have."""
     for field, registry in registries_of(type(settings)).items():
         value = getattr(settings, field)

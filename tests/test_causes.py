@@ -254,6 +254,7 @@ def test_noise_is_as_large_as_the_typed_edit_and_hangs_on_the_seed_alone():
     assert any(not torch.equal(noise(edits_of(planner, runs, needed, 4))[k], v) for k, v in noise(edits).items())
 
 
+@pytest.mark.slow
 def test_a_bundled_planner_is_measured_alike_in_every_batch_size():
     planner = Planner.from_pretrained(CHECKPOINTS / "atp-sft")
     problems = generate(REGIMES["clean"], "test", {2: 10, 3: 30})
@@ -282,6 +283,7 @@ def test_nothing_to_measure_on_is_said():
         causes(tiny_planner(), [])
 
 
+@pytest.mark.slow
 def test_the_command_writes_table_numbers_and_figure(tmp_path, capsys):
     checkpoint = str(CHECKPOINTS / "atp-sft")
     assert main(["causes", checkpoint, "--limit", "12", "--out", str(tmp_path / "out")]) == 0

@@ -468,6 +468,7 @@ def test_a_benchmark_without_a_validation_split_lends_training_questions(tmp_pat
     assert len(own) == 2 and not {"id-5", "id-6"} & {p.id for p in train}
 
 
+@pytest.mark.slow
 def test_without_a_network_a_benchmark_says_what_to_do(monkeypatch, capsys):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     assert main(["eval", "--domain", "word-problems", "--benchmark.name", "svamp"]) == 2

@@ -100,6 +100,7 @@ def test_the_committed_grids_hold_every_recipe():
     assert len(planning.seeds) >= 5 and set(planning.regimes) == {"clean", "routes"}
 
 
+@pytest.mark.slow
 def test_training_and_test_questions_are_apart_and_longer_ones_are_longer():
     for regime, longest in (("clean", 4), ("routes", 6)):
         data = grid_data(regime, 30)
@@ -219,6 +220,7 @@ def test_noise_is_measured_by_the_size_of_the_latents(monkeypatch):
     assert noise_curve(Planner.from_pretrained(CHECKPOINTS / "cot"), problems) == {}
 
 
+@pytest.mark.slow
 def test_a_row_says_what_follows_from_replaced_thoughts(monkeypatch):
     """Of the first problems alone, and nothing where no decoder reads the thoughts."""
     monkeypatch.setattr("atp_lab.compare.measure.EDITED", 12)
@@ -271,6 +273,7 @@ def test_tables_by_hand():
     assert "62.0 ± 5.0" in text
 
 
+@pytest.mark.slow
 def test_the_smallest_grid_has_problems_enough_for_every_batch():
     smoke = read_config("configs/compare-smoke.yaml", Grid)
     found = {job: resolve(smoke, job) for job in jobs(smoke)}

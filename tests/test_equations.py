@@ -53,6 +53,7 @@ def written_trees(draw, depth=4):
     return text, value, PRECEDENCE[op], left[3] + right[3]
 
 
+@pytest.mark.slow
 @given(written_trees())
 def test_value_and_operands_of_random_expressions(written):
     text, value, _, operands = written

@@ -25,6 +25,7 @@ def test_signal_and_noise_by_hand():
     assert again == pytest.approx(4 * 2 + 4 * 4), "a rollout that was drawn twice is no pair with itself"
 
 
+@pytest.mark.slow
 def test_pure_noise_has_no_signal_and_signal_is_not_made_larger_by_noise():
     generator = torch.Generator().manual_seed(0)
     noise = torch.randn(24, 5000, generator=generator).double()
@@ -59,6 +60,7 @@ def test_the_gradient_of_the_expected_reward_is_a_score_function_of_all_that_was
     torch.testing.assert_close(gradients.of_expected_reward(trace, gain), expected, atol=1e-5, rtol=1e-4)
 
 
+@pytest.mark.slow
 def test_every_way_is_measured_and_one_asks_no_reward(monkeypatch):
     planner = lively_planner()
     gradients = Gradients(planner, PROBLEMS[1:4], ["chain", "correct"])

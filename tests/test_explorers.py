@@ -269,6 +269,7 @@ def test_planners_that_cannot_be_debugged_are_refused(problems):
 # --- coherence ---
 
 
+@pytest.mark.slow
 def test_a_rewritten_step_changes_graph_and_reward(planner, problems):
     explorer = CoherenceExplorer(planner, problems, group_size=4)
     row = explorer.measured["rows"][0]
@@ -286,6 +287,7 @@ def test_a_rewritten_step_changes_graph_and_reward(planner, problems):
     assert "Type a problem" in explorer.message.value
 
 
+@pytest.mark.slow
 def test_drawing_again_draws_others(planner, problems):
     explorer = CoherenceExplorer(planner, problems, group_size=3)
     before = explorer.trace.latents
@@ -439,6 +441,7 @@ def test_the_space_page_offers_pairs_that_need_as_many_steps(planner, problems, 
         export_space(tmp_path / "page.html", {"RL": planner}, problems[:1])
 
 
+@pytest.mark.slow
 def test_the_coherence_page_shows_the_trajectories_that_were_drawn(planner, problems, tmp_path):
     page = export_coherence(tmp_path / "page.html", planner, problems[:2], group_size=3, sigma=0.8, seed=4)
     data, store = parts_of(page.read_text())
@@ -541,6 +544,7 @@ def test_what_stands_beside_a_checkpoint(planner):
     assert list(bundled_rivals(CHECKPOINTS / "cot", planner)) == ["coconut", "sim-cot"]
 
 
+@pytest.mark.slow
 def test_without_a_run_the_microscope_says_how_to_make_one(planner, problems):
     page = Dashboard(planner, problems)
     page.tabs.selected_index = NAMES.index("RL microscope")
@@ -594,6 +598,7 @@ def run(tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow
 def test_a_run_keeps_what_it_is_asked_to_keep(run):
     kept = kept_checkpoints(run)
     assert list(kept) == [0, 2, 4]
@@ -605,6 +610,7 @@ def test_a_run_keeps_what_it_is_asked_to_keep(run):
     assert all(torch.equal(weights[2][key], last[key]) for key in last)
 
 
+@pytest.mark.slow
 def test_the_microscope_moves_along_the_run(run, problems):
     microscope = RLMicroscope(journey(run, problems[:2], problems))
     assert [label for label, _ in microscope.stop.options] == ["iteration 0", "iteration 2", "iteration 4"]
@@ -626,6 +632,7 @@ def test_a_run_that_kept_nothing_says_how_to_keep(tmp_path, problems):
         journey(tmp_path, problems)
 
 
+@pytest.mark.slow
 def test_a_journey_can_be_kept_and_read_again(run, problems, tmp_path):
     found = journey(run, problems[:2], problems)
     write_journey(tmp_path / "deep" / "journey.json", found)
@@ -650,6 +657,7 @@ def test_the_bundled_journey_is_that_of_the_bundled_checkpoint():
 # --- a race ---
 
 
+@pytest.mark.slow
 def test_a_race_tells_answers_steps_and_what_they_took(planner, problems):
     words = Planner.from_pretrained(CHECKPOINTS / "cot")
     blind = Planner.from_pretrained(CHECKPOINTS / "atp-sft")

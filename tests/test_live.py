@@ -112,6 +112,7 @@ def test_engine_thinks_as_pytorch(folder):
     compare(planner, problems_of(planner.domain.name, 300))
 
 
+@pytest.mark.slow
 @with_node
 @pytest.mark.parametrize(
     "change",

@@ -284,6 +284,7 @@ def test_plan_counts_llama_without_its_weights(monkeypatch, capsys):
     assert share in said and "KV cache" in said
 
 
+@pytest.mark.slow
 def test_plan_reads_a_folder_and_its_questions(tmp_path, capsys):
     folder = tiny_lm("llama", tmp_path / "lm")
     rows = [{"id": str(i), "question": "9 - 2?", "steps": ["9-2=7"], "answer": "7", "source": ""} for i in range(3)]

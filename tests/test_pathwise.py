@@ -192,6 +192,7 @@ def test_each_kind_of_action_has_its_own_advantage():
     assert loss(1, 1, learn_latents=False) == pytest.approx(answers)
 
 
+@pytest.mark.slow
 def test_it_is_unbiased_and_a_step_along_it_raises_the_expected_reward():
     """Answers of one token: the mean over all of them is the exact gradient of the expected reward, and of no other."""
     planner = exact_planner(c=1)
@@ -246,6 +247,7 @@ def test_the_gradient_of_the_reference_is_that_of_the_true_answer_through_all_la
         torch.testing.assert_close(g, exact[name], atol=1e-6, rtol=1e-3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["reparameterised", "reference"])
 def test_an_iteration_of_each_raises_what_it_is_about(tmp_path, name):
     settings = replace(SETTINGS, estimator=name, lr=3e-3, warmup_steps=0, mini_batches=1, kl_weight=0.01, accumulate=2)
@@ -260,6 +262,7 @@ def test_an_iteration_of_each_raises_what_it_is_about(tmp_path, name):
     assert sign * steps[-1][logged] > sign * steps[0][logged] and steps[-1]["kl"] > 0
 
 
+@pytest.mark.slow
 def test_points_and_a_planner_without_a_decoder_learn_by_it_too(tmp_path):
     points = METHODS["sim-cot"].start(lively_planner(), 3)
     train_rl(points, PROBLEMS[:4], PROBLEMS[4:], replace(SETTINGS, sigma=0.3), tmp_path)

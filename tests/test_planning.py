@@ -40,6 +40,7 @@ def test_reference_answers_are_scored_after_the_latents_that_were_sampled():
         assert -found[row].sum().item() / guarded.answer_mask[row].sum().item() == pytest.approx(loss.item(), rel=1e-4)
 
 
+@pytest.mark.slow
 def test_the_guard_is_part_of_the_loss_and_logged(tmp_path):
     from atp_lite.engine.log import read_metrics
 
@@ -103,6 +104,7 @@ def rehearsing(folder, planner, settings=REHEARSING, problems=PROBLEMS):
     return learner, Samples(trace, torch.tensor([1.0, -1.0, 0.5, -0.5]))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["atp", "sim-cot", "atp-step"])
 def test_a_rehearsal_adds_the_loss_of_the_planners_own_method(tmp_path, method):
     """Losses of an update with and without differ by weight * L_SFT of the batch that the seed says."""
@@ -143,6 +145,7 @@ def test_rehearsal_of_mixed_lengths_is_that_of_its_rows_one_by_one():
         assert term.item() == pytest.approx(sums[name] / counts[name], rel=1e-4), name
 
 
+@pytest.mark.slow
 def test_micro_batches_of_a_rehearsal_add_up(tmp_path):
     """accumulate splits the labelled problems too; without noise the gradient is the same."""
     found = {}
@@ -166,6 +169,7 @@ def test_a_rehearsal_moves_the_prior_and_leaves_step_encoder_and_decoder(tmp_pat
     assert moved == {"backbone", "latent_head", "stop_head"}
 
 
+@pytest.mark.slow
 def test_a_run_that_rehearses_goes_on_where_it_was_cut_off(tmp_path, monkeypatch):
     settings = replace(REHEARSING, iterations=3, epochs=2, eval_every=1)
     train_rl(lively_planner(), PROBLEMS[:4], PROBLEMS[4:6], settings, tmp_path / "whole", rehearse=PROBLEMS[:4] * 2)

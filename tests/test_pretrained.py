@@ -276,6 +276,7 @@ def test_every_method_starts_from_bfloat16_weights(name, lm_folder):
     assert planner.reason(PROBLEMS).answers
 
 
+@pytest.mark.slow
 def test_a_model_that_cannot_be_had_is_one_line_with_a_remedy(tmp_path, monkeypatch):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     with pytest.raises(OSError, match="nobody/nothing cannot be loaded: no folder here is called so") as caught:

@@ -162,6 +162,7 @@ def test_points_have_no_sigma_of_their_own_to_explore_with(tmp_path, sigma):
         trained(tmp_path, replace(SETTINGS, sigma=sigma, iterations=1), planner=points)
 
 
+@pytest.mark.slow
 def test_a_planner_without_a_decoder_can_still_learn(tmp_path):
     settings = replace(SETTINGS, iterations=1, rewards={"correct": 1.0, "length": 0.1})
     assert trained(tmp_path, settings, planner=tiny_planner(decoder_layers=0)).model.decoder is None
@@ -372,6 +373,7 @@ def gradients(model) -> dict[str, torch.Tensor]:
     return {name: p.grad.clone() for name, p in model.named_parameters() if p.grad is not None}
 
 
+@pytest.mark.slow
 def test_the_decoder_is_frozen_and_the_head_that_may_not_learn_too(tmp_path):
     planner = lively_planner()
     before = {key: value.clone() for key, value in planner.model.state_dict().items()}
@@ -383,6 +385,7 @@ def test_the_decoder_is_frozen_and_the_head_that_may_not_learn_too(tmp_path):
     assert not torch.equal(after["backbone.lm_head.weight"], before["backbone.lm_head.weight"])
 
 
+@pytest.mark.slow
 def test_averaged_weights_follow_with_their_decay(tmp_path):
     run = learner_of(tmp_path, replace(SETTINGS, ema=0.75))
     key = "backbone.lm_head.weight"
@@ -397,6 +400,7 @@ def test_averaged_weights_follow_with_their_decay(tmp_path):
     torch.testing.assert_close(average.state_dict()[key], expected)
 
 
+@pytest.mark.slow
 def test_shuffled_rewards_are_the_same_rewards_in_another_order(tmp_path, monkeypatch):
     seen = []
     monkeypatch.setitem(CREDIT, "split", lambda *given: seen.append(given[1]) or split_credit(*given))
@@ -485,6 +489,7 @@ def test_controls_run_and_repeat(tmp_path, objective):
     assert_same_run(tmp_path / "one", tmp_path / "two")
 
 
+@pytest.mark.slow
 def test_rejection_learns_from_what_it_kept(tmp_path, monkeypatch):
     chains = [Problem("3+4", ("3+4=7",), "7"), Problem("(3+4)*2", ("3+4=7", "7*2=14"), "14")]
     monkeypatch.setattr("atp_lite.rl.objectives.verified_chains", lambda trace, rng: chains)

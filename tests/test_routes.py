@@ -87,6 +87,7 @@ def test_coherence_of_hops_by_hand():
         ROUTES.coherence(["aa>ab"], "ab", "3+4")
 
 
+@pytest.mark.slow
 def test_problems_are_what_their_settings_say_and_no_map_is_in_two_splits():
     settings = RouteSettings(max_hops=4)
     counts = {2: 30, 4: 30}

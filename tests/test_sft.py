@@ -246,6 +246,7 @@ def padding(plan: BatchPlan) -> float:
     return 1 - real / total
 
 
+@pytest.mark.slow
 @given(SHAPES, st.integers(1, 6), st.integers(1, 4), st.integers(0, 5))
 def test_buckets_hold_every_problem_once_an_epoch(lengths, size, bucket, seed):
     """But for those that fill up the last batch: fewer than a batch, and the first of the order."""

@@ -187,6 +187,7 @@ def second_reader(text: str) -> int:
     raise ValueError(text)
 
 
+@pytest.mark.slow
 def test_a_second_reader_finds_the_same_answers(stories):
     assert len(stories) == 900
     for problem in stories:

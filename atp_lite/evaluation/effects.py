@@ -64,8 +64,8 @@ class Causes:
         own = [e for e in self.effects if e.edit == edit and place in (None, e.place)]
         found: dict[str, list[tuple[int, bool]]] = {}
         for what in ("answer", "rest"):
-            told = [(e.position, getattr(e, what)) for e in own if getattr(e, what) is not None]
-            found |= {f"{what}_{response}": [(i, value == response) for i, value in told] for response in RESPONSES}
+            known = [(e.position, getattr(e, what)) for e in own if getattr(e, what) is not None]
+            found |= {f"{what}_{response}": [(i, value == response) for i, value in known] for response in RESPONSES}
         for name in ("rest_arrives", "reads"):
             found[name] = [(e.position, getattr(e, name)) for e in own if getattr(e, name) is not None]
         return {name: _by_problem(hits) for name, hits in found.items() if hits}

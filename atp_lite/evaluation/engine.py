@@ -182,7 +182,7 @@ def score(
     keep: Callable[[list[Record], list[Cost]], None] = lambda records, costs: None,
     progress: bool = False,
 ) -> list[Record]:
-    """A record of every problem, in order. All processes must call this, and all return the whole.
+    """A record of every problem, in order. All processes must call this, and all return all of them.
 
     Args:
         done: what is there already.
@@ -208,7 +208,7 @@ def score(
                 parts = gather_object([(made, spent, batches.size)])  # one of every process
                 batches.size = min(size for _, _, size in parts)
                 fresh = sorted((record for part, _, _ in parts for record in part), key=lambda r: r.position)
-                keep(fresh, _whole_cost([cost for _, part, _ in parts for cost in part]))
+                keep(fresh, _total_cost([cost for _, part, _ in parts for cost in part]))
                 records |= {record.position: record for record in fresh}
                 bar.update(len(fresh))
     finally:
@@ -216,15 +216,15 @@ def score(
     return [records[i] for i in range(len(problems))]
 
 
-def _whole_cost(costs: Sequence[Cost]) -> list[Cost]:
+def _total_cost(costs: Sequence[Cost]) -> list[Cost]:
     """What the processes' parts of a batch cost together: work adds up, and the slowest says when it is done."""
-    whole: dict[str, Cost] = {}
+    total: dict[str, Cost] = {}
     for cost in costs:
-        before = whole.setdefault(cost["pass"], {"pass": cost["pass"], "trajectories": 0, "tokens": 0, "seconds": 0.0})
+        before = total.setdefault(cost["pass"], {"pass": cost["pass"], "trajectories": 0, "tokens": 0, "seconds": 0.0})
         before["trajectories"] += cost["trajectories"]
         before["tokens"] += cost["tokens"]
         before["seconds"] = max(before["seconds"], cost["seconds"])
-    return list(whole.values())
+    return list(total.values())
 
 
 @dataclass

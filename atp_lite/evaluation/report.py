@@ -134,11 +134,11 @@ class Report:
         notes = ["95 % intervals over problems: Wilson for accuracy and right numbers of steps, normal for the rest."]
         if len(self.sets) > 1:
             notes.append("The mean counts every set alike; its interval takes the sets to be independent.")
-        told = " ".join(map(self.paper, self.summaries()))
-        if told.strip():
+        cells = " ".join(map(self.paper, self.summaries()))
+        if cells.strip():
             tokens = f"; it reports {PAPER_TOKENS} tokens per problem" if self.has_four else ""
             notes.append(f"Paper: ATP-Latent, LLaMA-3.2-1B-Instruct, arXiv 2601.21598{tokens}.")
-            notes += [note for mark, note in MARKS.items() if mark in told]
+            notes += [note for mark, note in MARKS.items() if mark in cells]
         for name, evaluation in self.evaluations.items():
             if evaluation.settings.relative:
                 notes.append(f"{name}: right within a share of {evaluation.settings.relative:g} of the reference.")

@@ -45,8 +45,8 @@ class ProblemSet:
     @property
     def size(self) -> str:
         """How many problems; `50 of 1319` where a benchmark's test split has more."""
-        n, whole = len(self.problems), BENCHMARKS[self.benchmark].test_rows if self.benchmark else 0
-        return f"{n} of {whole}" if n < whole else str(n)
+        n, full = len(self.problems), BENCHMARKS[self.benchmark].test_rows if self.benchmark else 0
+        return f"{n} of {full}" if n < full else str(n)
 
 
 def benchmark_sets(names: Sequence[str], settings: BenchmarkSettings | None = None) -> list[ProblemSet]:

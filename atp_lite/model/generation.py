@@ -88,7 +88,7 @@ def read(
             holes, so a row would see less than it does alone.
     """
     full_mask = mask if context is None else torch.cat([context.mask, mask], dim=1)  # (B, S + n)
-    if whole := bool(full_mask.all()):  # no holes anywhere: nothing to count, and no mask to build
+    if unpadded := bool(full_mask.all()):  # no holes anywhere: nothing to count, and no mask to build
         positions = torch.arange(full_mask.shape[1], device=mask.device)[None, -mask.shape[1] :]  # (1, n)
     else:
         window = getattr(lm.config, "sliding_window", None)
@@ -100,7 +100,7 @@ def read(
         positions = (full_mask.cumsum(1) - 1).clamp(min=0)[:, -mask.shape[1] :]  # (B, n)
     output = lm.base_model(
         inputs_embeds=embeds,
-        attention_mask=None if whole else full_mask,
+        attention_mask=None if unpadded else full_mask,
         position_ids=positions,
         past_key_values=DynamicCache() if context is None else context.cache,
         use_cache=True,

@@ -223,9 +223,9 @@ class LatentReasoner(PreTrainedModel):
         c = self.config.latents_per_step
         n_steps = -(-trace.latents.shape[1] // c)
         latents = F.pad(trace.latents, (0, 0, 0, n_steps * c - trace.latents.shape[1]))  # (B, S * c, d)
-        whole = torch.arange(1, n_steps + 1, device=latents.device) * c <= trace.n_latents[:, None]  # (B, S)
+        complete = torch.arange(1, n_steps + 1, device=latents.device) * c <= trace.n_latents[:, None]  # (B, S)
         tokens, log_probs = self.decoder.decode(
-            latents, whole, self.config.max_step_tokens, self.config.eos_id, self.config.pad_id
+            latents, complete, self.config.max_step_tokens, self.config.eos_id, self.config.pad_id
         )
         return later_age(trace, Decoded, step_tokens=tokens, step_log_probs=log_probs)
 

@@ -63,8 +63,8 @@ def teacher_forced(
         first = states[:, -1:].repeat_interleave(group_size, 0)  # (B, 1, d): h_1
         _, states = read(model.backbone, embeds, mask, context.repeat(group_size))
     else:
-        whole = torch.cat([question_mask, mask], dim=1)
-        _, states = read(model.backbone, torch.cat([asked, embeds], dim=1), whole)
+        full_mask = torch.cat([question_mask, mask], dim=1)
+        _, states = read(model.backbone, torch.cat([asked, embeds], dim=1), full_mask)
         first, states = states.split([question.shape[1], embeds.shape[1]], dim=1)
     hidden = torch.cat([first[:, -1:], states[:, :n_latents]], dim=1)[:, :n_latents]  # (B, T, d)
     return hidden, states[:, n_latents:]
@@ -101,7 +101,7 @@ def recurrent_replay(model: LatentReasoner, trace: Answered) -> Replay:
     _, states = read(model.backbone, model.embed(language), mask.long(), again.take_context())
 
     def padded(values: Tensor) -> Tensor:
-        missing = trace.latents.shape[1] - values.shape[1]  # a part of a batch may think less than the whole
+        missing = trace.latents.shape[1] - values.shape[1]  # a micro-batch may think less than the batch
         return torch.cat([values, values.new_zeros(len(values), missing, *values.shape[2:])], dim=1)
 
     logits = to_logits(model.backbone, states)

@@ -179,9 +179,9 @@ def with_references(planner: Planner, trace: Decoded) -> Decoded:
 
 def weighted_mean(parts: Sequence[tuple[Mapping[str, float], float]]) -> dict[str, float]:
     """Means by name over parts of some weight each; 0 where nothing has a weight."""
-    whole = max(sum(weight for _, weight in parts), 1.0)
+    total = max(sum(weight for _, weight in parts), 1.0)
     names = parts[0][0] if parts else ()
-    return {name: sum(values[name] * weight for values, weight in parts) / whole for name in names}
+    return {name: sum(values[name] * weight for values, weight in parts) / total for name in names}
 
 
 def step_metrics(run: TrainingRun, update: Update) -> dict[str, float]:
@@ -265,8 +265,8 @@ def answer_ce(learner: Learner, problems: Sequence[Problem], iteration: int) -> 
         with run.autocast():
             loss, trace = answer_cross_entropy(learner.planner, part, sample=True, generator=run.generator)
         learner.tokens += int(trace.question_mask.sum() + trace.latent_mask.sum())
-        whole = partial(count, answers) if len(part) < len(problems) else None
-        run.backward(scale_to_global_mean(run.accelerator, {"enc": loss}, partial(count, rows), whole)["enc"])
+        rank_counts = partial(count, answers) if len(part) < len(problems) else None
+        run.backward(scale_to_global_mean(run.accelerator, {"enc": loss}, partial(count, rows), rank_counts)["enc"])
     return step_metrics(run, run.step())
 
 
