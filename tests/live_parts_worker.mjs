@@ -12,7 +12,8 @@ function thought(question, choices) {
     question,
     answer: trace.answer,
     written: trace.written.length + Number(trace.ended),
-    tokens: planner.tokens(question),
+    tokens: planner.embeddings(question).map((each) => each.text),
+    embedding: Array.from(planner.embeddings(question)[0].embedding),
     steps: trace.steps.map((step) => step.text),
     thoughts: trace.thoughts.map(({ latent, distribution }, i) => ({
       latent: Array.from(latent),

@@ -142,7 +142,8 @@ def test_attention_is_that_of_pytorch(planner, problems, found):
     planner.model.backbone.set_attn_implementation("eager")
     for problem, row in zip(problems[:4], found["likeliest"], strict=False):
         ids = [*planner.tokenizer.encode(problem.question), planner.model.config.start_id]
-        assert "".join(row["tokens"]) == "".join(problem.question.split())
+        assert "".join(row["tokens"]) == "".join(problem.question.split()) + "<|start-latent|>"
+        torch.testing.assert_close(torch.tensor(row["embedding"]), planner.model.embed(torch.tensor(ids[0])))
         latents = torch.tensor([thought["latent"] for thought in row["thoughts"]])
         inputs = torch.cat([planner.model.embed(torch.tensor([ids])), latents[None]], 1)
         layers = planner.model.backbone(inputs_embeds=inputs, output_attentions=True).attentions

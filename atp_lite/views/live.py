@@ -33,6 +33,9 @@ BUNDLED = {
     "atp-plan": "arithmetic, after planning",
     "routes-plan": "routes, after planning",
     "routes-sft": "routes, after imitation",
+    "atp-sft": "arithmetic, after imitation",
+    "sim-cot": "arithmetic, SIM-CoT",
+    "cot": "arithmetic, in words",
 }
 """The bundled planners of the site and their titles; a page opens with the first that it can show."""
 EXAMPLES = 120
@@ -147,7 +150,7 @@ def _entry(planner: Planner, folder: Path) -> dict[str, Any]:
         "domain": planner.domain.name,
         "parameters": sum(p.numel() for p in planner.model.parameters()),
         "encodes": planner.model.step_encoder is not None,
-        "decodes": planner.model.decoder is not None,
+        "decodes": planner.model.decoder is not None and planner.model.config.max_latents > 0,
         "sha256": hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest(),
         "accuracy": values.get("evaluation", {}).get("metrics", {}).get("accuracy", {}).get("mean"),
     }

@@ -2,6 +2,13 @@
 
 export type Vector = Float32Array;
 
+/** sum_i a_i b_i */
+export function dot(a: Vector, b: Vector): number {
+  let sum = 0;
+  for (let i = 0; i < a.length; i++) sum += a[i] * b[i];
+  return sum;
+}
+
 /** W x + b. W is (n, m) row by row, x (m), b (n) or nothing -> (n). */
 export function linear(weight: Vector, x: Vector, bias?: Vector): Vector {
   const m = x.length;

@@ -495,6 +495,13 @@ var Planner = class _Planner {
   tokens(question) {
     return this.tokenizer.encode(question).map((id) => this.tokenizer.decode([id]));
   }
+  /** Every token that is read before the first thought, `<|start-latent|>` at the end, with its embedding (d). */
+  embeddings(question) {
+    return [...this.tokenizer.encode(question), this.config.start_id].map((id) => ({
+      text: this.tokenizer.decode([id]),
+      embedding: this.backbone.embed(id)
+    }));
+  }
   /** What thought t looked at: of every layer and head, the weight of each token of the question, `<|start-latent|>` at
    * its end, and of the thoughts before; they add up to 1.
    */

@@ -120,6 +120,13 @@
     made.append(...children);
     return made;
   }
+  function colour(name) {
+    const probe = element("span", { style: `color: var(${name})` });
+    document.body.append(probe);
+    const found = getComputedStyle(probe).color;
+    probe.remove();
+    return found;
+  }
   function sized(canvas) {
     const pen = canvas.getContext("2d");
     if (!pen) throw new Error("this browser has no canvas to draw on: try a newer one");
@@ -132,6 +139,11 @@
   }
 
   // src/math.ts
+  function dot(a, b) {
+    let sum = 0;
+    for (let i = 0; i < a.length; i++) sum += a[i] * b[i];
+    return sum;
+  }
   function linear(weight, x, bias) {
     const m = x.length;
     const y = new Float32Array(weight.length / m);
@@ -210,7 +222,7 @@
       this.axes = [right, up, unit(c, [right, up])];
       this.first = this.coordinates(first);
       this.second = this.coordinates(second);
-      this.depth = dot(c, this.axes[2]);
+      this.depth = dot2(c, this.axes[2]);
       const x = (Math.min(0, this.first[0], this.second[0]) + Math.max(0, this.first[0], this.second[0])) / 2;
       const y = (this.first[1] + this.second[1]) / 2;
       this.centre = [x, y, 0];
@@ -223,7 +235,7 @@
     }
     coordinates(latent) {
       const away = latent.map((value, i) => value - this.origin[i]);
-      const [x, y, z] = this.axes.map((axis) => dot(away, axis));
+      const [x, y, z] = this.axes.map((axis) => dot2(away, axis));
       return [x, y, z];
     }
     /** What lies in no direction of the three. */
@@ -237,7 +249,7 @@
       return [sum(right, right), sum(right, up), sum(up, up)];
     }
   };
-  function dot(x, y) {
+  function dot2(x, y) {
     let sum = 0;
     for (let i = 0; i < x.length; i++) sum += x[i] * y[i];
     return sum;
@@ -246,7 +258,7 @@
   function without(vector, axes) {
     let left = vector;
     for (const axis of axes) {
-      const share = dot(left, axis);
+      const share = dot2(left, axis);
       left = left.map((value, i) => value - share * axis[i]);
     }
     return left;
@@ -254,7 +266,7 @@
   function unit(vector, axes) {
     for (let i = -1; i < vector.length; i++) {
       const own = without(i < 0 ? vector : vector.map((_, j) => j === i ? 1 : 0), axes);
-      const length = Math.sqrt(dot(own, own));
+      const length = Math.sqrt(dot2(own, own));
       if (length > 1e-3) return own.map((value) => value / length);
     }
     throw new Error(`${axes.length} directions fill a space of ${vector.length}: there is no other`);
@@ -350,8 +362,8 @@
       const known = mark2 === first || mark2 === second;
       const marks = known ? [first, second] : [mark2, first];
       const plane = this.planeOf(this.before(thought), thought, ...marks);
-      const how = typeof mark2 === "string" ? "typed" : "swapped";
-      return { thought, first: marks[0], second: marks[1], place: plane.coordinates(this.latentOf(mark2)), seeds: [], how };
+      const how2 = typeof mark2 === "string" ? "typed" : "swapped";
+      return { thought, first: marks[0], second: marks[1], place: plane.coordinates(this.latentOf(mark2)), seeds: [], how: how2 };
     }
     textOf(mark2) {
       return typeof mark2 === "string" ? mark2 : this.live.landmarks[mark2].text;
@@ -370,13 +382,13 @@
     /** The edits, for a link. */
     write() {
       return this.list().map(
-        ({ thought, first, second, place, seeds, how }) => [thought, first, second, ...place.map((value) => value.toFixed(2)), seeds.join("."), HOWS.indexOf(how)].join(",")
+        ({ thought, first, second, place, seeds, how: how2 }) => [thought, first, second, ...place.map((value) => value.toFixed(2)), seeds.join("."), HOWS.indexOf(how2)].join(",")
       ).join(";");
     }
     /** The edits of a link; what makes no sense there is left out. */
     read(text) {
       for (const part of text.split(";")) {
-        const [thought, first, second, x, y, z, seeds, how] = part.split(",");
+        const [thought, first, second, x, y, z, seeds, how2] = part.split(",");
         const marks = [first, second].map((mark2) => /^\d+$/u.test(mark2) ? Number(mark2) : mark2);
         const place = [x, y, z].map(Number);
         const known = marks.every((mark2) => typeof mark2 === "string" || mark2 < this.live.landmarks.length);
@@ -388,7 +400,7 @@
           second: marks[1],
           place: [place[0], place[1], place[2]],
           seeds: seeds ? seeds.split(".").map(Number) : [],
-          how: HOWS[Number(how)] ?? "dragged"
+          how: HOWS[Number(how2)] ?? "dragged"
         });
       }
     }
@@ -1226,13 +1238,13 @@
   var overlap = (a, b) => 2 * Math.abs(a.x - b.x) < a.w + b.w && 2 * Math.abs(a.y - b.y) < a.h + b.h;
   var clamp = (share) => Math.min(0.985, Math.max(0.015, share));
   function ellipse([xx, xy, yy], n, ox, oy, reach) {
-    const middle = (xx + yy) / 2;
+    const middle2 = (xx + yy) / 2;
     const apart = Math.hypot((xx - yy) / 2, xy);
     const scale = n * 50 / reach;
     return shape("ellipse", {
       class: "cloud",
-      rx: scale * Math.sqrt(middle + apart),
-      ry: scale * Math.sqrt(Math.max(0, middle - apart)),
+      rx: scale * Math.sqrt(middle2 + apart),
+      ry: scale * Math.sqrt(Math.max(0, middle2 - apart)),
       transform: `translate(${100 * ox} ${100 * oy}) rotate(${-Math.atan2(2 * xy, xx - yy) * 90 / Math.PI})`
     });
   }
@@ -1779,7 +1791,7 @@
       const { original } = experiment;
       const counts = original.thoughts.map(() => ({ swaps: 0, changed: 0, followed: 0, clear: 0 }));
       this.drawMatters(counts);
-      for (const [i, count] of counts.entries()) {
+      for (const [i, count2] of counts.entries()) {
         const all = this.live.landmarks.filter((one) => one.place === i + 1 && one.text !== original.steps[i]?.text);
         for (const one of all.slice(0, SWAPS)) {
           do
@@ -1788,11 +1800,11 @@
           if (asked !== this.asked) return;
           const after = this.live.planner.rethink(original, /* @__PURE__ */ new Map([[i + 1, one.latent]]));
           const should = implied(worked, original, i + 1, one.text);
-          count.swaps++;
-          if (should && should.answer !== original.answer) count.clear++;
+          count2.swaps++;
+          if (should && should.answer !== original.answer) count2.clear++;
           if (after.answer !== original.answer) {
-            if (after.answer === should?.answer) count.followed++;
-            else count.changed++;
+            if (after.answer === should?.answer) count2.followed++;
+            else count2.changed++;
           }
         }
         this.drawMatters(counts);
@@ -1833,8 +1845,1623 @@
     return { steps: [Math.min(...steps), Math.max(...steps)], numbers: [Math.min(...numbers), Math.max(...numbers)] };
   }
 
+  // src/heads.ts
+  var mode = (said) => said.means[argmax(said.logits)];
+  var point = (mean) => ({ logits: new Float32Array(1), means: [mean], logvars: null });
+  var APART = 0.1;
+  function latentHead(weights, config) {
+    const layer = (name, x) => {
+      const { weight, bias } = weights.layer(`latent_head.${name}`);
+      return linear(weight, x, bias);
+    };
+    const trunk = (hidden) => {
+      const norm2 = weights.layer("latent_head.trunk.3");
+      const features = layer("trunk.2", gelu(layer("trunk.0", hidden)));
+      return layerNorm(features, norm2.weight, norm2.bias ?? new Float32Array(features.length));
+    };
+    switch (config.latent_head) {
+      case "hidden":
+        return point;
+      case "filler":
+        return () => point(weights.get("latent_head.filler.weight"));
+      case "projector":
+        return (hidden) => point(layer("mean", trunk(hidden)));
+      case "gaussian":
+        return (hidden) => {
+          const features = trunk(hidden);
+          const [mean, logvar] = [layer("mean", features), layer("log_variance", features)];
+          return { logits: new Float32Array(1), means: [mean], logvars: [logvar] };
+        };
+      case "mixture":
+        return (hidden) => {
+          const features = trunk(hidden);
+          const around = (middle2, apart) => {
+            const [center, all] = [layer(middle2, features), layer(apart, features)];
+            return chunks(all, center.length).map((own) => center.map((value, i) => value + APART * own[i]));
+          };
+          return {
+            logits: layer("weights", features).map((value) => APART * value),
+            means: around("mean", "means"),
+            logvars: around("log_variance", "log_variances")
+          };
+        };
+    }
+  }
+  function stopHead(weights) {
+    const [first, last] = [weights.layer("stop_head.layers.0"), weights.layer("stop_head.layers.2")];
+    return (hidden) => linear(last.weight, gelu(linear(first.weight, hidden, first.bias)), last.bias)[0];
+  }
+  function encodeStep(weights, config, embeddings) {
+    const d = config.backbone.hidden_size;
+    const words = embeddings.map((embedding) => embedding.map((value) => value / config.latent_scale));
+    const first = weights.layer("step_encoder.first");
+    const features = config.step_encoder === "places" ? inPlaces(words, first.weight, first.bias, d) : pooled(weights, words, d);
+    const [trunk, mean] = [weights.layer("step_encoder.trunk.1"), weights.layer("step_encoder.mean")];
+    const hidden = gelu(linear(trunk.weight, gelu(features), trunk.bias));
+    return chunks(linear(mean.weight, hidden, mean.bias), d);
+  }
+  function inPlaces(words, weight, bias, d) {
+    const places = weight.length / (bias?.length ?? 1) / d;
+    const placed = new Float32Array(places * d);
+    words.slice(0, places).forEach((word, i) => {
+      placed.set(word, i * d);
+    });
+    return linear(weight, placed, bias);
+  }
+  function pooled(weights, words, d) {
+    const first = weights.layer("step_encoder.first");
+    const width = first.weight.length / d;
+    const places = weights.get("step_encoder.place.weight");
+    const sum = new Float32Array(width);
+    words.forEach((word, i) => {
+      const at = Math.min(i, places.length / width - 1) * width;
+      const each = gelu(linear(first.weight, word, first.bias).map((value, j) => value + places[at + j]));
+      for (let j = 0; j < width; j++) sum[j] += each[j] / words.length;
+    });
+    return sum;
+  }
+  function chunks(values, size) {
+    return Array.from({ length: values.length / size }, (_, i) => values.subarray(i * size, (i + 1) * size));
+  }
+
+  // src/random.ts
+  function seeded(seed) {
+    let state = seed | 0;
+    return () => {
+      state = state + 2654435769 | 0;
+      let mixed = Math.imul(state ^ state >>> 16, 2246822507);
+      mixed = Math.imul(mixed ^ mixed >>> 13, 3266489909);
+      return ((mixed ^ mixed >>> 16) >>> 0) / 2 ** 32;
+    };
+  }
+  function pick(shares, random) {
+    let left = random();
+    for (let i = 0; i < shares.length - 1; i++) {
+      left -= shares[i];
+      if (left < 0) return i;
+    }
+    return shares.length - 1;
+  }
+  function draw(said, random) {
+    const component = said.means.length > 1 ? pick(softmax(said.logits), random) : 0;
+    const mean = said.means[component];
+    if (!said.logvars) return mean;
+    const logvar = said.logvars[component];
+    return mean.map((value, i) => value + Math.exp(0.5 * logvar[i]) * normal(random));
+  }
+  var LIKELIEST = { latent: mode, token: argmax };
+  var drawn = (random) => ({
+    latent: (said) => draw(said, random),
+    token: (logits) => pick(softmax(logits), random)
+  });
+
+  // src/pages/how.ts
+  var how = {
+    name: "how",
+    title: "How it works",
+    fits: (planner) => planner.domain === "arithmetic" && planner.decodes,
+    mount
+  };
+  var PROBLEMS = ["(3+4)*(9-2)", "(2*3)+(4*5)", "((6-2)*3)+8"];
+  var [TRIES, DRAWS] = [8, 40];
+  var STOPS = [
+    {
+      title: "Words become numbers",
+      says: "A network computes, so every word of the question must become numbers. A table holds one row of 64 numbers for each word it knows. That row is the word's embedding. Each line here is one; blue is below zero, orange above.",
+      formula: ["e_i = E[x_i]", "x_i is the i-th token, E a learned table with 64 columns. ⟨think⟩ is a token too: it says that thinking begins."]
+    },
+    {
+      title: "Layers read the question",
+      says: "The embeddings pass through layers. In each, every position looks back at the others and takes what it needs: this is attention. The result at the last position is the state: 64 numbers that hold what matters for the next thought. The darker a token, the more the last layer looked at it.",
+      formula: ["h_t = f(e_1 … e_n, l_1 … l_t-1)", "f is a small transformer. Attention weights are softmax(q·k / √16), one set for each of 4 heads; shown is their mean."]
+    },
+    {
+      title: "A cloud of possible thoughts",
+      says: "From the state a small head makes not one thought but a cloud: for each of 64 numbers a middle, mu, and a spread, sigma. A dot is a middle, its bar reaches one spread up and down. A wide bar says: this number may vary.",
+      formula: ["q(l_t | h_t) = N(mu_t, sigma_t²)", "A Gaussian in 64 dimensions, each independent of the others. mu and log sigma² are linear in features of h_t."]
+    },
+    {
+      title: "One thought is drawn",
+      says: "When it explores, it draws a thought from the cloud, by dice. When it should do its best, it takes the middle. Draw a few: the ring is what was drawn. Below is what forty draws are read as.",
+      formula: ["l_t = mu_t + sigma_t · ε,  ε ~ N(0, 1)", "Written so, the noise stands apart, and a gradient can pass through mu and sigma (Kingma and Welling 2014)."]
+    },
+    {
+      title: "The thought is read back",
+      says: "64 numbers tell you nothing. So a second small network, the decoder, was trained to write each thought out as the step it stands for. It gives several readings a probability. It is there for us, and for the reward: the planner does not need it.",
+      formula: ["p(step | l_t) = Π_k p(token_k | l_t, tokens before)", "The decoder writes token by token; the probability of a step is the product."]
+    },
+    {
+      title: "Again, or enough?",
+      says: "The thought is fed back as the next input, and the loop turns. After each one a third small head says how likely it was the last. Above one half, thinking stops.",
+      formula: ["p(stop_t) = 1 / (1 + exp(-s(h_t)))", "s is a small network of two layers. No one tells it how many thoughts a question needs."]
+    },
+    {
+      title: "The answer is written",
+      says: "Now it speaks: it writes the answer in words, token by token, with the question and its thoughts in view. The right answer stands beside it, worked out from the question.",
+      formula: ["p(answer | question, l_1 … l_T)", "The same transformer as before, now with words as inputs and outputs."]
+    },
+    {
+      title: "Practice, with a reward",
+      says: "How did it learn to plan? It tried each question eight times, with dice. Every try got a reward: the share of its steps that the question needs, each in its place. Tries above their group's mean were made likelier, those below rarer. Here are eight tries of the network as it was before that practice.",
+      formula: ["A_i = (r_i − mean(r)) / std(r)", "The advantage of try i within its group (GRPO, Shao et al. 2024). It multiplies the gradient of log p(what was tried)."]
+    }
+  ];
+  async function mount(root2, context) {
+    const before = context.planners.find((entry) => entry.name === "atp-sft");
+    return new HowPage(root2, context, before ? await context.load(before.name) : context.planner);
+  }
+  var HowPage = class {
+    context;
+    before;
+    field = element("input", { type: "text", id: "problem", autocomplete: "off", spellcheck: "false" });
+    message = element("p", { class: "alert", role: "status" });
+    thoughtPicker = element("div", { class: "row", role: "group", "aria-label": "Which thought is shown" });
+    pictures;
+    sections;
+    rail = element("nav", { class: "rail", "aria-label": "Eight stops" });
+    watch;
+    trace = null;
+    worked = null;
+    t = 1;
+    seed = 1;
+    constructor(root2, context, before) {
+      this.context = context;
+      this.before = before;
+      this.field.value = context.state.get("q") ?? PROBLEMS[0];
+      this.field.addEventListener("change", () => {
+        this.think();
+      });
+      this.pictures = STOPS.map(() => element("div", { class: "picture" }));
+      this.sections = STOPS.map((stop, i) => section(stop, i, this.pictures[i]));
+      this.rail.append(
+        ...STOPS.map(
+          ({ title }, i) => button(String(i + 1), () => {
+            this.sections[i].scrollIntoView({ behavior: smooth(), block: "start" });
+            this.sections[i].querySelector("h2")?.focus({ preventScroll: true });
+          }, { "aria-label": `Stop ${i + 1}: ${title}`, title })
+        )
+      );
+      root2.append(
+        element("h1", {}, "How it works"),
+        element(
+          "p",
+          { class: "lead" },
+          "Follow one question through the planner, in eight stops. Every number on this page is computed here, by the planner itself, while you read."
+        ),
+        element(
+          "div",
+          { class: "row" },
+          element("label", { for: "problem", class: "soft" }, "Question"),
+          this.field,
+          ...PROBLEMS.map(
+            (problem) => button(problem, () => {
+              this.field.value = problem;
+              this.think();
+            })
+          )
+        ),
+        this.message,
+        this.thoughtPicker,
+        element("div", { class: "stops" }, this.rail, element("div", {}, ...this.sections))
+      );
+      this.watch = new IntersectionObserver(
+        (seen) => {
+          for (const { target, isIntersecting } of seen) {
+            const at = this.rail.children.item(this.sections.indexOf(target));
+            if (isIntersecting) at?.setAttribute("aria-current", "step");
+            else at?.removeAttribute("aria-current");
+          }
+        },
+        { rootMargin: "-40% 0px -50% 0px" }
+      );
+      for (const each of this.sections) this.watch.observe(each);
+      this.think();
+    }
+    unmount() {
+      this.watch.disconnect();
+    }
+    think() {
+      const question = this.field.value.trim();
+      this.message.textContent = "";
+      try {
+        this.worked = workOut(question);
+        this.trace = this.context.planner.planner.think(question);
+        const steps = this.worked.steps.length;
+        if (steps < 2 || steps > 4) {
+          this.message.textContent = `It was trained on questions of two to four steps; this one has ${steps}, so expect mistakes.`;
+        }
+      } catch (error) {
+        this.message.textContent = error instanceof Error ? error.message : String(error);
+        return;
+      }
+      this.context.keep({ q: question });
+      this.t = 1;
+      this.show();
+    }
+    show() {
+      const { trace, worked } = this;
+      if (!trace || !worked) return;
+      this.thoughtPicker.replaceChildren(
+        element("span", { class: "soft" }, "Stops 2 to 5 show"),
+        ...trace.thoughts.map((_, i) => {
+          const made = button(`thought ${i + 1}`, () => {
+            this.t = i + 1;
+            this.show();
+          });
+          made.setAttribute("aria-pressed", String(this.t === i + 1));
+          return made;
+        })
+      );
+      const fill = [
+        this.words(trace),
+        this.state(trace),
+        this.cloud(trace),
+        this.drawing(trace),
+        this.reading(trace),
+        this.stopping(trace),
+        this.answering(trace, worked),
+        this.practice(worked)
+      ];
+      this.pictures.forEach((picture, i) => {
+        picture.replaceChildren(...fill[i]);
+      });
+    }
+    get thought() {
+      const found = this.trace?.thoughts[this.t - 1];
+      if (!found) throw new Error(`there is no thought ${this.t}`);
+      return found;
+    }
+    words(trace) {
+      const { planner } = this.context.planner;
+      const rows = planner.embeddings(trace.question);
+      return rows.map(
+        ({ text, embedding }) => element("div", { class: "line" }, element("span", { class: "mono" }, special(text)), strip(embedding, `embedding of ${special(text)}`))
+      );
+    }
+    state(trace) {
+      const { planner } = this.context.planner;
+      const last = planner.attention(trace, this.t).at(-1) ?? [];
+      const names = [...planner.embeddings(trace.question).map(({ text }) => special(text)), ...trace.thoughts.slice(0, this.t - 1).map((_, i) => `thought ${i + 1}`)];
+      const weights = names.map((_, i) => last.reduce((sum, head) => sum + head[i], 0) / last.length);
+      const top = Math.max(...weights);
+      return [
+        element(
+          "div",
+          { class: "tokens" },
+          ...names.map(
+            (name, i) => element(
+              "span",
+              { class: "token", style: `--weight: ${(weights[i] / top).toFixed(3)}` },
+              element("b", { class: "mono" }, name),
+              element("small", {}, percent2(weights[i]))
+            )
+          )
+        ),
+        element("div", { class: "line" }, element("span", {}, `state ${this.t}`), strip(this.thought.hidden, `state ${this.t}`))
+      ];
+    }
+    cloud(trace) {
+      const said = this.thought.distribution;
+      const spread = said.logvars ? deviations(said.logvars[0]) : null;
+      const mean = spread ? spread.reduce((sum, value) => sum + value, 0) / spread.length : 0;
+      return [
+        cloudOf(said.means[0], spread, null, `mu and sigma of thought ${this.t}`),
+        caption(
+          spread ? `Thought ${this.t} of ${trace.thoughts.length}. The mean spread is ${mean.toFixed(2)}; mu reaches from ${Math.min(...said.means[0]).toFixed(2)} to ${Math.max(...said.means[0]).toFixed(2)}.` : "This planner thinks points: there is no cloud."
+        )
+      ];
+    }
+    drawing(trace) {
+      const { planner } = this.context.planner;
+      const said = this.thought.distribution;
+      const random = seeded(this.seed * 1e3 + this.t);
+      const latent = draw(said, random);
+      const read2 = planner.readBack([latent]);
+      const counts = /* @__PURE__ */ new Map();
+      for (let i = 0; i < DRAWS; i++) {
+        const text = planner.readBack([draw(said, random)])?.text ?? "";
+        counts.set(text, (counts.get(text) ?? 0) + 1);
+      }
+      const again = button("draw again", () => {
+        this.seed++;
+        this.pictures[3].replaceChildren(...this.drawing(trace));
+        this.pictures[3].querySelector("button")?.focus({ preventScroll: true });
+      });
+      return [
+        cloudOf(said.means[0], said.logvars ? deviations(said.logvars[0]) : null, latent, `a draw of thought ${this.t}`),
+        element("p", { class: "row" }, again, element("span", {}, "this draw reads "), element("b", { class: "mono" }, read2?.text ?? "")),
+        bars([...counts].sort((a, b) => b[1] - a[1]).slice(0, 5).map(([text, n]) => [text, n / DRAWS, `${n} of ${DRAWS}`]))
+      ];
+    }
+    reading(trace) {
+      const { planner } = this.context.planner;
+      const found = planner.readings([this.thought.latent], 1e-3).slice(0, 5);
+      return [
+        element("div", { class: "line" }, element("span", {}, `thought ${this.t}`), strip(this.thought.latent, `thought ${this.t}`)),
+        bars(found.map(({ text, logProbability: logProbability2 }) => [text, Math.exp(logProbability2), percent2(Math.exp(logProbability2))])),
+        caption(`All of them: ${trace.steps.map((step) => step.text).join(", then ")}.`)
+      ];
+    }
+    stopping(trace) {
+      return [
+        bars(
+          trace.thoughts.map(({ stopLogit }, i) => {
+            const share = 1 / (1 + Math.exp(-stopLogit));
+            return [`after thought ${i + 1}`, share, `${percent2(share)}: ${share > 0.5 ? "enough" : "again"}`];
+          }),
+          true
+        )
+      ];
+    }
+    answering(trace, worked) {
+      const right = trace.answer === String(worked.value);
+      return [
+        element("p", { class: "answer", "data-right": String(right) }, element("small", {}, "it writes"), trace.answer || "nothing"),
+        element("p", { class: "answer" }, element("small", {}, "right is"), String(worked.value)),
+        caption(`${trace.written.length} token${trace.written.length === 1 ? "" : "s"} in words, after ${trace.thoughts.length} thoughts.`)
+      ];
+    }
+    practice(worked) {
+      const tries = Array.from({ length: TRIES }, (_, i) => {
+        const trace = this.before.planner.think(this.field.value.trim(), /* @__PURE__ */ new Map(), drawn(seeded(100 * this.seed + i)));
+        const chain = trace.steps.map((step) => step.text);
+        const { done, needed, inPlace } = verify(worked.steps, chain);
+        return { chain, inPlace, reward: done / Math.max(needed, chain.length) };
+      });
+      const mean = tries.reduce((sum, one) => sum + one.reward, 0) / TRIES;
+      const deviation = Math.sqrt(tries.reduce((sum, one) => sum + (one.reward - mean) ** 2, 0) / TRIES);
+      const rows = tries.map(({ chain, inPlace, reward }, i) => {
+        const advantage = deviation > 1e-6 ? (reward - mean) / deviation : 0;
+        return element(
+          "tr",
+          {},
+          element("th", { scope: "row" }, String(i + 1)),
+          element("td", { class: "mono" }, ...chain.map((text, k) => element("span", { class: "step", "data-right": String(inPlace[k]) }, text))),
+          element("td", {}, reward.toFixed(2)),
+          element("td", { class: "advantage", "data-sign": String(Math.sign(advantage)) }, signed(advantage))
+        );
+      });
+      const again = button("eight others", () => {
+        this.seed++;
+        this.pictures[7].replaceChildren(...this.practice(worked));
+        this.pictures[7].querySelector("button")?.focus({ preventScroll: true });
+      });
+      return [
+        element(
+          "table",
+          {},
+          element("thead", {}, element("tr", {}, ...["try", "its steps", "reward", "advantage"].map((text) => element("th", { scope: "col" }, text)))),
+          element("tbody", {}, ...rows)
+        ),
+        element("p", { class: "row" }, again, element("span", { class: "soft" }, `mean reward ${mean.toFixed(2)}; above it likelier, below it rarer`))
+      ];
+    }
+  };
+  var smooth = () => matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth";
+  var percent2 = (share) => share > 0.995 && share < 1 ? "> 99 %" : share < 5e-3 && share > 0 ? "< 1 %" : `${Math.round(100 * share)} %`;
+  var signed = (value) => Math.abs(value) < 5e-3 ? "0" : `${value > 0 ? "+" : "−"}${Math.abs(value).toFixed(2)}`;
+  var special = (text) => text.startsWith("<|") ? "⟨think⟩" : text;
+  var deviations = (logvar) => logvar.map((value) => Math.exp(0.5 * value));
+  var caption = (text) => element("p", { class: "soft caption" }, text);
+  function section(stop, i, picture) {
+    return element(
+      "section",
+      { class: "stop" },
+      element(
+        "div",
+        { class: "prose" },
+        element("span", { class: "number", "aria-hidden": "true" }, String(i + 1)),
+        element("h2", { tabindex: "-1" }, stop.title),
+        element("p", {}, stop.says)
+      ),
+      element(
+        "div",
+        {},
+        picture,
+        element("details", {}, element("summary", {}, "The formula"), element("p", { class: "formula" }, stop.formula[0]), element("p", { class: "soft" }, stop.formula[1]))
+      )
+    );
+  }
+  function strip(values, label) {
+    const top = Math.max(...values.map(Math.abs)) || 1;
+    return shape(
+      "svg",
+      { class: "strip", viewBox: `0 0 ${values.length} 10`, preserveAspectRatio: "none", role: "img", "aria-label": `${label}: ${Array.from(values.slice(0, 4), (value) => value.toFixed(2)).join(", ")} and ${values.length - 4} more` },
+      ...Array.from(values, (value, i) => {
+        const size = 5 * Math.abs(value) / top;
+        return shape("rect", { class: value < 0 ? "below" : "above", x: i + 0.1, width: 0.8, y: value < 0 ? 5 : 5 - size, height: Math.max(size, 0.15) });
+      })
+    );
+  }
+  function cloudOf(mean, spread, drawnLatent, label) {
+    const [width, height] = [640, 220];
+    const reach = 1.08 * Math.max(...mean.map((value, i) => Math.abs(value) + (spread?.[i] ?? 0)), ...(drawnLatent ?? new Float32Array(1)).map(Math.abs));
+    const y = (value) => height / 2 - value / reach * (height / 2 - 8);
+    const x = (i) => 34 + (i + 0.5) * (width - 40) / mean.length;
+    const parts = [shape("line", { class: "zero", x1: 30, x2: width, y1: y(0), y2: y(0) }), shape("text", { x: 24, y: y(0) + 4, "text-anchor": "end" }, "0")];
+    for (const value of [Math.floor(reach), -Math.floor(reach)]) {
+      if (value) parts.push(shape("text", { x: 24, y: y(value) + 4, "text-anchor": "end" }, String(value).replace("-", "−")));
+    }
+    mean.forEach((value, i) => {
+      const sigma = spread?.[i] ?? 0;
+      parts.push(shape("line", { class: "sigma", x1: x(i), x2: x(i), y1: y(value - sigma), y2: y(value + sigma) }));
+      parts.push(shape("circle", { class: "mu", cx: x(i), cy: y(value), r: 2.6 }));
+      if (drawnLatent) parts.push(shape("circle", { class: "drawn", cx: x(i), cy: y(drawnLatent[i]), r: 3.2 }));
+    });
+    return shape("svg", { class: "cloud", viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": label }, ...parts);
+  }
+  function bars(rows, half = false) {
+    return element(
+      "dl",
+      { class: half ? "bars half" : "bars" },
+      ...rows.flatMap(([name, share, says]) => [
+        element("dt", { class: half ? "" : "mono" }, name || "nothing"),
+        element("dd", {}, element("i", { style: `--share: ${share.toFixed(4)}` }), element("span", {}, says))
+      ])
+    );
+  }
+
+  // src/pages/race.ts
+  var race = {
+    name: "race",
+    title: "Race",
+    fits: (planner) => planner.domain === "arithmetic",
+    mount: mount2
+  };
+  var RACERS = {
+    cot: ["Words", "Chain of thought: it writes every step down, one token after the other."],
+    "sim-cot": ["SIM-CoT", "Thinks in vectors, always four of them; taught with a decoder at its side."],
+    "atp-sft": ["ATP-Latent", "Thinks in vectors and stops when it is done; taught by imitation."],
+    "atp-plan": ["Planner", "ATP-Latent after planning: paid for chains that are right, in any order."]
+  };
+  var PROBLEMS2 = ["(3+4)*(9-2)", "((2*3)-(2+1))+6", "(2*3)+(4*5)", "((6-2)*3)+8"];
+  var USUAL = 3;
+  async function mount2(root2, context) {
+    const order = Object.keys(RACERS);
+    const rank = (name) => order.includes(name) ? order.indexOf(name) : order.length;
+    const entries2 = [...context.planners].sort((a, b) => rank(a.name) - rank(b.name));
+    return new Race(root2, context, await Promise.all(entries2.map((entry) => context.load(entry.name))));
+  }
+  var Race = class {
+    context;
+    lanes;
+    field = element("input", { type: "text", id: "problem", autocomplete: "off", spellcheck: "false" });
+    message = element("p", { class: "alert", role: "status" });
+    clock = element("output", { class: "clock", "aria-label": "passes so far" });
+    playing;
+    speed = element("input", { type: "range", id: "speed", min: "-2", max: "2", step: "0.5", value: "0" });
+    worked = { steps: [], value: 0, numbers: [] };
+    now = 0;
+    timer = 0;
+    constructor(root2, context, planners) {
+      this.context = context;
+      this.lanes = planners.map(lane);
+      this.playing = button("play", () => {
+        this.play(!this.timer);
+      });
+      this.field.value = context.state.get("q") ?? PROBLEMS2[0];
+      this.field.addEventListener("change", () => {
+        this.start();
+      });
+      root2.append(
+        element("h1", {}, "Race"),
+        element(
+          "p",
+          { class: "lead" },
+          "A network that writes its steps needs one pass through itself for every token: every number and every sign. A network that thinks in vectors needs one pass for a whole step. Here they race, in slow motion."
+        ),
+        element(
+          "div",
+          { class: "row" },
+          element("label", { for: "problem", class: "soft" }, "Problem"),
+          this.field,
+          ...PROBLEMS2.map(
+            (problem) => button(problem, () => {
+              this.field.value = problem;
+              this.start();
+            })
+          )
+        ),
+        this.message,
+        element(
+          "div",
+          { class: "row", role: "group", "aria-label": "The race" },
+          this.playing,
+          button("one pass", () => {
+            this.play(false);
+            this.show(this.now + 1);
+          }),
+          button("from the start", () => {
+            this.show(0);
+            this.play(true);
+          }),
+          button("to the end", () => {
+            this.play(false);
+            this.show(this.length());
+          }),
+          element("label", { class: "slow", for: "speed" }, "slow", this.speed, "fast"),
+          element("span", { class: "soft" }, "pass ", this.clock)
+        ),
+        element("div", { class: "lanes" }, ...this.lanes.map((each) => each.root)),
+        notes()
+      );
+      this.start(!matchMedia("(prefers-reduced-motion: reduce)").matches);
+    }
+    unmount() {
+      this.play(false);
+    }
+    length() {
+      return Math.max(0, ...this.lanes.map((each) => each.passes.length));
+    }
+    /** Think about what is in the field, and race from the start; or stand at the end. */
+    start(run = true) {
+      const question = this.field.value.trim();
+      this.message.textContent = "";
+      for (const each of this.lanes) [each.trace, each.passes] = [null, []];
+      try {
+        this.worked = workOut(question);
+        if (this.worked.value < 0 || this.worked.steps.some((step) => step.value < 0)) {
+          throw new Error("a number below zero comes up, and these networks know none: turn the subtraction round");
+        }
+        for (const each of this.lanes) {
+          each.trace = each.live.planner.think(question);
+          each.passes = passes(each.trace);
+        }
+        const steps = this.worked.steps.length;
+        if (steps < 2 || steps > 4) {
+          this.message.textContent = `They were trained on problems of two to four steps; this one has ${steps}, so expect mistakes.`;
+        }
+      } catch (error) {
+        this.message.textContent = error instanceof Error ? error.message : String(error);
+      }
+      this.context.keep({ q: question });
+      this.show(run ? 0 : this.length());
+      this.play(run);
+    }
+    play(on) {
+      clearTimeout(this.timer);
+      this.timer = 0;
+      if (on && this.now >= this.length()) this.show(0);
+      if (on && this.length()) {
+        const tick = () => {
+          this.show(this.now + 1);
+          this.timer = 0;
+          if (this.now < this.length()) this.timer = setTimeout(tick, 1e3 / (USUAL * 2 ** Number(this.speed.value)));
+          else this.context.say(this.lanes.map((each) => `${each.live.entry.title}: ${each.result.textContent}`).join(". "));
+          this.playing.textContent = this.timer ? "pause" : "play";
+        };
+        this.timer = setTimeout(tick, 600);
+      }
+      this.playing.textContent = this.timer ? "pause" : "play";
+    }
+    /** The race after so many passes. */
+    show(now) {
+      this.now = Math.min(now, this.length());
+      this.clock.textContent = String(this.now);
+      for (const each of this.lanes) {
+        const done = each.passes.slice(0, this.now);
+        if (each.track.childElementCount > done.length) each.track.replaceChildren();
+        for (const pass of done.slice(each.track.childElementCount)) each.track.append(pill(pass));
+        each.count.textContent = String(done.length);
+        this.showRead(each, done);
+        const over = done.length === each.passes.length && each.trace !== null;
+        each.root.dataset.over = String(over);
+        each.result.replaceChildren(...over ? this.verdict(each) : []);
+      }
+    }
+    /** What its thoughts so far mean, each judged. */
+    showRead(each, done) {
+      const thoughts = done.filter((pass) => pass.kind === "thought").length;
+      const texts = each.trace?.steps.slice(0, each.live.planner.config.max_latents ? thoughts : 0).map((step) => step.text) ?? [];
+      const { inPlace } = verify(this.worked.steps, each.trace?.steps.map((step) => step.text) ?? []);
+      const known = each.read.childElementCount;
+      if (known > texts.length) each.read.replaceChildren();
+      texts.slice(each.read.childElementCount).forEach((text, i) => {
+        const right = inPlace[each.read.childElementCount === 0 ? i : known + i];
+        each.read.append(element("span", { class: "step", "data-right": String(right) }, `${right ? "✓" : "✗"} ${text || "nothing"}`));
+      });
+    }
+    /** Whether its answer and its steps are right. */
+    verdict({ trace, live }) {
+      if (!trace) return [];
+      const said = (right, yes, no) => element("span", { "data-right": String(right) }, right ? `✓ ${yes}` : `✗ ${no}`);
+      const answer = said(
+        trace.answer === String(this.worked.value),
+        `answer ${trace.answer}`,
+        `answer ${trace.answer || "nothing"}, right is ${this.worked.value}`
+      );
+      if (!live.entry.decodes && live.planner.config.max_latents) return [answer];
+      const chain = verify(this.worked.steps, trace.steps.map((step) => step.text));
+      return [answer, said(chain.right, "steps right", `steps: ${chain.done} of ${chain.needed} right`)];
+    }
+  };
+  function passes(trace) {
+    const answered = trace.written.lastIndexOf(";") + 1;
+    return [
+      ...trace.thoughts.map((_, i) => ({ kind: "thought", text: String(i + 1) })),
+      ...trace.written.map((text, i) => ({ kind: i < answered ? "token" : "answer", text })),
+      ...trace.ended ? [{ kind: "end", text: "end" }] : []
+    ];
+  }
+  function pill(pass) {
+    const what2 = { thought: "a thought", token: "a token", answer: "the answer", end: "the end token" }[pass.kind];
+    return element("span", { class: `pass ${pass.kind}`, title: what2 }, pass.text);
+  }
+  function lane(live) {
+    const [title, how2] = RACERS[live.entry.name] ?? [live.entry.title, "Your checkpoint."];
+    const track = element("div", { class: "track" });
+    const read2 = element("div", { class: "read" });
+    const count2 = element("b", {}, "0");
+    const result = element("p", { class: "result" });
+    const root2 = element(
+      "section",
+      { class: "lane", "aria-label": title },
+      element("div", { class: "who" }, element("h2", {}, title), element("p", { class: "soft" }, how2)),
+      element("div", { class: "course" }, track, read2, result),
+      element("p", { class: "count" }, count2, " passes")
+    );
+    return { live, root: root2, track, read: read2, count: count2, result, passes: [], trace: null };
+  }
+  function notes() {
+    const part = (title, text) => element("section", {}, element("h2", {}, title), element("p", {}, text));
+    return element(
+      "div",
+      { class: "story" },
+      part(
+        "What is counted",
+        "All racers have read the problem. Then every box is one pass through the same four layers, and none can begin before the last has ended. A blue disc is a thought: a vector that is fed back as it is. A letter or number is a token that is written and read again. “end” says: I am done."
+      ),
+      part(
+        "What you see below the discs",
+        "A small decoder reads each thought as text. That is for us. The racer does not wait for it, so it is not counted. ✓ marks a step that the problem needs, once, and only after the steps it builds on."
+      ),
+      part(
+        "Look at two steps that could come first",
+        "In (3+4)*(9-2) either bracket may be worked out first. Teachers disagree, so imitation thinks of both at once: it says the same step twice, and still gets the answer right. The planner was paid for right chains and takes one after the other."
+      )
+    );
+  }
+
+  // src/routes.ts
+  var LETTERS = "abcdefghi";
+  var LARGEST = LETTERS.length;
+  var QUESTION = /^\s*(\d)\s*:((?:\s*[a-z]{2}\b)*)\s*:\s*([a-z]{2})\s+to\s+([a-z]{2})\s*$/u;
+  var HOP = /^\s*([a-z]{2})\s*>\s*([a-z]{2})\s*$/u;
+  var cellName = (row, column) => LETTERS[row] + LETTERS[column];
+  var cellPlace = (cell) => [LETTERS.indexOf(cell[0]), LETTERS.indexOf(cell[1])];
+  function readHop(text) {
+    const found = HOP.exec(text);
+    return found && { start: found[1], end: found[2] };
+  }
+  var Route = class _Route {
+    size;
+    blocked;
+    start;
+    goal;
+    /** Hops from each cell to the goal; cells from which it cannot be reached are left out. */
+    distances;
+    /** How many shortest routes lead from each of these cells to the goal. */
+    counts;
+    /** @throws Error for a size, cell, start or goal that makes no map. */
+    constructor(size, blocked, start, goal) {
+      if (size < 2 || size > LARGEST) throw new Error(`a map of ${size} x ${size} cells: give a size of 2 to ${LARGEST}`);
+      this.size = size;
+      this.blocked = new Set(blocked);
+      this.start = start;
+      this.goal = goal;
+      const last = cellName(size - 1, size - 1);
+      for (const cell of [...this.blocked, start, goal]) {
+        if (!this.has(cell)) throw new Error(`"${cell}" is not on a map of ${size} x ${size} cells: use aa to ${last}`);
+      }
+      if (this.blocked.has(start)) throw new Error(`the start ${start} is blocked: choose a free cell`);
+      if (this.blocked.has(goal)) throw new Error(`the goal ${goal} is blocked: choose a free cell`);
+      [this.distances, this.counts] = this.search();
+    }
+    /** @throws Error that says how such a question is written. */
+    static read(question) {
+      const found = QUESTION.exec(question.toLowerCase());
+      if (!found) {
+        throw new Error(
+          `"${question}" is no question about a route: write the size, the blocked cells, start and goal, such as 5 : ab cd : aa to de`
+        );
+      }
+      const [, size, blocked, start, goal] = found;
+      return new _Route(Number(size), blocked.match(/\S+/gu) ?? [], start, goal);
+    }
+    /** Every cell, row by row. */
+    get cells() {
+      return Array.from({ length: this.size ** 2 }, (_, i) => cellName(Math.floor(i / this.size), i % this.size));
+    }
+    /** The question as the planner reads it. */
+    get question() {
+      return `${this.size} : ${[...this.blocked].sort().map((cell) => `${cell} `).join("")}: ${this.start} to ${this.goal}`;
+    }
+    /** Hops of a shortest route, or null where there is none. */
+    get distance() {
+      return this.distances.get(this.start) ?? null;
+    }
+    /** How many shortest routes there are. */
+    get count() {
+      return this.counts.get(this.start) ?? 0;
+    }
+    has(cell) {
+      const [row, column] = cellPlace(cell);
+      return cell.length === 2 && Math.min(row, column) >= 0 && Math.max(row, column) < this.size;
+    }
+    /** Free cells above, below, left and right of a cell. */
+    neighbours(cell) {
+      const [row, column] = cellPlace(cell);
+      return [
+        [row - 1, column],
+        [row + 1, column],
+        [row, column - 1],
+        [row, column + 1]
+      ].filter((place) => place.every((i) => i >= 0 && i < this.size)).map(([i, j]) => cellName(i, j)).filter((other) => !this.blocked.has(other));
+    }
+    /** Both cells are free, side by side. */
+    isLegal(hop) {
+      return this.has(hop.start) && !this.blocked.has(hop.start) && this.neighbours(hop.start).includes(hop.end);
+    }
+    judge(steps) {
+      let at = this.start;
+      const hops = steps.map((text) => {
+        const hop = readHop(text);
+        const legal = hop !== null && this.isLegal(hop);
+        const inPlace = legal && hop.start === at;
+        at = hop?.end ?? null;
+        return { hop, legal, inPlace };
+      });
+      const arrives = hops.length > 0 && hops.every((each) => each.inPlace) && at === this.goal;
+      return { hops, arrives, shortest: arrives && hops.length === this.distance };
+    }
+    /** Breadth-first from the goal; a cell's shortest routes are those of its neighbours that are nearer. */
+    search() {
+      const distances = /* @__PURE__ */ new Map([[this.goal, 0]]);
+      const counts = /* @__PURE__ */ new Map([[this.goal, 1]]);
+      const queue = [this.goal];
+      for (let cell = queue.shift(); cell !== void 0; cell = queue.shift()) {
+        const next = (distances.get(cell) ?? 0) + 1;
+        for (const other of this.neighbours(cell)) {
+          if (!distances.has(other)) {
+            distances.set(other, next);
+            queue.push(other);
+          }
+          if (distances.get(other) === next) counts.set(other, (counts.get(other) ?? 0) + (counts.get(cell) ?? 0));
+        }
+      }
+      return [distances, counts];
+    }
+  };
+
+  // src/hopplane.ts
+  var Plane2 = class {
+    origin;
+    anchors;
+    axes;
+    /** others: real thoughts, of which the first two span the plane. */
+    constructor(origin, others) {
+      this.origin = origin;
+      const steps = others.map(({ latent }) => minus(latent, origin));
+      const first = unit2(steps.at(0) ?? unitAlong(origin.length, 0));
+      let rest = steps.length > 1 ? minus(steps[1], times(first, dot(steps[1], first))) : unitAlong(origin.length, 1);
+      if (norm(rest) < 1e-6) rest = unitAlong(origin.length, 1);
+      rest = minus(rest, times(first, dot(rest, first)));
+      this.axes = [first, unit2(rest)];
+      this.anchors = others.slice(0, 2).map((other) => ({ ...other, at: this.place(other.latent) }));
+    }
+    /** Where a thought is, seen from the origin, once it is projected onto the plane. */
+    place(latent) {
+      const step = minus(latent, this.origin);
+      return [dot(step, this.axes[0]), dot(step, this.axes[1])];
+    }
+    thought([x, y]) {
+      return this.origin.map((value, i) => value + x * this.axes[0][i] + y * this.axes[1][i]);
+    }
+  };
+  var minus = (a, b) => a.map((value, i) => value - b[i]);
+  var times = (a, k) => a.map((value) => value * k);
+  var norm = (a) => Math.sqrt(dot(a, a));
+  var unit2 = (a) => times(a, 1 / Math.max(norm(a), 1e-9));
+  var unitAlong = (d, i) => Float32Array.from({ length: d }, (_, j) => Number(i === j));
+  function nearestOf(landmarks, text, place, thought) {
+    const fitting = landmarks.filter((landmark) => landmark.text === text);
+    const cost = (one) => norm(minus(one.latent, thought)) + (one.place === place ? 0 : 1e3);
+    return fitting.length ? fitting.reduce((best, one) => cost(one) < cost(best) ? one : best) : null;
+  }
+  var ARROWS = { "-1,0": "↑", "1,0": "↓", "0,-1": "←", "0,1": "→" };
+  var DIRECTIONS = { "↑": "--up", "→": "--right", "↓": "--down", "←": "--left" };
+  function direction(hop) {
+    const [a, b] = cellPlace(hop.start);
+    const [c, d] = cellPlace(hop.end);
+    return ARROWS[`${c - a},${d - b}`] ?? "";
+  }
+  var FINEST = 36;
+  var PlaneView = class {
+    canvas = element("canvas", { class: "plane", tabindex: "0", role: "application" });
+    plane = null;
+    planner = null;
+    from = "";
+    point = [0, 0];
+    reach = 1;
+    field = null;
+    job = 0;
+    /** moved is called with where the thought was put, at most once a frame. */
+    constructor(moved) {
+      this.canvas.setAttribute("aria-label", "The plane around the thought; arrow keys move it, Home puts it back");
+      let wanted = null;
+      let held = false;
+      const where = (event) => {
+        const { left, top, width, height } = this.canvas.getBoundingClientRect();
+        const clip = (share) => Math.min(1, Math.max(0, share)) * 2 - 1;
+        return [
+          this.centre[0] + clip((event.clientX - left) / width) * this.reach,
+          this.centre[1] - clip((event.clientY - top) / height) * this.reach
+        ];
+      };
+      const go = (point2) => {
+        if (!wanted) {
+          requestAnimationFrame(() => {
+            if (wanted) moved(wanted, false);
+            wanted = null;
+          });
+        }
+        wanted = point2;
+      };
+      this.canvas.addEventListener("pointerdown", (event) => {
+        held = true;
+        this.canvas.setPointerCapture(event.pointerId);
+        go(where(event));
+      });
+      this.canvas.addEventListener("pointermove", (event) => {
+        if (held) go(where(event));
+      });
+      const release = () => {
+        if (held) moved(wanted ?? this.point, true);
+        held = false;
+        wanted = null;
+      };
+      this.canvas.addEventListener("pointerup", release);
+      this.canvas.addEventListener("pointercancel", release);
+      this.canvas.addEventListener("keydown", (event) => {
+        const step = this.reach / (event.shiftKey ? 4 : 16);
+        const move2 = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1], Home: [0, 0] }[event.key];
+        if (!move2) return;
+        event.preventDefault();
+        const [x, y] = this.point;
+        moved(event.key === "Home" ? [0, 0] : [x + step * move2[0], y + step * move2[1]], true);
+      });
+    }
+    centre = [0, 0];
+    /** from: the cell where the walk stands. */
+    show(planner, plane, from) {
+      this.planner = planner;
+      this.plane = plane;
+      this.from = from;
+      const points = [[0, 0], ...plane.anchors.map((anchor) => anchor.at)];
+      const middle2 = (k) => (Math.min(...points.map((p) => p[k])) + Math.max(...points.map((p) => p[k]))) / 2;
+      this.centre = [middle2(0), middle2(1)];
+      this.reach = 1.5 * Math.max(0.5, ...points.map((p) => Math.max(Math.abs(p[0] - this.centre[0]), Math.abs(p[1] - this.centre[1]))));
+      this.point = [0, 0];
+      this.field = null;
+      this.fill();
+    }
+    move(point2) {
+      this.point = point2;
+      this.draw();
+    }
+    stop() {
+      this.job++;
+    }
+    /** Coarse first, then finer, in the breaks between frames. */
+    fill() {
+      const job = ++this.job;
+      let n = 9;
+      let cells = [];
+      const some = () => {
+        const { plane, planner } = this;
+        if (job !== this.job || !plane || !planner) return;
+        const end = performance.now() + 7;
+        while (performance.now() < end && cells.length < n * n) {
+          const [i, j] = [cells.length % n, Math.floor(cells.length / n)];
+          const x = this.centre[0] + ((i + 0.5) / n * 2 - 1) * this.reach;
+          const y = this.centre[1] - ((j + 0.5) / n * 2 - 1) * this.reach;
+          const read2 = planner.readBack([plane.thought([x, y])]);
+          cells.push({ text: read2?.text ?? "", share: Math.exp(read2?.logProbability ?? -99) });
+        }
+        if (cells.length === n * n) {
+          this.field = { n, cells };
+          this.draw();
+          if (n >= FINEST) return;
+          [n, cells] = [n * 2, []];
+        }
+        setTimeout(some, 4);
+      };
+      this.draw();
+      setTimeout(some, 0);
+    }
+    draw() {
+      const { pen, width, height } = sized(this.canvas);
+      pen.clearRect(0, 0, width, height);
+      const [ink, page, orange, soft] = ["--ink", "--page", "--orange", "--soft"].map(colour);
+      const at = ([x2, y2]) => [
+        ((x2 - this.centre[0]) / this.reach + 1) * 0.5 * width,
+        (1 - (y2 - this.centre[1]) / this.reach) * 0.5 * height
+      ];
+      if (this.field) this.drawField(pen, width, height, ink, [at([0, 0]), at(this.point)]);
+      const disc = ([x2, y2], r, fill, edge) => {
+        pen.beginPath();
+        pen.arc(x2, y2, r, 0, 7);
+        pen.fillStyle = fill;
+        pen.fill();
+        pen.lineWidth = 2;
+        pen.strokeStyle = edge;
+        pen.stroke();
+      };
+      for (const anchor of this.plane?.anchors ?? []) disc(at(anchor.at), 4, page, soft);
+      const [x, y] = at([0, 0]);
+      pen.beginPath();
+      pen.arc(x, y, 13, 0, 7);
+      pen.strokeStyle = ink;
+      pen.lineWidth = 1.5;
+      pen.setLineDash([3, 3]);
+      pen.stroke();
+      pen.setLineDash([]);
+      disc(at(this.point), 9, orange, page);
+    }
+    /** dots: where no label may stand. */
+    drawField(pen, width, height, ink, dots) {
+      const { n, cells } = this.field ?? { n: 1, cells: [] };
+      const [w, h] = [width / n, height / n];
+      const colours = new Map(Object.values(DIRECTIONS).map((name) => [name, colour(name)]));
+      const other = colour("--soft");
+      const sums = /* @__PURE__ */ new Map();
+      cells.forEach(({ text, share }, k) => {
+        const hop = readHop(text);
+        const name = hop && hop.start === this.from ? DIRECTIONS[direction(hop)] : void 0;
+        pen.globalAlpha = name ? 0.12 + 0.5 * share ** 2 : 0.05 + 0.14 * share;
+        pen.fillStyle = (name && colours.get(name)) ?? other;
+        const [i, j] = [k % n, Math.floor(k / n)];
+        const [left, top] = [Math.round(i * w), Math.round(j * h)];
+        pen.fillRect(left, top, Math.round((i + 1) * w) - left, Math.round((j + 1) * h) - top);
+        const sum = sums.get(text) ?? [0, 0, 0];
+        sums.set(text, [sum[0] + i + 0.5, sum[1] + j + 0.5, sum[2] + 1]);
+      });
+      pen.globalAlpha = 1;
+      pen.textAlign = "center";
+      pen.textBaseline = "middle";
+      pen.fillStyle = ink;
+      const put = [];
+      for (const [text, [i, j, k]] of [...sums].sort((a, b) => b[1][2] - a[1][2])) {
+        const hop = readHop(text);
+        if (!hop || k < 0.02 * n * n) continue;
+        const here = hop.start === this.from;
+        const x = Math.min(width - 40, Math.max(40, i / k * w));
+        let y = Math.min(height - 12, Math.max(12, j / k * h));
+        for (const [u, v] of dots) if (Math.abs(u - x) < 52 && Math.abs(v - y) < 22) y = v + (v > height - 60 ? -27 : 27);
+        if (put.some(([u, v]) => Math.abs(u - x) < 74 && Math.abs(v - y) < 18)) continue;
+        put.push([x, y]);
+        pen.font = `${here ? "600 14px" : "12px"} ${getComputedStyle(document.body).fontFamily}`;
+        pen.fillText(`${direction(hop)} ${hop.start} to ${hop.end}`, x, y);
+      }
+    }
+  };
+
+  // src/map.ts
+  var LEAST = 0.02;
+  function walked(planner, route2, trace) {
+    const steps = trace.steps.map((step) => step.text);
+    const readings = trace.thoughts.map(
+      (thought) => planner.readings([thought.latent], LEAST).map(({ text, logProbability: logProbability2 }) => ({
+        text,
+        hop: readHop(text),
+        share: Math.exp(logProbability2)
+      }))
+    );
+    return { route: route2, trace, readings, steps, verdict: route2.judge(steps) };
+  }
+  function standing(walk, t) {
+    return t === 1 ? walk.route.start : walk.verdict.hops[t - 2]?.hop?.end ?? null;
+  }
+  var count = (n, what2) => `${n} ${what2}${n === 1 ? "" : "s"}`;
+  function sentence(walk) {
+    const { verdict, route: route2, steps } = walk;
+    if (verdict.shortest) return `Arrives, by a shortest way: ${count(steps.length, "hop")}.`;
+    if (verdict.arrives) return `Arrives by a detour: ${count(steps.length, "hop")}, where ${route2.distance ?? 0} would do.`;
+    const wrong = verdict.hops.findIndex((each) => !each.inPlace);
+    const at = standing(walk, wrong < 0 ? steps.length + 1 : wrong + 1);
+    if (wrong < 0) return `Does not arrive: it stops in ${at ?? "no cell"}.`;
+    const { hop, legal } = verdict.hops[wrong];
+    const t = wrong + 1;
+    if (!hop) return `Does not arrive: thought ${t} reads “${steps[wrong]}”, which is no hop.`;
+    if (legal) return `Does not arrive: hop ${t} begins in ${hop.start}, but the walk stands in ${at ?? "no cell"}.`;
+    if (route2.blocked.has(hop.end)) return `Does not arrive: hop ${t} runs into the wall ${hop.end}.`;
+    if (route2.blocked.has(hop.start)) return `Does not arrive: hop ${t} begins in the wall ${hop.start}.`;
+    return `Does not arrive: hop ${t} jumps from ${hop.start} to ${hop.end}.`;
+  }
+  var MapView = class {
+    root = element("div", { class: "map" });
+    options;
+    grid;
+    lines = shape("svg", { class: "map-lines", "aria-hidden": "true" });
+    cells = /* @__PURE__ */ new Map();
+    route = null;
+    held = null;
+    focus = "aa";
+    constructor(options) {
+      this.options = options;
+      this.grid = element("div", { class: "map-grid", role: options.change ? "group" : "img", "aria-label": options.label });
+      this.root.append(this.grid, this.lines);
+      if (options.change) this.listen(options.change);
+    }
+    show(route2, walk, drawn2 = {}) {
+      if (this.route?.size !== route2.size) this.build(route2);
+      this.route = route2;
+      for (const [name, cell] of this.cells) {
+        const is = name === route2.start ? "start" : name === route2.goal ? "goal" : route2.blocked.has(name) ? "wall" : "free";
+        cell.dataset.is = is;
+        if (!this.options.change) continue;
+        cell.setAttribute("aria-label", `${name}, ${is}`);
+        cell.setAttribute("tabindex", name === this.focus ? "0" : "-1");
+      }
+      if (!this.options.change) {
+        const said = walk ? ` Hops: ${walk.steps.join(", ") || "none"}. ${sentence(walk)}` : "";
+        this.grid.setAttribute("aria-label", `${this.options.label}. ${route2.question}.${said}`);
+      }
+      this.draw(route2, walk, drawn2);
+    }
+    build(route2) {
+      this.cells = new Map(
+        route2.cells.map((name) => {
+          const attributes = { class: "map-cell", "data-cell": name };
+          return [name, this.options.change ? element("button", { type: "button", ...attributes }, name) : element("span", attributes, name)];
+        })
+      );
+      this.grid.replaceChildren(...this.cells.values());
+      this.grid.style.setProperty("--size", String(route2.size));
+      this.lines.setAttribute("viewBox", `0 0 ${route2.size} ${route2.size}`);
+    }
+    draw(route2, walk, { chosen = 0, alone = 0, before = [], ways = false, until = 99 }) {
+      const layers = [];
+      if (ways) layers.push(...shortestWays(route2).map((hop) => arrow(hop, "way", 1)));
+      layers.push(...ends(route2));
+      for (const text of before) {
+        const hop = readHop(text);
+        if (hop) layers.push(arrow(hop, "before", 1));
+      }
+      const badges = [];
+      walk?.readings.slice(0, until).forEach((readings, i) => {
+        const faded = alone > 0 && alone !== i + 1 ? " faded" : "";
+        for (const { hop, text, share: share2 } of readings) {
+          if (hop && text !== walk.steps[i]) layers.push(arrow(hop, `also${faded}`, share2));
+        }
+        const judged2 = walk.verdict.hops.at(i);
+        if (!judged2?.hop) return;
+        const kind = `${judged2.inPlace ? "right" : "wrong"}${faded}`;
+        const share = readings.find((reading) => reading.text === walk.steps[i])?.share ?? 0.5;
+        layers.push(arrow(judged2.hop, kind, 0.35 + 0.65 * share));
+        badges.push(badge(judged2.hop, i + 1, chosen === i + 1 ? `${kind} chosen` : kind));
+      });
+      this.lines.replaceChildren(...layers, ...badges);
+    }
+    listen(change) {
+      const cellOf = (event) => event.target.dataset.cell ?? null;
+      const put = (name) => {
+        const route2 = this.route;
+        if (!route2 || !this.held) return;
+        const free = !route2.blocked.has(name) && name !== route2.start && name !== route2.goal;
+        if (this.held === "start" && free) change({ start: name });
+        if (this.held === "goal" && free) change({ goal: name });
+        if (this.held === "wall" && free) change({ cell: name, blocked: true });
+        if (this.held === "free" && route2.blocked.has(name)) change({ cell: name, blocked: false });
+      };
+      this.grid.addEventListener("pointerdown", (event) => {
+        const name = cellOf(event);
+        const is = name && this.cells.get(name)?.dataset.is;
+        if (!name || event.button) return;
+        this.hold(name);
+        if (is === "start" || is === "goal") this.held = is;
+        else if (event.pointerType === "mouse") {
+          this.held = is === "wall" ? "free" : "wall";
+          put(name);
+        } else return;
+        this.grid.setPointerCapture(event.pointerId);
+      });
+      this.grid.addEventListener("pointermove", (event) => {
+        if (!this.held || !this.route) return;
+        const { left, top, width, height } = this.grid.getBoundingClientRect();
+        const size = this.route.size;
+        const row = Math.floor((event.clientY - top) / height * size);
+        const column = Math.floor((event.clientX - left) / width * size);
+        if (Math.min(row, column) >= 0 && Math.max(row, column) < size) put(cellName(row, column));
+      });
+      const release = () => {
+        this.held = null;
+      };
+      this.grid.addEventListener("pointerup", release);
+      this.grid.addEventListener("pointercancel", release);
+      this.grid.addEventListener("click", (event) => {
+        const name = cellOf(event);
+        const is = name && this.cells.get(name)?.dataset.is;
+        if (!name || event.detail > 0 && event.pointerType === "mouse") return;
+        if (is === "wall" || is === "free") change({ cell: name, blocked: is === "free" });
+      });
+      this.grid.addEventListener("keydown", (event) => {
+        const name = cellOf(event);
+        const route2 = this.route;
+        if (!name || !route2) return;
+        const free = !route2.blocked.has(name);
+        if (event.key === "s" && free && name !== route2.goal) change({ start: name });
+        if (event.key === "g" && free && name !== route2.start) change({ goal: name });
+        const move2 = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] }[event.key];
+        if (!move2) return;
+        event.preventDefault();
+        const [row, column] = cellPlace(name);
+        const [i, j] = [row + move2[0], column + move2[1]];
+        if (Math.min(i, j) < 0 || Math.max(i, j) >= route2.size) return;
+        const other = cellName(i, j);
+        const takes = !route2.blocked.has(other) && other !== route2.start && other !== route2.goal;
+        if (event.shiftKey && takes && name === route2.start) change({ start: other });
+        if (event.shiftKey && takes && name === route2.goal) change({ goal: other });
+        this.hold(other);
+        this.cells.get(other)?.focus();
+      });
+    }
+    hold(name) {
+      this.cells.get(this.focus)?.setAttribute("tabindex", "-1");
+      this.focus = name;
+      this.cells.get(name)?.setAttribute("tabindex", "0");
+    }
+  };
+  function shortestWays(route2) {
+    const hops = [];
+    const seen = /* @__PURE__ */ new Set([route2.start]);
+    for (const cell of seen) {
+      for (const other of route2.neighbours(cell)) {
+        if (route2.distances.get(other) !== (route2.distances.get(cell) ?? 0) - 1) continue;
+        hops.push({ start: cell, end: other });
+        seen.add(other);
+      }
+    }
+    return hops;
+  }
+  var middle = (cell) => {
+    const [row, column] = cellPlace(cell);
+    return [column + 0.5, row + 0.5];
+  };
+  function ends(route2) {
+    const [x, y] = middle(route2.start);
+    const [u, v] = middle(route2.goal);
+    const points = Array.from({ length: 10 }, (_, i) => {
+      const [angle, r] = [i * Math.PI / 5, i % 2 ? 0.15 : 0.36];
+      return `${u + r * Math.sin(angle)},${v - r * Math.cos(angle)}`;
+    });
+    return [
+      shape("circle", { class: "map-start", cx: x, cy: y, r: 0.32 }),
+      shape("polygon", { class: "map-goal", points: points.join(" ") })
+    ];
+  }
+  function arrow(hop, kind, strength) {
+    const [x, y] = middle(hop.start);
+    const [u, v] = middle(hop.end);
+    const length = Math.hypot(u - x, v - y) || 1;
+    const [dx, dy] = [(u - x) / length, (v - y) / length];
+    const [gap, head] = [0.16, 0.1 + 0.1 * strength];
+    const [a, b] = [x + gap * dx, y + gap * dy];
+    const [c, d] = [u - gap * dx, v - gap * dy];
+    const [e, f] = [c - head * dx, d - head * dy];
+    const wing = 0.6 * head;
+    return shape(
+      "g",
+      { class: `map-arrow ${kind}`, style: `--strength: ${strength.toFixed(3)}` },
+      shape("line", { x1: a, y1: b, x2: e, y2: f, "stroke-width": 0.03 + 0.06 * strength }),
+      shape("polygon", { points: `${c},${d} ${e - wing * dy},${f + wing * dx} ${e + wing * dy},${f - wing * dx}` })
+    );
+  }
+  function badge(hop, number, kind) {
+    const [x, y] = middle(hop.start);
+    const [u, v] = middle(hop.end);
+    const [cx, cy] = [0.56 * x + 0.44 * u, 0.56 * y + 0.44 * v];
+    return shape(
+      "g",
+      { class: `map-badge ${kind}` },
+      shape("circle", { cx, cy, r: 0.135 }),
+      shape("text", { x: cx, y: cy + 5e-3, "font-size": 0.17 }, String(number))
+    );
+  }
+
+  // src/pages/route.ts
+  var route = {
+    name: "route",
+    title: "Draw a route",
+    fits: (planner) => planner.domain === "routes" && planner.decodes,
+    mount: mount3
+  };
+  var TRAINED = { blocked: 5, least: 2, most: 6 };
+  var MAPS = [
+    ["12 ways", "5 : ad be da dd ea : aa to ec"],
+    ["3 ways", "5 : bd cd db de ee : da to bc"],
+    ["a single way", "5 : ab bb cd db dd : aa to ac"],
+    ["too far", "5 : ba bb bc bd de : aa to ca"]
+  ];
+  async function mount3(root2, context) {
+    const names = context.planners.map((entry) => entry.name);
+    const imitator = names.find((name) => name === "routes-sft");
+    const picked = context.planner.entry.name;
+    const other = picked === imitator ? names.find((name) => name !== imitator) : picked;
+    const shown = [imitator, other].filter((name) => name !== void 0);
+    return new RoutePage(root2, context, await Promise.all(shown.map((name) => context.load(name))));
+  }
+  var RoutePage = class {
+    context;
+    sides;
+    facts = element("p", { class: "facts" });
+    warning = element("p", { class: "warning", role: "status" });
+    planeView = new PlaneView((point2, done) => {
+      this.drag(point2, done);
+    });
+    planeTitle = element("h2", {}, "");
+    planeSays = element("p", { class: "soft", role: "status" });
+    picks = element("div", { class: "picks", role: "group", "aria-label": "Let this thought mean another hop" });
+    undo = button("undo the edit", () => {
+      this.think();
+    });
+    ways = element("input", { type: "checkbox", id: "ways" });
+    stage;
+    route;
+    chosen = { side: 0, t: 1 };
+    plane = null;
+    edit = null;
+    constructor(root2, context, planners) {
+      this.context = context;
+      this.route = readOr(context.state.get("q"), MAPS[0][1]);
+      this.sides = planners.map((live) => this.side(live));
+      this.ways.addEventListener("change", () => {
+        this.draw();
+      });
+      this.stage = element(
+        "div",
+        { class: "stage" },
+        ...this.sides.map(
+          ({ title, how: how2, view, verdict, thoughts }) => element(
+            "section",
+            { class: "side", "aria-label": title },
+            element("h2", {}, title),
+            element("p", { class: "how soft" }, how2),
+            view.root,
+            verdict,
+            thoughts
+          )
+        ),
+        element(
+          "section",
+          { class: "inside", "aria-label": "Inside one thought" },
+          this.planeTitle,
+          element("p", { class: "how soft" }, "Drag the dot: this thought becomes another, and every later hop is thought anew."),
+          this.planeView.canvas,
+          this.planeSays,
+          this.picks,
+          this.undo
+        )
+      );
+      root2.append(
+        element("h1", {}, "Draw a route"),
+        element(
+          "p",
+          { class: "lead" },
+          "Two small networks look for a way from the ring to the star. They do not write it down. They think it: one vector of 64 numbers for every hop. Build walls, drag the ring or the star, and watch both think again."
+        ),
+        this.tools(),
+        this.facts,
+        this.warning,
+        this.stage,
+        legend(),
+        story()
+      );
+      const side2 = Number(context.state.get("side") ?? this.sides.length - 1);
+      this.chosen = { side: side2 in this.sides ? side2 : 0, t: Number(context.state.get("t") ?? 2) };
+      this.think();
+      this.restore();
+    }
+    picture() {
+      return this.stage;
+    }
+    redraw() {
+      this.planeView.draw();
+    }
+    unmount() {
+      this.planeView.stop();
+    }
+    side(live) {
+      const imitates = live.entry.name === "routes-sft";
+      const title = imitates ? "Imitation" : live.entry.name === "routes-plan" ? "Planning" : live.entry.title;
+      const how2 = imitates ? "It copies teachers. Each showed one way, drawn by lot." : live.entry.name === "routes-plan" ? "The same network, later: it practised, paid for arriving." : "Your checkpoint.";
+      const view = new MapView({
+        label: `Map, ${title}. Arrow keys walk, Enter builds a wall, s and g set start and goal`,
+        change: (change) => {
+          this.change(change);
+        }
+      });
+      const walk = walked(live.planner, this.route, live.planner.think(this.route.question));
+      const verdict = element("p", { class: "verdict" });
+      return { live, title, how: how2, view, verdict, thoughts: element("ol", { class: "thoughts" }), base: walk, walk };
+    }
+    tools() {
+      const go = (question) => {
+        this.open(Route.read(question));
+      };
+      const field = element("input", { type: "text", id: "question", autocomplete: "off", spellcheck: "false" });
+      field.addEventListener("change", () => {
+        try {
+          go(field.value);
+        } catch (error) {
+          this.warning.textContent = error instanceof Error ? error.message : String(error);
+        }
+      });
+      return element(
+        "div",
+        { class: "row tools-row" },
+        element("span", { class: "soft" }, "Maps"),
+        ...MAPS.map(
+          ([title, question]) => button(title, () => {
+            go(question);
+          })
+        ),
+        button("another", () => {
+          this.open(anyMap());
+        }),
+        element("label", { class: "check", for: "ways" }, this.ways, "show every shortest way"),
+        element("label", { class: "as-text", for: "question" }, element("span", { class: "soft" }, "what it reads"), field)
+      );
+    }
+    /** @throws Error that names a word which a planner does not know. */
+    open(route2) {
+      this.think(route2);
+      this.choose(this.chosen.side, 2);
+    }
+    change(change) {
+      const { size, start, goal } = this.route;
+      const blocked = new Set(this.route.blocked);
+      if ("cell" in change) blocked[change.blocked ? "add" : "delete"](change.cell);
+      const ends2 = { start, goal, ..."cell" in change ? {} : change };
+      this.think(new Route(size, blocked, ends2.start, ends2.goal));
+    }
+    /** Both planners think about a map anew. */
+    think(route2 = this.route) {
+      const walks = this.sides.map(({ live: { planner } }) => walked(planner, route2, planner.think(route2.question)));
+      this.route = route2;
+      this.edit = null;
+      this.sides.forEach((side2, i) => {
+        side2.base = side2.walk = walks[i];
+      });
+      this.choose(this.chosen.side, this.chosen.t);
+    }
+    /** Show one thought's plane. */
+    choose(side2, t) {
+      const { base, live } = this.sides[side2];
+      const last = Math.max(1, base.steps.length);
+      this.chosen = { side: side2, t: Math.min(Math.max(1, t), last) };
+      if (this.edit && (this.edit.side !== side2 || this.edit.t !== this.chosen.t)) {
+        this.edit = null;
+        for (const each of this.sides) each.walk = each.base;
+      }
+      const thought = base.trace.thoughts.at(this.chosen.t - 1);
+      const from = standing(base, this.chosen.t) ?? this.route.start;
+      if (thought) {
+        const others = this.alternatives(from, base.steps[this.chosen.t - 1], thought.latent);
+        this.plane = new Plane2(thought.latent, others);
+        this.planeView.show(live.planner, this.plane, from);
+        this.showPicks(others);
+      }
+      this.draw();
+    }
+    /** Real thoughts about other maps, of another hop from the same cell; those that go on towards the goal first. */
+    alternatives(from, own, thought) {
+      const far = (cell) => this.route.distances.get(cell) ?? 99;
+      const { landmarks } = this.sides[this.chosen.side].live;
+      return this.route.neighbours(from).sort((a, b) => far(a) - far(b)).map((end) => ({ start: from, end })).filter((hop) => `${hop.start}>${hop.end}` !== own).flatMap((hop) => {
+        const text = `${hop.start}>${hop.end}`;
+        const found = nearestOf(landmarks, text, this.chosen.t, thought);
+        return found ? [{ text, hop, latent: found.latent }] : [];
+      });
+    }
+    showPicks(others) {
+      this.picks.replaceChildren(
+        element("span", { class: "soft" }, "or let it mean"),
+        ...others.map(
+          ({ text, hop, latent }) => button(
+            `${direction(hop)} ${hop.end}`,
+            () => {
+              this.put({ ...this.chosen, latent, how: text });
+            },
+            { title: `the thought ${text} about another map` }
+          )
+        )
+      );
+    }
+    drag(point2, done) {
+      if (!this.plane) return;
+      this.put({ ...this.chosen, latent: this.plane.thought(point2), how: point2 }, done);
+    }
+    put(edit, done = true) {
+      this.edit = edit;
+      const side2 = this.sides[edit.side];
+      const { planner } = side2.live;
+      side2.walk = walked(planner, this.route, planner.rethink(side2.base.trace, /* @__PURE__ */ new Map([[edit.t, edit.latent]])));
+      this.planeView.move(typeof edit.how === "string" ? this.plane?.place(edit.latent) ?? [0, 0] : edit.how);
+      this.draw();
+      if (done) this.context.say(`Thought ${edit.t} now reads ${side2.walk.steps[edit.t - 1]}. ${sentence(side2.walk)}`);
+    }
+    /** The edit that a link holds. */
+    restore() {
+      const [at, pick2] = [this.context.state.get("at"), this.context.state.get("pick")];
+      const point2 = at?.split(",").map(Number) ?? [];
+      if (point2.length === 2 && point2.every(Number.isFinite)) this.drag([point2[0], point2[1]], true);
+      const anchor = this.plane?.anchors.find((one) => one.text === pick2);
+      if (anchor) this.put({ ...this.chosen, latent: anchor.latent, how: anchor.text });
+    }
+    draw() {
+      const { route: route2, edit, chosen } = this;
+      this.sides.forEach((side2, i) => {
+        this.show(i);
+        side2.verdict.textContent = `${side2.walk.verdict.arrives ? "✓" : "✗"} ${sentence(side2.walk)}`;
+        side2.verdict.dataset.arrives = String(side2.walk.verdict.arrives);
+        this.drawThoughts(side2, i);
+      });
+      this.drawFacts();
+      const { walk, base, title } = this.sides[chosen.side];
+      this.planeTitle.textContent = `Inside thought ${chosen.t} of ${title.toLowerCase()}`;
+      const [now, was] = [walk.steps[chosen.t - 1] ?? "", base.steps[chosen.t - 1] ?? ""];
+      const later = walk.steps.slice(chosen.t).filter((text, k) => text !== base.steps[chosen.t + k]).length;
+      this.planeSays.textContent = !edit ? `Here the decoder reads ${spoken(was)}. Each colour is another hop.` : now === was ? `Moved, and still read as ${spoken(was)}${later ? `; yet ${later} later ${later > 1 ? "hops change" : "hop changes"}.` : "."}` : `${spoken(was)} became ${spoken(now)}; ${later} of the later hops changed.`;
+      this.undo.disabled = !edit;
+      const keep = { q: route2.question, side: String(chosen.side), t: String(chosen.t) };
+      if (edit && typeof edit.how === "string") keep.pick = edit.how;
+      else if (edit) keep.at = edit.how.map((value) => value.toFixed(3)).join(",");
+      this.context.keep(keep);
+      const field = this.stage.ownerDocument.getElementById("question");
+      if (field) field.value = route2.question;
+    }
+    /** A side's map; of one thought alone, or of all. */
+    show(i, alone = 0) {
+      const { view, walk, base } = this.sides[i];
+      view.show(this.route, walk, {
+        alone,
+        ways: this.ways.checked,
+        chosen: i === this.chosen.side ? this.chosen.t : 0,
+        before: this.edit?.side === i ? base.steps : []
+      });
+    }
+    drawThoughts(side2, i) {
+      side2.thoughts.replaceChildren(
+        ...side2.walk.steps.map((text, k) => {
+          const readings = side2.walk.readings.at(k) ?? [];
+          const judged2 = side2.walk.verdict.hops[k];
+          const isChosen = i === this.chosen.side && k + 1 === this.chosen.t;
+          const made = button("", () => {
+            this.choose(i, k + 1);
+          });
+          made.append(
+            element("span", { class: "number" }, String(k + 1)),
+            element("span", { class: "mono" }, (judged2.hop ? `${judged2.hop.start}→${judged2.hop.end}` : text) || "nothing"),
+            bars2(readings, text)
+          );
+          made.setAttribute("aria-pressed", String(isChosen));
+          made.setAttribute("aria-label", `Thought ${k + 1}: ${spokenReadings(readings)}${judged2.inPlace ? "" : "; it does not go on from the last hop"}`);
+          made.dataset.kind = judged2.inPlace ? "right" : "wrong";
+          const hover = (alone) => () => {
+            this.show(i, alone);
+          };
+          made.addEventListener("pointerenter", hover(k + 1));
+          made.addEventListener("pointerleave", hover(0));
+          return element("li", {}, made);
+        })
+      );
+    }
+    drawFacts() {
+      const { route: route2 } = this;
+      const { distance: distance2, count: count2 } = route2;
+      this.facts.textContent = distance2 === null ? "No way leads to the star." : `The shortest way has ${distance2} hop${distance2 === 1 ? "" : "s"}. ` + (count2 === 1 ? "There is only one such way." : `There are ${count2} such ways, all equally right.`);
+      const notes2 = [];
+      if (distance2 === null) notes2.push("They were never shown such a map and cannot say “there is no way”: what they draw is a guess.");
+      else if (distance2 < TRAINED.least) notes2.push("They were trained on 2 to 6 hops; one hop is new to them.");
+      else if (distance2 > TRAINED.most) notes2.push(`They were trained on 2 to 6 hops; ${distance2} is new to them, so expect a wrong way.`);
+      if (route2.blocked.size !== TRAINED.blocked) {
+        notes2.push(`Every map of their training had 5 walls, this one has ${route2.blocked.size}, which is new to them.`);
+      }
+      this.warning.textContent = notes2.join(" ");
+    }
+  };
+  var spoken = (text) => {
+    const hop = readHop(text);
+    return hop ? `${hop.start} → ${hop.end}` : `“${text}”`;
+  };
+  var spokenReadings = (readings) => readings.slice(0, 3).map(({ text, share }) => `${spoken(text)} ${Math.round(100 * share)} %`).join(", ");
+  function bars2(readings, text) {
+    const first = readings.find((reading) => reading.text === text);
+    const rest = readings.filter((reading) => reading !== first);
+    const part = (reading, kind) => element("i", { class: kind, style: `flex-grow: ${reading.share.toFixed(3)}`, title: `${spoken(reading.text)} ${Math.round(100 * reading.share)} %` });
+    const left = 1 - readings.reduce((sum, reading) => sum + reading.share, 0);
+    return element(
+      "span",
+      { class: "shares", "aria-hidden": "true" },
+      ...first ? [part(first, "own")] : [],
+      ...rest.map((reading) => part(reading, "also")),
+      element("i", { style: `flex-grow: ${Math.max(0, left).toFixed(3)}` })
+    );
+  }
+  function readOr(text, otherwise) {
+    try {
+      return Route.read(text ?? otherwise);
+    } catch {
+      return Route.read(otherwise);
+    }
+  }
+  function anyMap() {
+    const random = seeded(Math.floor(Math.random() * 2 ** 31));
+    for (; ; ) {
+      const cells = Array.from({ length: 25 }, (_, i) => cellName(Math.floor(i / 5), i % 5));
+      const drawn2 = Array.from({ length: 7 }, () => cells.splice(Math.floor(random() * cells.length), 1)[0]);
+      const made = new Route(5, drawn2.slice(2), drawn2[0], drawn2[1]);
+      if (made.distance !== null && made.distance > 2 && made.distance < 7) return made;
+    }
+  }
+  function legend() {
+    const line = (kind, text) => element("span", {}, element("i", { class: `key ${kind}` }), text);
+    return element(
+      "p",
+      { class: "legend" },
+      line("own", "the hop a thought is read as"),
+      line("also", "what the same thought says as well; the stronger, the likelier"),
+      line("wrong", "a hop that does not go on from the last one"),
+      line("was", "before your edit")
+    );
+  }
+  function story() {
+    const part = (title, text) => element("section", {}, element("h2", {}, title), element("p", {}, text));
+    return element(
+      "div",
+      { class: "story" },
+      part(
+        "What a thought is",
+        "After it has read the map, the network makes a vector: a list of 64 numbers. The vector is fed back as its next input, and so on, one for every hop. We call such a vector a latent thought. A second small network, the decoder, reads each thought as text, such as “aa to ab”. What you see on the map is what the decoder reads."
+      ),
+      part(
+        "Why imitation blurs",
+        "If several ways are equally short, teachers disagree: one goes right, one goes down. A thought that should please all of them lands in between. Read back, it says a bit of each: the orange arrows. The next thought cannot know which was meant, and the walk breaks."
+      ),
+      part(
+        "What planning changes",
+        "Planning is practice with a reward. The network tries eight walks on a map. Walks that arrive by legal hops are made likelier, whichever way they take. No teacher is asked. So it may settle on one way, and orange fades."
+      ),
+      part(
+        "Why look at thoughts at all?",
+        "Asked where it has arrived, either network just names the star. That is always right and tells nothing. Only the hops show whether there was a plan."
+      )
+    );
+  }
+
   // src/pages/index.ts
-  var PAGES = [move];
+  var PAGES = [move, route, race, how];
 
   // src/checkpoint.ts
   var Weights = class {
@@ -1896,85 +3523,6 @@
       else values[i] = sign * (exponent ? (1 + fraction / 1024) * 2 ** (exponent - 15) : fraction * 2 ** -24);
     }
     return values;
-  }
-
-  // src/heads.ts
-  var mode = (said) => said.means[argmax(said.logits)];
-  var point = (mean) => ({ logits: new Float32Array(1), means: [mean], logvars: null });
-  var APART = 0.1;
-  function latentHead(weights, config) {
-    const layer = (name, x) => {
-      const { weight, bias } = weights.layer(`latent_head.${name}`);
-      return linear(weight, x, bias);
-    };
-    const trunk = (hidden) => {
-      const norm = weights.layer("latent_head.trunk.3");
-      const features = layer("trunk.2", gelu(layer("trunk.0", hidden)));
-      return layerNorm(features, norm.weight, norm.bias ?? new Float32Array(features.length));
-    };
-    switch (config.latent_head) {
-      case "hidden":
-        return point;
-      case "filler":
-        return () => point(weights.get("latent_head.filler.weight"));
-      case "projector":
-        return (hidden) => point(layer("mean", trunk(hidden)));
-      case "gaussian":
-        return (hidden) => {
-          const features = trunk(hidden);
-          const [mean, logvar] = [layer("mean", features), layer("log_variance", features)];
-          return { logits: new Float32Array(1), means: [mean], logvars: [logvar] };
-        };
-      case "mixture":
-        return (hidden) => {
-          const features = trunk(hidden);
-          const around = (middle, apart) => {
-            const [center, all] = [layer(middle, features), layer(apart, features)];
-            return chunks(all, center.length).map((own) => center.map((value, i) => value + APART * own[i]));
-          };
-          return {
-            logits: layer("weights", features).map((value) => APART * value),
-            means: around("mean", "means"),
-            logvars: around("log_variance", "log_variances")
-          };
-        };
-    }
-  }
-  function stopHead(weights) {
-    const [first, last] = [weights.layer("stop_head.layers.0"), weights.layer("stop_head.layers.2")];
-    return (hidden) => linear(last.weight, gelu(linear(first.weight, hidden, first.bias)), last.bias)[0];
-  }
-  function encodeStep(weights, config, embeddings) {
-    const d = config.backbone.hidden_size;
-    const words = embeddings.map((embedding) => embedding.map((value) => value / config.latent_scale));
-    const first = weights.layer("step_encoder.first");
-    const features = config.step_encoder === "places" ? inPlaces(words, first.weight, first.bias, d) : pooled(weights, words, d);
-    const [trunk, mean] = [weights.layer("step_encoder.trunk.1"), weights.layer("step_encoder.mean")];
-    const hidden = gelu(linear(trunk.weight, gelu(features), trunk.bias));
-    return chunks(linear(mean.weight, hidden, mean.bias), d);
-  }
-  function inPlaces(words, weight, bias, d) {
-    const places = weight.length / (bias?.length ?? 1) / d;
-    const placed = new Float32Array(places * d);
-    words.slice(0, places).forEach((word, i) => {
-      placed.set(word, i * d);
-    });
-    return linear(weight, placed, bias);
-  }
-  function pooled(weights, words, d) {
-    const first = weights.layer("step_encoder.first");
-    const width = first.weight.length / d;
-    const places = weights.get("step_encoder.place.weight");
-    const sum = new Float32Array(width);
-    words.forEach((word, i) => {
-      const at = Math.min(i, places.length / width - 1) * width;
-      const each = gelu(linear(first.weight, word, first.bias).map((value, j) => value + places[at + j]));
-      for (let j = 0; j < width; j++) sum[j] += each[j] / words.length;
-    });
-    return sum;
-  }
-  function chunks(values, size) {
-    return Array.from({ length: values.length / size }, (_, i) => values.subarray(i * size, (i + 1) * size));
   }
 
   // src/llama.ts
@@ -2127,9 +3675,9 @@
         let top = -Infinity;
         for (let t = 0; t < keys.length; t++) {
           const key = keys[t];
-          let dot2 = 0;
-          for (let j = 0; j < size; j++) dot2 += query[at + j] * key[from + j];
-          scores[t] = dot2 / Math.sqrt(size);
+          let dot3 = 0;
+          for (let j = 0; j < size; j++) dot3 += query[at + j] * key[from + j];
+          scores[t] = dot3 / Math.sqrt(size);
           top = Math.max(top, scores[t]);
         }
         let sum = 0;
@@ -2145,9 +3693,6 @@
     }
   };
   var add = (x, y) => x.map((value, i) => value + y[i]);
-
-  // src/random.ts
-  var LIKELIEST = { latent: mode, token: argmax };
 
   // src/tokenizer.ts
   var Tokenizer = class {
@@ -2245,6 +3790,13 @@
     /** The tokens of a question as text. */
     tokens(question) {
       return this.tokenizer.encode(question).map((id) => this.tokenizer.decode([id]));
+    }
+    /** Every token that is read before the first thought, `<|start-latent|>` at the end, with its embedding (d). */
+    embeddings(question) {
+      return [...this.tokenizer.encode(question), this.config.start_id].map((id) => ({
+        text: this.tokenizer.decode([id]),
+        embedding: this.backbone.embed(id)
+      }));
     }
     /** What thought t looked at: of every layer and head, the weight of each token of the question, `<|start-latent|>` at
      * its end, and of the thoughts before; they add up to 1.

@@ -2,5 +2,8 @@
 
 import type { Page } from "../site";
 import { move } from "./move";
+import { how } from "./how";
+import { race } from "./race";
+import { route } from "./route";
 
-export const PAGES: readonly Page[] = [move];
+export const PAGES: readonly Page[] = [move, route, race, how];

@@ -1,0 +1,129 @@
+"""The live pages that draw maps, as people meet them: from disk, without a network."""
+
+import os
+
+import pytest
+
+from atp_lite.recipes import CHECKPOINTS
+from atp_lite.views import live
+
+pytestmark = pytest.mark.browser
+required = os.environ.get("ATP_LITE_BROWSER") == "required"
+if not required:
+    pytest.importorskip("playwright", reason="no playwright: run make test-browser, which installs it")
+
+from tools.browser import Watched, chromium_path, launched, until  # noqa: E402
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    """The page of a site with the planners for maps."""
+    folder = tmp_path_factory.mktemp("site")
+    return live.write_site(folder, [CHECKPOINTS / "routes-plan", CHECKPOINTS / "routes-sft"]).as_uri()
+
+
+@pytest.fixture(scope="module")
+def browser():
+    if chromium_path() is None:
+        pytest.fail("no chromium") if required else pytest.skip("no chromium")
+    with launched() as found:
+        yield found
+
+
+@pytest.fixture
+def opened(browser, site):
+    """Opens a link of the site; whatever goes wrong on it fails the test."""
+    seen = []
+
+    def go(link, width=1280, theme="light"):
+        viewport = {"width": width, "height": 900}
+        context = browser.new_context(offline=True, viewport=viewport, color_scheme=theme)
+        page = context.new_page()
+        page.set_default_timeout(300_000)
+        seen.append(Watched(page))
+        page.goto(f"{site}#{link}")
+        page.wait_for_selector("h1")
+        return page
+
+    yield go
+    for watched in seen:
+        assert watched.page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+        assert not watched.faults
+        watched.page.context.close()
+
+
+def verdicts(page):
+    return [text[0] for text in page.locator(".verdict").all_inner_texts()]
+
+
+@pytest.mark.parametrize(("width", "theme"), [(1280, "light"), (800, "dark"), (390, "light")])
+def test_route_opens_where_imitation_fails_and_planning_arrives(opened, width, theme):
+    page = opened("route", width, theme)
+    assert verdicts(page) == ["✗", "✓"]
+    assert "There are 12 such ways" in page.inner_text(".facts")
+    assert page.inner_text(".warning") == ""
+    imitation, planning = (page.locator(".map").nth(i) for i in (0, 1))
+    assert imitation.locator(".map-arrow.wrong").count() == 1 and planning.locator(".map-arrow.wrong").count() == 0
+    assert imitation.locator(".map-arrow.also").count() > 5
+
+
+def test_a_thought_that_means_another_hop_bends_the_route_and_comes_back(opened):
+    page = opened("route")
+    hops = page.locator(".side").nth(1).locator(".thoughts .mono")
+    before = hops.all_inner_texts()
+    page.locator(".picks button", has_text="ca").click()
+    after = hops.all_inner_texts()
+    assert before[1] == "ba→bb" and after[1:3] == ["ba→ca", "ca→cb"]  # the next hop goes on from the new one
+    assert "ba → bb became ba → ca" in page.inner_text(".inside p[role=status]")
+    again = opened(page.url.split("#")[1])
+    assert again.locator(".side").nth(1).locator(".thoughts .mono").all_inner_texts() == after  # the link holds it
+    page.click("text=undo the edit")
+    assert hops.all_inner_texts() == before
+
+
+def test_the_dot_is_dragged_by_mouse_and_by_keys(opened):
+    page = opened("route")
+    plane = page.locator("canvas.plane")
+    box = plane.bounding_box()
+    page.mouse.move(box["x"] + 90, box["y"] + box["height"] - 50)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] - 20, box["y"] + 20, steps=6)
+    page.mouse.up()
+    until(lambda: "became" in page.inner_text(".inside p[role=status]"), "another reading", page=page)
+    plane.press("Home")
+    assert "Moved, and still read" in page.inner_text(".inside p[role=status]")
+    plane.press("ArrowLeft")
+    assert "at=" in page.url
+
+
+def test_walls_and_ends_are_moved_by_mouse_and_by_keys(opened):
+    page = opened("route")
+    cell = page.locator(".map").first.locator
+    cell("[data-cell=cc]").click()
+    assert cell("[data-cell=cc]").get_attribute("data-is") == "wall" and "this one has 6" in page.inner_text(".warning")
+    cell("[data-cell=cc]").press("Enter")
+    assert page.inner_text(".warning") == ""
+    cell("[data-cell=aa]").drag_to(cell("[data-cell=ce]"))
+    assert cell("[data-cell=ce]").get_attribute("data-is") == "start"
+    cell("[data-cell=ce]").press("Shift+ArrowDown")
+    assert cell("[data-cell=de]").get_attribute("data-is") == "start"
+    cell("[data-cell=de]").press("ArrowUp")
+    assert page.evaluate("document.activeElement.dataset.cell") == "ce"
+    page.keyboard.press("g")
+    assert "one hop is new to them" in page.inner_text(".warning")
+
+
+@pytest.mark.parametrize(
+    ("question", "message"),
+    [
+        ("5 : ab ba da dd ea : aa to ec", "cannot say “there is no way”"),
+        ("5 : ba bb bc bd de : aa to ca", "10 is new to them"),
+        ("4 : ab : aa to dd", '"4" is not in this planner'),
+        ("nowhere", "is no question about a route"),
+    ],
+)
+def test_what_the_planners_cannot_do_is_said(opened, question, message):
+    page = opened("route")
+    page.fill("#question", question)
+    page.locator("#question").press("Enter")
+    assert message in page.inner_text(".warning")

@@ -1,0 +1,268 @@
+/** "Race": one problem, words against thoughts, pass by pass in slow motion. */
+
+import "./race.css";
+import { verify, workOut, type Worked } from "../arithmetic";
+import { button, element } from "../dom";
+import type { Trace } from "../planner";
+import type { LivePlanner } from "../planners";
+import type { Context, Mounted, Page } from "../site";
+
+export const race: Page = {
+  name: "race",
+  title: "Race",
+  fits: (planner) => planner.domain === "arithmetic",
+  mount,
+};
+
+/** The bundled racers, from words to plans: how each came to be. */
+const RACERS: Readonly<Record<string, [string, string]>> = {
+  cot: ["Words", "Chain of thought: it writes every step down, one token after the other."],
+  "sim-cot": ["SIM-CoT", "Thinks in vectors, always four of them; taught with a decoder at its side."],
+  "atp-sft": ["ATP-Latent", "Thinks in vectors and stops when it is done; taught by imitation."],
+  "atp-plan": ["Planner", "ATP-Latent after planning: paid for chains that are right, in any order."],
+};
+const PROBLEMS = ["(3+4)*(9-2)", "((2*3)-(2+1))+6", "(2*3)+(4*5)", "((6-2)*3)+8"];
+/** Passes a second at the middle of the slider. */
+const USUAL = 3;
+
+/** One pass through the network. */
+interface Pass {
+  kind: "thought" | "token" | "answer" | "end";
+  text: string;
+}
+
+interface Lane {
+  live: LivePlanner;
+  root: HTMLElement;
+  track: HTMLElement;
+  read: HTMLElement;
+  count: HTMLElement;
+  result: HTMLElement;
+  passes: Pass[];
+  trace: Trace | null;
+}
+
+async function mount(root: HTMLElement, context: Context): Promise<Mounted> {
+  const order = Object.keys(RACERS);
+  const rank = (name: string): number => (order.includes(name) ? order.indexOf(name) : order.length);
+  const entries = [...context.planners].sort((a, b) => rank(a.name) - rank(b.name));
+  return new Race(root, context, await Promise.all(entries.map((entry) => context.load(entry.name))));
+}
+
+class Race implements Mounted {
+  private readonly context: Context;
+  private readonly lanes: Lane[];
+  private readonly field = element("input", { type: "text", id: "problem", autocomplete: "off", spellcheck: "false" });
+  private readonly message = element("p", { class: "alert", role: "status" });
+  private readonly clock = element("output", { class: "clock", "aria-label": "passes so far" });
+  private readonly playing: HTMLButtonElement;
+  private readonly speed = element("input", { type: "range", id: "speed", min: "-2", max: "2", step: "0.5", value: "0" });
+  private worked: Worked = { steps: [], value: 0, numbers: [] };
+  private now = 0;
+  private timer = 0;
+
+  constructor(root: HTMLElement, context: Context, planners: LivePlanner[]) {
+    this.context = context;
+    this.lanes = planners.map(lane);
+    this.playing = button("play", () => {
+      this.play(!this.timer);
+    });
+    this.field.value = context.state.get("q") ?? PROBLEMS[0];
+    this.field.addEventListener("change", () => {
+      this.start();
+    });
+    root.append(
+      element("h1", {}, "Race"),
+      element(
+        "p",
+        { class: "lead" },
+        "A network that writes its steps needs one pass through itself for every token: every number and every sign. A " +
+          "network that thinks in vectors needs one pass for a whole step. Here they race, in slow motion.",
+      ),
+      element(
+        "div",
+        { class: "row" },
+        element("label", { for: "problem", class: "soft" }, "Problem"),
+        this.field,
+        ...PROBLEMS.map((problem) =>
+          button(problem, () => {
+            this.field.value = problem;
+            this.start();
+          }),
+        ),
+      ),
+      this.message,
+      element(
+        "div",
+        { class: "row", role: "group", "aria-label": "The race" },
+        this.playing,
+        button("one pass", () => {
+          this.play(false);
+          this.show(this.now + 1);
+        }),
+        button("from the start", () => {
+          this.show(0);
+          this.play(true);
+        }),
+        button("to the end", () => {
+          this.play(false);
+          this.show(this.length());
+        }),
+        element("label", { class: "slow", for: "speed" }, "slow", this.speed, "fast"),
+        element("span", { class: "soft" }, "pass ", this.clock),
+      ),
+      element("div", { class: "lanes" }, ...this.lanes.map((each) => each.root)),
+      notes(),
+    );
+    this.start(!matchMedia("(prefers-reduced-motion: reduce)").matches);
+  }
+
+  unmount(): void {
+    this.play(false);
+  }
+
+  private length(): number {
+    return Math.max(0, ...this.lanes.map((each) => each.passes.length));
+  }
+
+  /** Think about what is in the field, and race from the start; or stand at the end. */
+  private start(run = true): void {
+    const question = this.field.value.trim();
+    this.message.textContent = "";
+    for (const each of this.lanes) [each.trace, each.passes] = [null, []];
+    try {
+      this.worked = workOut(question);
+      if (this.worked.value < 0 || this.worked.steps.some((step) => step.value < 0)) {
+        throw new Error("a number below zero comes up, and these networks know none: turn the subtraction round");
+      }
+      for (const each of this.lanes) {
+        each.trace = each.live.planner.think(question);
+        each.passes = passes(each.trace);
+      }
+      const steps = this.worked.steps.length;
+      if (steps < 2 || steps > 4) {
+        this.message.textContent = `They were trained on problems of two to four steps; this one has ${steps}, so expect mistakes.`;
+      }
+    } catch (error) {
+      this.message.textContent = error instanceof Error ? error.message : String(error);
+    }
+    this.context.keep({ q: question });
+    this.show(run ? 0 : this.length());
+    this.play(run);
+  }
+
+  private play(on: boolean): void {
+    clearTimeout(this.timer);
+    this.timer = 0;
+    if (on && this.now >= this.length()) this.show(0);
+    if (on && this.length()) {
+      const tick = (): void => {
+        this.show(this.now + 1);
+        this.timer = 0;
+        if (this.now < this.length()) this.timer = setTimeout(tick, 1000 / (USUAL * 2 ** Number(this.speed.value)));
+        else this.context.say(this.lanes.map((each) => `${each.live.entry.title}: ${each.result.textContent}`).join(". "));
+        this.playing.textContent = this.timer ? "pause" : "play";
+      };
+      this.timer = setTimeout(tick, 600);
+    }
+    this.playing.textContent = this.timer ? "pause" : "play";
+  }
+
+  /** The race after so many passes. */
+  private show(now: number): void {
+    this.now = Math.min(now, this.length());
+    this.clock.textContent = String(this.now);
+    for (const each of this.lanes) {
+      const done = each.passes.slice(0, this.now);
+      if (each.track.childElementCount > done.length) each.track.replaceChildren();
+      for (const pass of done.slice(each.track.childElementCount)) each.track.append(pill(pass));
+      each.count.textContent = String(done.length);
+      this.showRead(each, done);
+      const over = done.length === each.passes.length && each.trace !== null;
+      each.root.dataset.over = String(over);
+      each.result.replaceChildren(...(over ? this.verdict(each) : []));
+    }
+  }
+
+  /** What its thoughts so far mean, each judged. */
+  private showRead(each: Lane, done: Pass[]): void {
+    const thoughts = done.filter((pass) => pass.kind === "thought").length;
+    const texts = each.trace?.steps.slice(0, each.live.planner.config.max_latents ? thoughts : 0).map((step) => step.text) ?? [];
+    const { inPlace } = verify(this.worked.steps, each.trace?.steps.map((step) => step.text) ?? []);
+    const known = each.read.childElementCount;
+    if (known > texts.length) each.read.replaceChildren();
+    texts.slice(each.read.childElementCount).forEach((text, i) => {
+      const right = inPlace[each.read.childElementCount === 0 ? i : known + i];
+      each.read.append(element("span", { class: "step", "data-right": String(right) }, `${right ? "✓" : "✗"} ${text || "nothing"}`));
+    });
+  }
+
+  /** Whether its answer and its steps are right. */
+  private verdict({ trace, live }: Lane): HTMLElement[] {
+    if (!trace) return [];
+    const said = (right: boolean, yes: string, no: string): HTMLElement =>
+      element("span", { "data-right": String(right) }, right ? `✓ ${yes}` : `✗ ${no}`);
+    const answer = said(
+      trace.answer === String(this.worked.value),
+      `answer ${trace.answer}`,
+      `answer ${trace.answer || "nothing"}, right is ${this.worked.value}`,
+    );
+    if (!live.entry.decodes && live.planner.config.max_latents) return [answer];
+    const chain = verify(this.worked.steps, trace.steps.map((step) => step.text));
+    return [answer, said(chain.right, "steps right", `steps: ${chain.done} of ${chain.needed} right`)];
+  }
+}
+
+function passes(trace: Trace): Pass[] {
+  const answered = trace.written.lastIndexOf(";") + 1;
+  return [
+    ...trace.thoughts.map((_, i): Pass => ({ kind: "thought", text: String(i + 1) })),
+    ...trace.written.map((text, i): Pass => ({ kind: i < answered ? "token" : "answer", text })),
+    ...(trace.ended ? [{ kind: "end", text: "end" } satisfies Pass] : []),
+  ];
+}
+
+function pill(pass: Pass): HTMLElement {
+  const what = { thought: "a thought", token: "a token", answer: "the answer", end: "the end token" }[pass.kind];
+  return element("span", { class: `pass ${pass.kind}`, title: what }, pass.text);
+}
+
+function lane(live: LivePlanner): Lane {
+  const [title, how] = RACERS[live.entry.name] ?? [live.entry.title, "Your checkpoint."];
+  const track = element("div", { class: "track" });
+  const read = element("div", { class: "read" });
+  const count = element("b", {}, "0");
+  const result = element("p", { class: "result" });
+  const root = element(
+    "section",
+    { class: "lane", "aria-label": title },
+    element("div", { class: "who" }, element("h2", {}, title), element("p", { class: "soft" }, how)),
+    element("div", { class: "course" }, track, read, result),
+    element("p", { class: "count" }, count, " passes"),
+  );
+  return { live, root, track, read, count, result, passes: [], trace: null };
+}
+
+function notes(): HTMLElement {
+  const part = (title: string, text: string): HTMLElement => element("section", {}, element("h2", {}, title), element("p", {}, text));
+  return element(
+    "div",
+    { class: "story" },
+    part(
+      "What is counted",
+      "All racers have read the problem. Then every box is one pass through the same four layers, and none can begin " +
+        "before the last has ended. A blue disc is a thought: a vector that is fed back as it is. A letter or number is a " +
+        "token that is written and read again. “end” says: I am done.",
+    ),
+    part(
+      "What you see below the discs",
+      "A small decoder reads each thought as text. That is for us. The racer does not wait for it, so it is not counted. " +
+        "✓ marks a step that the problem needs, once, and only after the steps it builds on.",
+    ),
+    part(
+      "Look at two steps that could come first",
+      "In (3+4)*(9-2) either bracket may be worked out first. Teachers disagree, so imitation thinks of both at once: it " +
+        "says the same step twice, and still gets the answer right. The planner was paid for right chains and takes one after the other.",
+    ),
+  );
+}
