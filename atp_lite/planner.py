@@ -74,7 +74,7 @@ class ModelSettings:
 class Planner:
     """A latent reasoner and the tokenizer it was trained with.
 
-    >>> planner = Planner.from_pretrained("data/checkpoints/atp-rl")      # doctest: +SKIP
+    >>> planner = Planner.from_pretrained("data/checkpoints/atp-step")    # doctest: +SKIP
     >>> planner.reason([read_expression("(3+4)*(9-2)")]).steps            # doctest: +SKIP
     [['3+4=7', '9-2=7', '7*7=49']]
     """
@@ -190,7 +190,7 @@ class Planner:
             if not (folder / name).is_file():
                 raise FileNotFoundError(
                     f"{folder} is not a planner's checkpoint ({name} is missing): give a folder written by atp-lite "
-                    "sft or atp-lite rl, such as data/checkpoints/atp-rl"
+                    "sft or atp-lite rl, such as data/checkpoints/atp-step"
                 )
         if verify:
             check_manifest(folder)

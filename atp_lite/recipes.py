@@ -238,6 +238,8 @@ def train(start: Planner, settings: Recipe, data: Mapping[str, Sequence[Problem]
 
 CHECKPOINTS = bundled("data/checkpoints")
 """The bundled checkpoints."""
+DEFAULT_CHECKPOINT = CHECKPOINTS / "atp-step"
+"""What commands and explorers open with."""
 
 JOURNEY = bundled("data/rl-run/journey.json")
 """What the RL microscope shows of the run that ended in the checkpoint `atp-rl-noisy`."""

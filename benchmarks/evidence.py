@@ -146,6 +146,7 @@ def tables(rows: list[dict], planning: list[dict]) -> dict[str, str]:
         "planning-routes": planning_table(planning, "routes", CHAINS),
     }
     made |= {
+        "headline": metric_table(planning, "clean", HEADLINE, HEADLINES),
         "causes-clean": metric_table(planning, "clean", PLANNED, CAUSES),
         "causes-routes": metric_table(planning, "routes", PLANNED, CAUSES_OF_HOPS),
     }
@@ -213,6 +214,20 @@ CAUSES_OF_HOPS = {
     "causes same-text rest_stays": "control, same text: stay, %",
 }
 """The same of later steps: on a map the answer stands in the question, and no thought can change it."""
+HEADLINE = {
+    "cot": "in words",
+    "sim-cot": "in latents: SIM-CoT, a rival",
+    "atp-sft": "in latents: ATP-Latent after imitation",
+    "plan": "... then planning",
+    "plan-step": "... then a step posterior",
+}
+HEADLINES = {
+    "right_chains_1": "right chains where one is right, %",
+    "right_chains_several": "where several are, %",
+    "accuracy": "right answers, %",
+    "causes borrowed answer_follows": "answer follows, %",
+}
+"""Rows and columns of the README's table."""
 ROUTES_ALONE = ("right_chains_2-3", "right_chains_4-9", "right_chains_10+", "arrives")
 """On arithmetic two or three are right where several are, and what arrives is a right chain."""
 

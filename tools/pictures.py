@@ -41,7 +41,7 @@ def figure_picture(figure: go.Figure, picture: Path, width: int, height: int) ->
 
 
 def thoughts() -> None:
-    planner = Planner.from_pretrained(CHECKPOINTS / "atp-rl")
+    planner = Planner.from_pretrained(CHECKPOINTS / "atp-step")
     trace = planner.reason(generate(REGIMES["clean"], "test")[:400])
     figure = trajectory_figure(trajectories(planner, trace, fit_projection(trace)), colour="operator", paths=3)
     figure.update_layout(paper_bgcolor="white", plot_bgcolor="white", width=1000, height=620)

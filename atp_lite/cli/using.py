@@ -14,7 +14,7 @@ from atp_lite.domains.sources import Sources
 from atp_lite.engine.folder import write_atomically
 from atp_lite.evaluation import EvalSettings, ProblemSet, benchmark_sets, causes, evaluate_benchmarks, read_set
 from atp_lite.planner import Planner
-from atp_lite.recipes import CHECKPOINTS
+from atp_lite.recipes import CHECKPOINTS, DEFAULT_CHECKPOINT
 from atp_lite.views import thought_table, thought_text
 from atp_lite.views.measure import problem_record
 from atp_lite.views.tables import unread_text
@@ -29,7 +29,7 @@ class Eval(Sources):
 
     positional = "checkpoint"
 
-    checkpoint: Path = CHECKPOINTS / "atp-rl"
+    checkpoint: Path = DEFAULT_CHECKPOINT
     """Folder of the checkpoint."""
     domain: Annotated[str, DOMAINS] = "checkpoint"
     """What test problems are about, where no file or benchmark is given. checkpoint: what the checkpoint is about."""
@@ -87,7 +87,7 @@ class Causes(Sources):
 
     positional = "checkpoint"
 
-    checkpoint: Path = CHECKPOINTS / "atp-rl"
+    checkpoint: Path = DEFAULT_CHECKPOINT
     """Folder of the checkpoint."""
     beside: tuple[Path, ...] = ()
     """Checkpoints to compare it with, on the same problems."""
@@ -175,7 +175,7 @@ class Solve:
 class Explore:
     """Open the explorers in the browser, served to this computer only: move thoughts, read paths, rewrite steps."""
 
-    checkpoint: Path = CHECKPOINTS / "atp-rl"
+    checkpoint: Path = DEFAULT_CHECKPOINT
     """Folder of the checkpoint."""
     beside: Path | None = None
     """Checkpoint whose trajectories stand beside, such as what this one was trained from."""
@@ -202,7 +202,7 @@ class ExportExplorer:
     """The file to write, such as explorer.html."""
     explorer: Literal["debugger", "coherence", "trajectories", "space", "microscope", "race"] = "debugger"
     """Which one."""
-    checkpoint: Path = CHECKPOINTS / "atp-rl"
+    checkpoint: Path = DEFAULT_CHECKPOINT
     """Folder of the checkpoint."""
     beside: Path | None = None
     """Checkpoint whose trajectories stand beside; a bundled RL checkpoint has the one it was trained from."""

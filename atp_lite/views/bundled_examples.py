@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -41,8 +42,8 @@ def bundled_rivals(checkpoint: Path, planner: Planner) -> dict[str, Path]:
 
 
 def bundled_start(checkpoint: Path) -> Path | None:
-    """The bundled checkpoint that a bundled RL checkpoint was trained from."""
-    start = CHECKPOINTS / checkpoint.name.replace("-rl", "-sft")
+    """The planner after imitation alone that a bundled checkpoint goes back to."""
+    start = CHECKPOINTS / re.sub(r"-(rl|plan|step)\b", "-sft", checkpoint.name)
     bundled = checkpoint.resolve().parent == CHECKPOINTS.resolve() and start.name != checkpoint.name
     return start if bundled and start.is_dir() else None
 

@@ -24,7 +24,7 @@ class Arithmetic(MadeDomain):
     label = source = "toy"
     about = "toy expressions"
     example = "(3+4)*(9-2)"
-    bundled = "atp-rl"
+    bundled = "atp-step"
 
     def recognises(self, text: str) -> bool:
         """Any text that no other domain recognises: its errors are the ones to be read then."""

@@ -66,6 +66,7 @@ class Routes(Domain):
     settings_class = RouteSettings
     about = "routes on small maps"
     example = "5 : ab bd cb dd eb : aa to ce"
+    bundled = "routes-step"
     ruler = "legal hops"
 
     def recognises(self, text: str) -> bool:

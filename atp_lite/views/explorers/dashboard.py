@@ -11,7 +11,7 @@ import ipywidgets as widgets
 
 from atp_lite.domains import Problem
 from atp_lite.planner import Planner
-from atp_lite.recipes import CHECKPOINTS
+from atp_lite.recipes import DEFAULT_CHECKPOINT
 from atp_lite.views.bundled_examples import (
     bundled_rivals,
     bundled_start,
@@ -82,7 +82,7 @@ class Dashboard(widgets.VBox):
 
 
 def explore(
-    checkpoint: str | os.PathLike[str] = CHECKPOINTS / "atp-rl",
+    checkpoint: str | os.PathLike[str] = DEFAULT_CHECKPOINT,
     beside: str | os.PathLike[str] | None = None,
     run: str | os.PathLike[str] | None = None,
 ) -> widgets.Widget:
