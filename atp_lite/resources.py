@@ -16,7 +16,7 @@ IS_CHECKOUT = ROOT != _IN_WHEEL
 
 
 def bundled(path: str | os.PathLike[str]) -> Path:
-    """Where a file or folder of the project lies, named as in the repository: `bundled("data/checkpoints/atp-step")`."""
+    """Where a file or folder of the project lies, named as in the repository (`bundled("data/checkpoints")`)."""
     return ROOT / path
 
 

@@ -510,10 +510,10 @@ def test_tabs_are_made_when_they_are_opened():
         page.tabs.selected_index = index
     debugger, coherence, trajectories, space, microscope, race = page.tabs.children
     assert isinstance(debugger, LatentDebugger) and isinstance(coherence, CoherenceExplorer)
-    assert list(trajectories.figures) == ["atp-sft", "atp-rl"], "side by side with what it was trained from"
-    assert list(space.planners) == ["atp-rl", "sim-cot"]
+    assert list(trajectories.figures) == ["atp-sft", "atp-step"], "side by side with what it was trained from"
+    assert list(space.planners) == ["atp-step", "sim-cot"]
     assert microscope.found["stops"] == list(range(0, 251, 25))
-    assert list(race.planners) == ["cot", "coconut", "sim-cot", "atp-rl"]
+    assert list(race.planners) == ["cot", "coconut", "sim-cot", "atp-step"]
 
 
 @pytest.mark.slow
@@ -539,6 +539,8 @@ def test_problems_are_of_the_kind_that_a_planner_reads(planner):
 
 def test_what_stands_beside_a_checkpoint(planner):
     assert bundled_start(CHECKPOINTS / "atp-rl-noisy") == CHECKPOINTS / "atp-sft-noisy"
+    assert bundled_start(CHECKPOINTS / "atp-step") == CHECKPOINTS / "atp-sft"
+    assert bundled_start(CHECKPOINTS / "routes-plan") == CHECKPOINTS / "routes-sft"
     assert bundled_start(CHECKPOINTS / "atp-sft") is None
     assert bundled_start(Path("runs/mine/atp-rl")) is None, "only what is bundled has a bundled start"
     assert list(bundled_rivals(CHECKPOINTS / "cot", planner)) == ["coconut", "sim-cot"]
