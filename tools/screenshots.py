@@ -1,18 +1,22 @@
-"""Make the pictures of the explorers: `make screenshots` (needs chromium, see tools/browser.py).
+"""Make the pictures of the live page and the explorers: `make screenshots` (needs chromium, see tools/browser.py).
 
-Each explorer is opened on the page of `atp-lite explore`, 1280 pixels wide, in the light theme, and used once.
+Each explorer is opened on the page of `atp-lite explore`, 1280 pixels wide, in the light theme, and used once. The live
+page is shown as it opens; `python -m tools.screenshots live` makes its picture alone.
 """
 
 from __future__ import annotations
 
 import io
+import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
 from PIL import Image
-from playwright.sync_api import Page
+from playwright.sync_api import Browser, Page
 
+from atp_lite.recipes import DEFAULT_CHECKPOINT
+from atp_lite.views.live import write_site
 from tools.browser import explorers_page, launched
 
 FOLDER = Path(__file__).resolve().parents[1] / "docs" / "img"
@@ -74,12 +78,9 @@ def save(raw: bytes, path: Path) -> None:
         raise ValueError(f"{path} has {path.stat().st_size} bytes, more than {MAX_BYTES}: show less on it")
 
 
-def main() -> None:
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        explorers_page(Path(folder) / "log") as address,
-        launched() as browser,
-    ):
+def explorers(browser: Browser, folder: Path) -> None:
+    """One picture for each explorer; folder: for the server's log."""
+    with explorers_page(folder / "log") as address:
         page = browser.new_page(viewport={"width": WIDTH, "height": 1400}, color_scheme="light")
         page.set_default_timeout(90_000)
         page.goto(address)
@@ -92,6 +93,25 @@ def main() -> None:
             panel = page.locator(".widget-tab, .jupyter-widget-tab").first
             save(panel.screenshot(), FOLDER / f"explorer-{name}.png")
             print(FOLDER / f"explorer-{name}.png")
+
+
+def live_page(browser: Browser, folder: Path) -> None:
+    """The page that thinks by itself as it opens, without what lies below the plane. folder: for the page."""
+    site = write_site(folder / "live.html", [DEFAULT_CHECKPOINT])
+    page = browser.new_page(viewport={"width": 1280, "height": 1080}, color_scheme="light")
+    page.set_default_timeout(90_000)
+    page.goto(site.resolve().as_uri())
+    page.get_by_text("Here the decoder reads").wait_for()
+    page.wait_for_timeout(6000)  # the plane is filled from coarse to fine
+    save(page.screenshot(), FOLDER / "live.png")
+    print(FOLDER / "live.png")
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as folder, launched() as browser:
+        live_page(browser, Path(folder))
+        if "live" not in sys.argv[1:]:
+            explorers(browser, Path(folder))
 
 
 if __name__ == "__main__":

@@ -46,8 +46,9 @@ def right_chains_figure(rows: Sequence[dict], regime: str, arms: Mapping[str, st
         raise ValueError(f"nothing to draw: no line of {', '.join(arms)} in the regime {regime}")
     fig.update_yaxes(range=[0, 102])
     least, most = min(counts), max(counts)
-    seeds = f"{least} to {most} seeds" if least < most else f"{most} seeds" if most > 1 else "one seed"
+    over = f"{least} to {most}" if least < most else str(most)
+    seeds = f"Means over {over} seeds" if most > 1 else "One seed"
     bars = ", bars are 95 % t-intervals" if most > 2 else ""
-    caption = f"Test problems, by how many chains are equally right. Means over {seeds}{bars}."
+    caption = f"Test problems, by how many chains are equally right. {seeds}{bars}."
     title = f"{WORLDS.get(regime, regime)}: thoughts that are a right chain"
     return finish(fig, title, caption, x="equally right chains", y="right chains (%)")
