@@ -1,6 +1,7 @@
 """A learner's functions in a real run: what is put in is what is called, and nothing is left behind."""
 
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 import torch
@@ -123,3 +124,17 @@ def test_nothing_is_trained_with_a_part_that_is_wrong(capsys, monkeypatch):
     assert train({"verify": None}, check=False) is None, "there is nothing to put in"
     with pytest.raises(ValueError, match="no part is called thinks: choose from think, "):
         train({"thinks": None})
+
+
+@pytest.mark.slow
+def test_a_run_calls_every_part_and_says_what_came_of_it(capsys, monkeypatch):
+    short = replace(build.IMITATION, stage_steps=(2,), log_every=1, warmup_steps=1)
+    few = {**build.PLANNING, "iterations": 2, "questions": 4, "group_size": 4}
+    whole = build.run
+    monkeypatch.setattr(build, "run", lambda mine: whole(mine, short, few))
+    found = train({"kl": REFERENCE["kl"]})
+    assert set(found.calls) == set(REFERENCE) and found.calls["think"] == 2 and found.calls["surrogate"] == 4
+    assert len(found.curve["loss"]) == 2 and len(found.curve["reward"]) == 2 and not found.reached
+    printed = capsys.readouterr().out
+    assert "kl             right on numbers" in printed and f"calls of your parts: kl {found.calls['kl']}" in printed
+    assert [trace.name for trace in found.figure().data] == ["the package's parts", "yours"]

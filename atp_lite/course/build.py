@@ -47,7 +47,7 @@ from atp_lite.views.palette import BLUE, GREY, finish
 
 Parts = Mapping[str, Callable[..., Any]]
 IMITATION = SFTSettings(
-    first_stage=4,
+    first_stage=3,
     stage_steps=(80,),
     warmup_steps=10,
     lr=1e-3,
