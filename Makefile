@@ -62,7 +62,7 @@ test-notebooks: $(STAMP)  ## run every notebook again and compare each cell with
 		--nbval-cell-timeout 1200 --nbval-sanitize-with tests/nbval_sanitize.cfg $(ARGS) $(NOTEBOOKS)
 
 test-browser: $(STAMP)  ## the explorers in a real browser, the pages' engine beside PyTorch; needs chromium and node (apt-get)
-	$(ONE_THREAD) $(BIN)/python -m pytest -m browser $(ARGS) tests/test_browser.py tests/test_stills.py tests/test_book.py tests/test_live.py tests/test_live_parts.py tests/test_live_maps.py tests/test_drawings.py
+	$(ONE_THREAD) $(BIN)/python -m pytest -m browser $(ARGS) tests/test_browser.py tests/test_stills.py tests/test_book.py tests/test_live.py tests/test_live_site.py tests/test_live_parts.py tests/test_live_maps.py tests/test_drawings.py
 
 web/node_modules: web/package.json web/package-lock.json
 	npm ci --prefix web

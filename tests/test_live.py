@@ -6,6 +6,7 @@ import base64
 import hashlib
 import json
 import os
+import random
 import re
 import shutil
 import subprocess
@@ -16,6 +17,8 @@ import pytest
 import torch
 
 from atp_lite.domains import DOMAINS, generate
+from atp_lite.domains.arithmetic.expressions import read
+from atp_lite.domains.chains import Step, all_orders, chain_order, replaced_chain, verify_chain
 from atp_lite.model import LatentReasoner
 from atp_lite.planner import ModelSettings, Planner
 from atp_lite.views import live
@@ -28,6 +31,8 @@ NODE = shutil.which("node")
 REQUIRED = os.environ.get("ATP_LITE_NODE") == "required"
 with_node = pytest.mark.skipif(NODE is None and not REQUIRED, reason="there is no node")
 CHECKPOINTS = [*sorted((ROOT / "data/checkpoints").glob("*/")), ROOT / "data/evidence/starts/routes-0/atp-sft"]
+PUT = ["1+2=3", "4*2=8", "9-8=1", "6+6=12", "2+2=5", "nothing"]
+"""Steps that are put in the place of others: one is wrong, one is none."""
 SMALL = ModelSettings(hidden_size=32, layers=2, heads=4, intermediate_size=48, max_latents=4)
 
 
@@ -160,6 +165,40 @@ def test_built_pages_are_what_their_source_builds(tmp_path, script, built):
     for made in tmp_path.iterdir():  # with its style sheet
         assert made.read_bytes() == (ASSETS / made.name).read_bytes(), "run `make engine`"
         assert "http" not in made.read_text(encoding="utf-8").replace("http://www.w3.org/", "")  # nothing is fetched
+
+
+@with_node
+def test_arithmetic_is_judged_as_in_python():
+    """Needed steps, verdicts, and what follows from another step, on right, spoilt and reordered chains."""
+    rng, tasks = random.Random(0), []
+    asked = [p.question for p in problems_of("arithmetic", 60)] + ["(3+4)*(3+4)", "(3*1)+(0+5)-2", "9-3-2*2", "7"]
+    for question in asked:
+        needed = read(question).steps
+        right = [step.text for step in needed]
+        orders = [[right[i] for i in order] for order in all_orders(tuple(step.uses for step in needed))[-2:]]
+        for chain in [*orders, right[:-1], [*right[:1], *right], [*right[:-1], "1+1=2"], ["no step"]]:
+            place = rng.randrange(max(1, len(chain)))
+            tasks.append({"question": question, "chain": chain, "place": place, "put": rng.choice(PUT)})
+    command = [NODE or "node", str(Path(__file__).with_name("live_arithmetic_worker.mjs")), str(ENGINE)]
+    done = subprocess.run(command, input=json.dumps(tasks), capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    followed = 0
+    for task, said in zip(tasks, json.loads(done.stdout), strict=True):
+        worked = read(task["question"])
+        verdict = verify_chain(worked.steps, task["chain"])
+        order, put = chain_order(worked.steps, task["chain"]), Step.read(task["put"])
+        made = replaced_chain(worked.steps, order, task["place"], put) if order and put else None
+        if made is not None and any(step.value < 0 for step in made):
+            made = None  # no step can be written with it
+        followed += made is not None
+        assert said == {
+            "steps": [step.text for step in worked.steps],
+            "value": worked.value,
+            "done": verdict.done,
+            "right": verdict.is_right,
+            "follows": None if made is None else [step.text for step in made],
+        }, task
+    assert followed > 20
 
 
 def test_packed_weights_are_those_of_the_hash():

@@ -125,10 +125,17 @@ export function verify(needed: readonly Step[], chain: readonly string[]): Verdi
 
 const used = (step: Step): number[] => step.sources.filter((source) => source !== null);
 
-/** The chain, which is right, with another step at `place` (from 0), and what follows worked out from that; null where
- * the chain is not right, or a number would be below zero.
+/** A chain with another step in it, and what follows from that. */
+export interface Replaced {
+  chain: Step[];
+  /** The same steps in the order of the question's. */
+  needed: Step[];
+}
+
+/** The chain with another step at `place` (from 0), and what follows worked out from that; null where the chain is not
+ * right, or a number would be below zero.
  */
-export function replaced(needed: readonly Step[], chain: readonly string[], place: number, put: Step): Step[] | null {
+export function replaced(needed: readonly Step[], chain: readonly string[], place: number, put: Step): Replaced | null {
   const order: number[] = [];
   for (const text of chain) {
     const fit = needed.findIndex(
@@ -137,17 +144,16 @@ export function replaced(needed: readonly Step[], chain: readonly string[], plac
     if (fit < 0) return null;
     order.push(fit);
   }
-  if (order.length !== needed.length) return null;
-  const values = new Map<number, number>();
-  const made = order.map((i, at) => {
-    const { operator, sources, ...own } = needed[i];
-    const [left, right] = [own.left, own.right].map((number, side) => {
-      const source = sources[side];
-      return source === null ? number : (values.get(source) ?? number);
-    });
-    const step = at === place ? { ...put, sources } : { left, operator, right, value: work(left, operator, right), sources };
-    values.set(i, step.value);
-    return step;
+  if (order.length !== needed.length || place >= order.length) return null;
+  const made: Step[] = [];
+  order.forEach((i, at) => {
+    const { operator, sources, left, right } = needed[i];
+    const worth = (number: number, source: number | null): number => (source === null ? number : made[source].value);
+    const [first, second] = [worth(left, sources[0]), worth(right, sources[1])];
+    made[i] =
+      at === place
+        ? { ...put, sources }
+        : { left: first, operator, right: second, value: work(first, operator, second), sources };
   });
-  return made.some((step) => step.value < 0) ? null : made;
+  return made.some((step) => step.value < 0) ? null : { chain: order.map((i) => made[i]), needed: made };
 }

@@ -1,3 +1,4 @@
+export { readStep, replaced, stepText, verify, workOut } from "./arithmetic";
 export type { Checkpoint } from "./checkpoint";
 export { addNoise, mode, type Distribution } from "./heads";
 export { Planner, type Edits, type Step, type Thought, type Trace } from "./planner";

@@ -29,13 +29,17 @@ export async function save(what: HTMLElement, name: string): Promise<string> {
 
 function svg(what: HTMLElement, width: number, height: number, margin: number): string {
   const copy = what.cloneNode(true) as HTMLElement;
+  // every element keeps the box that it has: inside the SVG the window would be another
+  const elements = [what, ...what.querySelectorAll<HTMLElement | SVGElement>("*")];
+  [copy, ...copy.querySelectorAll<HTMLElement | SVGElement>("*")].forEach((node, i) => {
+    const style = getComputedStyle(elements[i]);
+    for (const property of style) node.style.setProperty(property, style.getPropertyValue(property));
+  });
   const canvases = what.querySelectorAll("canvas");
   copy.querySelectorAll("canvas").forEach((canvas, i) => {
     const image = document.createElement("img");
-    for (const { name, value } of canvas.attributes) if (name !== "width" && name !== "height") image.setAttribute(name, value);
+    image.style.cssText = canvas.style.cssText;
     image.src = canvases[i].toDataURL("image/png");
-    image.style.width = `${canvases[i].clientWidth}px`;
-    image.style.height = `${canvases[i].clientHeight}px`;
     canvas.replaceWith(image);
   });
   const fields = what.querySelectorAll("input");

@@ -55,7 +55,7 @@ type Theme = (typeof THEMES)[number];
 class Site {
   private readonly pages = PAGES.filter((page) => listed().some(page.fits));
   private readonly tabs = element("nav", { class: "tabs", "aria-label": "Pages" });
-  private readonly picker = element("select", { id: "planner" });
+  private readonly picker = element("select", { id: "planner", "aria-label": "Planner" });
   private readonly status = element("p", { class: "unseen", role: "status" });
   private readonly main = element("main", { id: "page", tabindex: "-1" });
   private readonly theme: HTMLButtonElement;
@@ -162,6 +162,7 @@ class Site {
       });
       if (turn !== this.shown) mounted.unmount?.();
       else this.mounted = mounted;
+      performance.mark("mounted");
     } catch (error) {
       root.append(element("p", { class: "alert", role: "alert" }, error instanceof Error ? error.message : String(error)));
       throw error;

@@ -1,3 +1,101 @@
+// src/arithmetic.ts
+var stepText = (step) => `${step.left}${step.operator}${step.right}=${step.value}`;
+var work = (left, operator, right) => operator === "+" ? left + right : operator === "-" ? left - right : left * right;
+function readStep(text) {
+  const found = /^(\d+)([-+*])(\d+)=(\d+)$/u.exec(text);
+  if (!found) return null;
+  const step = {
+    left: Number(found[1]),
+    operator: found[2],
+    right: Number(found[3]),
+    value: Number(found[4]),
+    sources: [null, null]
+  };
+  return work(step.left, step.operator, step.right) === step.value ? step : null;
+}
+function workOut(text) {
+  const tokens = Array.from(text.matchAll(/\d+|[^\s\d]/gu), ([token2]) => ({ "×": "*", "·": "*", "−": "-" })[token2] ?? token2);
+  const [steps, numbers] = [[], []];
+  const known = /* @__PURE__ */ new Map();
+  let at = 0;
+  const token = () => tokens.at(at);
+  function fail() {
+    const where = token() === void 0 ? "it ends too early" : `"${tokens[at]}" cannot stand there`;
+    throw new Error(`${where}: write whole numbers with + - * and parentheses, such as (3+4)*2`);
+  }
+  function operand() {
+    const first = token();
+    if (first === "(") {
+      at++;
+      const inner = sum();
+      if (token() !== ")") fail();
+      at++;
+      return inner;
+    }
+    if (first === void 0 || !/^\d+$/u.test(first)) fail();
+    at++;
+    numbers.push(Number(first));
+    return { value: Number(first), step: null };
+  }
+  function chain(operators, next) {
+    let left = next();
+    for (let operator = token(); operator !== void 0 && operators.includes(operator); operator = token()) {
+      at++;
+      left = combine(left, operator, next());
+    }
+    return left;
+  }
+  function combine(left, operator, right) {
+    const neutral = operator === "*" ? 1 : 0;
+    if (right.step === null && right.value === neutral) return left;
+    if (operator !== "-" && left.step === null && left.value === neutral) return right;
+    const side = (part) => part.step === null ? `${part.value}` : `s${part.step}`;
+    const key = `${side(left)}${operator}${side(right)}`;
+    const value = work(left.value, operator, right.value);
+    let step = known.get(key);
+    if (step === void 0) {
+      step = steps.length;
+      known.set(key, step);
+      steps.push({ left: left.value, operator, right: right.value, value, sources: [left.step, right.step] });
+    }
+    return { value, step };
+  }
+  const product = () => chain("*", operand);
+  const sum = () => chain("+-", product);
+  const whole = sum();
+  if (at < tokens.length) fail();
+  return { steps, value: whole.value, numbers };
+}
+function verify(needed, chain) {
+  const left = new Set(needed.keys());
+  const inPlace = chain.map((text) => {
+    const fit = [...left].find((i) => stepText(needed[i]) === text && used(needed[i]).every((j) => !left.has(j)));
+    return fit !== void 0 && left.delete(fit);
+  });
+  const done = needed.length - left.size;
+  return { needed: needed.length, done, inPlace, right: left.size === 0 && chain.length === needed.length };
+}
+var used = (step) => step.sources.filter((source) => source !== null);
+function replaced(needed, chain, place, put) {
+  const order = [];
+  for (const text of chain) {
+    const fit = needed.findIndex(
+      (step, i) => stepText(step) === text && !order.includes(i) && used(step).every((j) => order.includes(j))
+    );
+    if (fit < 0) return null;
+    order.push(fit);
+  }
+  if (order.length !== needed.length || place >= order.length) return null;
+  const made = [];
+  order.forEach((i, at) => {
+    const { operator, sources, left, right } = needed[i];
+    const worth = (number, source) => source === null ? number : made[source].value;
+    const [first, second] = [worth(left, sources[0]), worth(right, sources[1])];
+    made[i] = at === place ? { ...put, sources } : { left: first, operator, right: second, value: work(first, operator, second), sources };
+  });
+  return made.some((step) => step.value < 0) ? null : { chain: order.map((i) => made[i]), needed: made };
+}
+
 // src/math.ts
 function linear(weight, x, bias) {
   const m = x.length;
@@ -721,5 +819,10 @@ export {
   drawn,
   mode,
   readHop,
-  seeded
+  readStep,
+  replaced,
+  seeded,
+  stepText,
+  verify,
+  workOut
 };

@@ -87,19 +87,15 @@
       if (fit < 0) return null;
       order.push(fit);
     }
-    if (order.length !== needed.length) return null;
-    const values = /* @__PURE__ */ new Map();
-    const made = order.map((i, at) => {
-      const { operator, sources, ...own } = needed[i];
-      const [left, right] = [own.left, own.right].map((number, side2) => {
-        const source = sources[side2];
-        return source === null ? number : values.get(source) ?? number;
-      });
-      const step = at === place ? { ...put, sources } : { left, operator, right, value: work(left, operator, right), sources };
-      values.set(i, step.value);
-      return step;
+    if (order.length !== needed.length || place >= order.length) return null;
+    const made = [];
+    order.forEach((i, at) => {
+      const { operator, sources, left, right } = needed[i];
+      const worth = (number, source) => source === null ? number : made[source].value;
+      const [first, second] = [worth(left, sources[0]), worth(right, sources[1])];
+      made[i] = at === place ? { ...put, sources } : { left: first, operator, right: second, value: work(first, operator, second), sources };
     });
-    return made.some((step) => step.value < 0) ? null : made;
+    return made.some((step) => step.value < 0) ? null : { chain: order.map((i) => made[i]), needed: made };
   }
 
   // src/dom.ts
@@ -1041,7 +1037,7 @@
     dragging = false;
     constructor(handlers) {
       this.handlers = handlers;
-      this.root = element("div", { class: "map" });
+      this.root = element("div", { class: "space" });
       this.root.append(this.canvas, this.drawing, this.names, this.origin, this.marks, this.bubble, this.handle);
       this.root.addEventListener("pointerdown", this.down);
       this.root.addEventListener("pointermove", this.drag);
@@ -1274,17 +1270,18 @@
     const chain = original.steps.map((step) => step.text);
     const made = put && replaced(worked.steps, chain, thought - 1, put);
     if (!made) return null;
-    return { later: made.slice(thought).map(stepText), answer: `${made[made.length - 1].value}` };
+    const { chain: steps, needed } = made;
+    return { later: steps.slice(thought).map(stepText), answer: `${steps[steps.length - 1].value}`, needed };
   }
   function outcome(worked, original, edited, thought) {
     const [before, now] = [original.steps[thought - 1]?.text, edited.steps[thought - 1]?.text ?? ""];
-    const later = edited.steps.slice(thought).map((step) => step.text);
+    const chain = edited.steps.map((step) => step.text);
     const same = edited.answer === original.answer;
     if (now === before) {
       const text = same ? "Cross a border: on the other side it reads as another step." : `Still, the answer is now ${edited.answer}.`;
       return { kind: "none", head: `Thought ${thought} still reads ${now}.`, text };
     }
-    if (verify(worked.steps, edited.steps.map((step) => step.text)).right && edited.answer === `${worked.value}`) {
+    if (verify(worked.steps, chain).right && edited.answer === `${worked.value}`) {
       const text = "The planner took the steps in another order that is just as right, and the answer stays.";
       return { kind: "cause", head: `Thought ${thought} now reads ${now}.`, text };
     }
@@ -1300,8 +1297,8 @@
       return { kind: same ? "other" : "partly", head, text: `It gives the same answer as before, ${text}.` };
     }
     if (edited.answer === should.answer) {
-      const whole = later.join() === should.later.join();
-      const text = whole ? "That is exactly what the planner went on to think: the thought is a cause." : "The answer follows, though not every step on the way.";
+      const whole = verify(should.needed, chain).right;
+      const text = whole ? "That is what the planner went on to think: the thought is a cause." : "The planner answers so, though not every step on the way follows.";
       return { kind: "cause", head, text: `${from} ${text}` };
     }
     if (same) return { kind: "ignored", head, text: `${from} The planner still says ${edited.answer}: it ignored the thought.` };
@@ -1321,7 +1318,7 @@
     if (far.length) said.push(`it was trained on numbers from ${numbers[0]} to ${numbers[1]}, not on ${far.join(" or ")}`);
     const n = worked.steps.length;
     if (n < steps[0] || n > steps[1]) said.push(`this takes ${n} step${n === 1 ? "" : "s"}, and it was trained on ${steps[0]} to ${steps[1]}`);
-    const results = worked.steps.map((step) => step.value).filter((value) => !known(value));
+    const results = worked.steps.map((step) => step.value).filter((value) => value < 0 || !known(value));
     if (results.length) said.push(`the way leads over ${results.join(" and ")}, for which it has no word`);
     return said;
   }
@@ -1356,6 +1353,7 @@
     goals = element("p", { class: "goals" });
     reached = /* @__PURE__ */ new Set();
     working = element("div", { class: "working" });
+    below = element("div", { class: "below" });
     typed = element("input", { type: "text", id: "typed", class: "mono", size: "9", autocomplete: "off", spellcheck: "false" });
     experiment = null;
     worked = null;
@@ -1370,9 +1368,11 @@
         begin: () => this.experiment?.remember(),
         moveTo: (place) => {
           if (!this.experiment) return;
+          const start = performance.now();
           if (place.every((value) => value === 0)) this.experiment.drop(this.thought);
           else this.experiment.put(this.experiment.moved(this.thought, place));
           this.moved();
+          performance.measure("thought anew", { start });
         },
         end: () => {
           this.settled();
@@ -1499,7 +1499,6 @@
         )
       );
       this.working.append(left, right);
-      const below = element("div", { class: "below" });
       const matters = element("section", { "aria-labelledby": "matters" });
       matters.append(
         element("h2", { id: "matters" }, "How much does each thought matter?"),
@@ -1528,8 +1527,8 @@
           "on average over the heads. It is a hint at what was used, not a proof: swaps are the proof."
         )
       );
-      below.append(matters, answers, looked, edits);
-      root2.append(this.working, below);
+      this.below.append(matters, answers, looked, edits);
+      root2.append(this.working, this.below);
     }
     /** The opening, and examples of every number of steps. */
     offers() {
@@ -1563,17 +1562,23 @@
         const worked = workOut(question);
         const said = warnings(worked, this.range, known);
         this.problem.textContent = said.length ? `Out of its depth: ${said.join("; ")}. The right answer is ${worked.value}.` : "";
-        if (worked.numbers.some((number) => !known(number))) return;
+        this.hide(worked.numbers.some((number) => !known(number)));
+        if (this.working.hidden) return;
         this.worked = worked;
         this.experiment = new Experiment(this.live, question.replace(/\s+/gu, ""));
         if (edits) this.experiment.read(edits);
       } catch (error) {
         this.problem.textContent = error instanceof Error ? error.message : String(error);
+        this.hide(true);
         return;
       }
       this.thought = Math.min(Math.max(1, thought), this.experiment.thoughts);
       this.show();
       void this.measure(this.experiment, this.worked, this.asked);
+    }
+    /** Nothing is shown where nothing can be thought. */
+    hide(hidden) {
+      this.working.hidden = this.below.hidden = hidden;
     }
     knows(word) {
       try {
@@ -3973,13 +3978,16 @@
   }
   function svg(what2, width, height, margin) {
     const copy = what2.cloneNode(true);
+    const elements = [what2, ...what2.querySelectorAll("*")];
+    [copy, ...copy.querySelectorAll("*")].forEach((node, i) => {
+      const style2 = getComputedStyle(elements[i]);
+      for (const property of style2) node.style.setProperty(property, style2.getPropertyValue(property));
+    });
     const canvases = what2.querySelectorAll("canvas");
     copy.querySelectorAll("canvas").forEach((canvas, i) => {
       const image = document.createElement("img");
-      for (const { name, value } of canvas.attributes) if (name !== "width" && name !== "height") image.setAttribute(name, value);
+      image.style.cssText = canvas.style.cssText;
       image.src = canvases[i].toDataURL("image/png");
-      image.style.width = `${canvases[i].clientWidth}px`;
-      image.style.height = `${canvases[i].clientHeight}px`;
       canvas.replaceWith(image);
     });
     const fields = what2.querySelectorAll("input");
@@ -4006,7 +4014,7 @@
   var Site = class {
     pages = PAGES.filter((page) => listed().some(page.fits));
     tabs = element("nav", { class: "tabs", "aria-label": "Pages" });
-    picker = element("select", { id: "planner" });
+    picker = element("select", { id: "planner", "aria-label": "Planner" });
     status = element("p", { class: "unseen", role: "status" });
     main = element("main", { id: "page", tabindex: "-1" });
     theme;
@@ -4109,6 +4117,7 @@
         });
         if (turn !== this.shown) mounted.unmount?.();
         else this.mounted = mounted;
+        performance.mark("mounted");
       } catch (error) {
         root2.append(element("p", { class: "alert", role: "alert" }, error instanceof Error ? error.message : String(error)));
         throw error;

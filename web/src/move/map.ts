@@ -51,7 +51,7 @@ export class ThoughtMap {
 
   constructor(handlers: Handlers) {
     this.handlers = handlers;
-    this.root = element("div", { class: "map" });
+    this.root = element("div", { class: "space" });
     this.root.append(this.canvas, this.drawing, this.names, this.origin, this.marks, this.bubble, this.handle);
     this.root.addEventListener("pointerdown", this.down);
     this.root.addEventListener("pointermove", this.drag);

@@ -1,12 +1,14 @@
 /** What an edit has done, in words. */
 
-import { readStep, replaced, stepText, verify, type Worked } from "../arithmetic";
+import { readStep, replaced, stepText, verify, type Step, type Worked } from "../arithmetic";
 import type { Trace } from "../planner";
 
 /** What should follow from a thought that reads as another step. */
 export interface Implied {
   later: string[];
   answer: string;
+  /** All steps of the question, worked out from it. */
+  needed: Step[];
 }
 
 /** null where nobody can say: the chain before was not right, or the thought reads as no equation. */
@@ -15,7 +17,8 @@ export function implied(worked: Worked, original: Trace, thought: number, text: 
   const chain = original.steps.map((step) => step.text);
   const made = put && replaced(worked.steps, chain, thought - 1, put);
   if (!made) return null;
-  return { later: made.slice(thought).map(stepText), answer: `${made[made.length - 1].value}` };
+  const { chain: steps, needed } = made;
+  return { later: steps.slice(thought).map(stepText), answer: `${steps[steps.length - 1].value}`, needed };
 }
 
 export interface Sentence {
@@ -28,13 +31,13 @@ export interface Sentence {
 /** What came of moving thought t. */
 export function outcome(worked: Worked, original: Trace, edited: Trace, thought: number): Sentence {
   const [before, now] = [original.steps[thought - 1]?.text, edited.steps[thought - 1]?.text ?? ""];
-  const later = edited.steps.slice(thought).map((step) => step.text);
+  const chain = edited.steps.map((step) => step.text);
   const same = edited.answer === original.answer;
   if (now === before) {
     const text = same ? "Cross a border: on the other side it reads as another step." : `Still, the answer is now ${edited.answer}.`;
     return { kind: "none", head: `Thought ${thought} still reads ${now}.`, text };
   }
-  if (verify(worked.steps, edited.steps.map((step) => step.text)).right && edited.answer === `${worked.value}`) {
+  if (verify(worked.steps, chain).right && edited.answer === `${worked.value}`) {
     const text = "The planner took the steps in another order that is just as right, and the answer stays.";
     return { kind: "cause", head: `Thought ${thought} now reads ${now}.`, text };
   }
@@ -50,8 +53,10 @@ export function outcome(worked: Worked, original: Trace, edited: Trace, thought:
     return { kind: same ? "other" : "partly", head, text: `It gives the same answer as before, ${text}.` };
   }
   if (edited.answer === should.answer) {
-    const whole = later.join() === should.later.join();
-    const text = whole ? "That is exactly what the planner went on to think: the thought is a cause." : "The answer follows, though not every step on the way.";
+    const whole = verify(should.needed, chain).right;
+    const text = whole
+      ? "That is what the planner went on to think: the thought is a cause."
+      : "The planner answers so, though not every step on the way follows.";
     return { kind: "cause", head, text: `${from} ${text}` };
   }
   if (same) return { kind: "ignored", head, text: `${from} The planner still says ${edited.answer}: it ignored the thought.` };
@@ -81,7 +86,7 @@ export function warnings(worked: Worked, { steps, numbers }: Range, known: (numb
   if (far.length) said.push(`it was trained on numbers from ${numbers[0]} to ${numbers[1]}, not on ${far.join(" or ")}`);
   const n = worked.steps.length;
   if (n < steps[0] || n > steps[1]) said.push(`this takes ${n} step${n === 1 ? "" : "s"}, and it was trained on ${steps[0]} to ${steps[1]}`);
-  const results = worked.steps.map((step) => step.value).filter((value) => !known(value));
+  const results = worked.steps.map((step) => step.value).filter((value) => value < 0 || !known(value));
   if (results.length) said.push(`the way leads over ${results.join(" and ")}, for which it has no word`);
   return said;
 }

@@ -51,6 +51,7 @@ class MovePage implements Mounted {
   private readonly goals = element("p", { class: "goals" });
   private readonly reached = new Set<string>();
   private readonly working = element("div", { class: "working" });
+  private readonly below = element("div", { class: "below" });
   private readonly typed = element("input", { type: "text", id: "typed", class: "mono", size: "9", autocomplete: "off", spellcheck: "false" });
   private experiment: Experiment | null = null;
   private worked: Worked | null = null;
@@ -66,9 +67,11 @@ class MovePage implements Mounted {
       begin: () => this.experiment?.remember(),
       moveTo: (place) => {
         if (!this.experiment) return;
+        const start = performance.now();
         if (place.every((value) => value === 0)) this.experiment.drop(this.thought);
         else this.experiment.put(this.experiment.moved(this.thought, place));
         this.moved();
+        performance.measure("thought anew", { start });
       },
       end: () => {
         this.settled();
@@ -201,7 +204,6 @@ class MovePage implements Mounted {
       ),
     );
     this.working.append(left, right);
-    const below = element("div", { class: "below" });
     const matters = element("section", { "aria-labelledby": "matters" });
     matters.append(
       element("h2", { id: "matters" }, "How much does each thought matter?"),
@@ -230,8 +232,8 @@ class MovePage implements Mounted {
         "on average over the heads. It is a hint at what was used, not a proof: swaps are the proof.",
       ),
     );
-    below.append(matters, answers, looked, edits);
-    root.append(this.working, below);
+    this.below.append(matters, answers, looked, edits);
+    root.append(this.working, this.below);
   }
 
   /** The opening, and examples of every number of steps. */
@@ -269,17 +271,24 @@ class MovePage implements Mounted {
       const worked = workOut(question);
       const said = warnings(worked, this.range, known);
       this.problem.textContent = said.length ? `Out of its depth: ${said.join("; ")}. The right answer is ${worked.value}.` : "";
-      if (worked.numbers.some((number) => !known(number))) return;
+      this.hide(worked.numbers.some((number) => !known(number)));
+      if (this.working.hidden) return;
       this.worked = worked;
       this.experiment = new Experiment(this.live, question.replace(/\s+/gu, ""));
       if (edits) this.experiment.read(edits);
     } catch (error) {
       this.problem.textContent = error instanceof Error ? error.message : String(error);
+      this.hide(true);
       return;
     }
     this.thought = Math.min(Math.max(1, thought), this.experiment.thoughts);
     this.show();
     void this.measure(this.experiment, this.worked, this.asked);
+  }
+
+  /** Nothing is shown where nothing can be thought. */
+  private hide(hidden: boolean): void {
+    this.working.hidden = this.below.hidden = hidden;
   }
 
   private knows(word: string): boolean {

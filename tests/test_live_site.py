@@ -1,0 +1,231 @@
+"""The live site as people meet it: from disk, with the network cut. `make test-browser` runs these."""
+
+from __future__ import annotations
+
+import os
+import statistics
+from pathlib import Path
+
+import pytest
+
+from atp_lite.model import LatentReasoner
+from atp_lite.planner import ModelSettings, Planner
+from atp_lite.recipes import CHECKPOINTS
+from atp_lite.views import live
+
+pytestmark = pytest.mark.browser
+required = os.environ.get("ATP_LITE_BROWSER") == "required"
+if not required:
+    pytest.importorskip("playwright", reason="no playwright: run make test-browser, which installs it")
+
+from tools.browser import Watched, chromium_path, launched, until  # noqa: E402
+
+AXE = Path(__file__).parents[1] / "web/node_modules/axe-core/axe.min.js"
+WAIT = 300_000
+"""Milliseconds after which a page is taken to hang."""
+OUTSIDE = """() => {
+  const clipped = [];
+  for (const node of document.querySelectorAll("#site *")) {
+    const own = [...node.childNodes].some((child) => child.nodeType === 3 && child.textContent.trim());
+    if (!own || !node.checkVisibility() || node.matches(".unseen, .skip, option")) continue;
+    const range = document.createRange();
+    range.selectNodeContents(node);
+    const text = range.getBoundingClientRect();
+    const frame = node.closest(".space, button, td, th")?.getBoundingClientRect();
+    const beyond = (box) => text.left < box.left - 1 || text.right > box.right + 1;
+    if (beyond({ left: 0, right: innerWidth }) || (frame && beyond(frame))) clipped.push(node.textContent.trim());
+  }
+  return clipped;
+}"""
+"""Texts that reach out of the window, or sideways out of the map, button or cell that they stand in."""
+COLLIDING = """() => {
+  const names = [...document.querySelectorAll(".names span")];
+  const boxes = names.map((node) => [node.textContent, node.getBoundingClientRect()]);
+  return boxes.flatMap(([a, x], i) => boxes.slice(i + 1).filter(([, y]) =>
+    x.left < y.right && y.left < x.right && x.top < y.bottom && y.top < x.bottom).map(([b]) => [a, b]));
+}"""
+
+
+@pytest.fixture(scope="module")
+def browser():
+    if chromium_path() is None:
+        pytest.fail("no chromium found") if required else pytest.skip("no chromium found: apt-get install chromium")
+    with launched() as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory) -> str:
+    """A folder with the bundled planner of arithmetic."""
+    out = tmp_path_factory.mktemp("site")
+    return live.write_site(out, [CHECKPOINTS / "atp-plan"]).as_uri()
+
+
+def opened(browser, address: str, width: int = 1280, scheme: str = "light", **options) -> Watched:
+    """The page when its map is drawn finely enough to be read."""
+    size = {"width": width, "height": 900}
+    context = browser.new_context(offline=True, viewport=size, color_scheme=scheme, has_touch=width < 500, **options)
+    seen = Watched(context.new_page())
+    seen.page.set_default_timeout(WAIT)
+    seen.page.goto(address)
+    seen.page.wait_for_selector(".space:not(.coarse) .names span")
+    return seen
+
+
+def answers(page) -> list[str]:
+    return page.locator(".chain .answer b").all_inner_texts()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 800, 390])
+def test_nothing_is_clipped_or_hard_to_reach(browser, site, width, scheme):
+    seen = opened(browser, site, width, scheme)
+    page = seen.page
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert page.evaluate(OUTSIDE) == []
+    assert page.evaluate(COLLIDING) == []
+    if AXE.exists() or required:
+        page.evaluate(AXE.read_text(encoding="utf-8"))
+        found = page.evaluate("axe.run(document).then((result) => result.violations)")
+        serious = [
+            (each["id"], each["nodes"][0]["html"]) for each in found if each["impact"] in ("serious", "critical")
+        ]
+        assert serious == []
+    assert seen.faults == []
+    page.context.close()
+
+
+def test_opens_on_a_thought_that_is_a_cause(browser, site):
+    seen = opened(browser, site)
+    before, after = answers(seen.page)
+    assert before != after
+    assert "the thought is a cause" in seen.page.inner_text(".verdict")
+    assert seen.page.inner_text(".chain .truth td") == before  # the planner is right before, and says so
+    seen.page.context.close()
+
+
+def test_a_thought_is_moved_and_put_back(browser, site):
+    seen = opened(browser, site)
+    page = seen.page
+    opening = page.inner_text(".chain")
+    box, dot = page.locator(".space").bounding_box(), page.locator(".handle").bounding_box()
+    page.mouse.move(dot["x"] + dot["width"] / 2, dot["y"] + dot["height"] / 2)
+    page.mouse.down()
+    for share in (0.9, 0.7, 0.5, 0.3):
+        page.mouse.move(box["x"] + share * box["width"], box["y"] + 0.85 * box["height"])
+        page.wait_for_timeout(50)
+    page.mouse.up()
+    until(lambda: page.inner_text(".chain") != opening, "another chain", page=page)
+    dragged = page.inner_text(".bubble")
+    assert page.inner_text(".chain .moved td:last-child .mono") == dragged
+    link = page.url
+    page.get_by_role("button", name="undo").click()
+    assert page.inner_text(".chain") == opening
+
+    handle = page.locator(".handle")  # the keyboard alone
+    handle.focus()
+    where = handle.bounding_box()
+    page.keyboard.press("Shift+ArrowLeft")
+    assert handle.bounding_box()["x"] < where["x"]
+    page.keyboard.press("Escape")
+    assert len(set(answers(page))) == 1 and page.locator(".chain .changed").count() == 0
+
+    page.locator(".mark").last.press("Enter")  # a real thought about another question
+    assert page.inner_text(".bubble") == page.locator(".mark").last.inner_text()
+    page.get_by_label("Swap with").select_option(index=5)
+    assert "swapped" in page.inner_text(".edits")
+    page.get_by_role("button", name="add noise").click()
+    assert "with noise" in page.inner_text(".edits")
+    noisy = page.inner_text(".chain")
+
+    for address, chain in ((link, dragged), (page.url, None)):  # the link holds the state
+        again = opened(browser, address)
+        assert again.page.inner_text(".bubble") == chain if chain else again.page.inner_text(".chain") == noisy
+        again.page.context.close()
+    assert seen.faults == []
+    page.context.close()
+
+
+@pytest.mark.parametrize(
+    ("question", "said", "thinks"),
+    [
+        ("3+4", "this takes 1 step", True),
+        ("((1+2)+3)+((4+5)+6)", "this takes 5 steps", True),
+        ("(9*9)+1", "the way leads over 81 and 82", True),
+        ("2*(7-9)", "The right answer is -4", True),
+        ("(60+2)*1", "60 is not among its words", False),
+        ("3+x", '"x" cannot stand there', False),
+        ("(3+4", "it ends too early", False),
+    ],
+)
+def test_says_what_it_cannot_do(browser, site, question, said, thinks):
+    seen = opened(browser, site)
+    page = seen.page
+    page.fill("#question", question)
+    page.keyboard.press("Enter")
+    assert said in page.inner_text(".problem")
+    assert page.locator(".working").is_visible() is thinks
+    assert seen.faults == []
+    page.context.close()
+
+
+def test_picture_theme_and_link(browser, site, tmp_path):
+    seen = opened(browser, site)
+    page = seen.page
+    with page.expect_download() as download:
+        page.get_by_role("button", name="picture").click()
+    download.value.save_as(tmp_path / "picture.png")
+    assert (tmp_path / "picture.png").read_bytes().startswith(b"\x89PNG")
+    light = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    page.get_by_role("button", name="Theme").click(click_count=2)
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") != light
+    assert seen.faults == []
+    page.context.close()
+
+
+def test_one_file_of_a_planner_that_takes_typed_thoughts(browser, tmp_path):
+    small = ModelSettings(hidden_size=32, layers=2, heads=4, intermediate_size=48, max_latents=4)
+    fresh = Planner.fresh("arithmetic", small)
+    fresh.model.config.step_encoder = {}
+    Planner(LatentReasoner(fresh.model.config), fresh.tokenizer).save_pretrained(tmp_path / "step")
+    file = live.write_site(tmp_path / "one.html", [tmp_path / "step"])
+    seen = opened(browser, file.as_uri())
+    page = seen.page
+    page.get_by_label("or type a thought").fill("3+4=7")
+    page.keyboard.press("Enter")
+    assert "typed" in page.inner_text(".edits")
+    assert page.locator(".mark").first.inner_text() == "3+4=7"
+    page.get_by_label("or type a thought").fill("3+x")
+    page.keyboard.press("Enter")
+    assert '"x" is not in this planner' in page.inner_text(".problem")
+    assert seen.faults == []
+    page.context.close()
+
+
+def test_a_planner_without_a_step_encoder_takes_no_typed_thought(browser, site):
+    seen = opened(browser, site)
+    assert not seen.page.get_by_label("or type a thought").is_visible()
+    seen.page.context.close()
+
+
+def test_how_fast_it_is(browser, site, capsys):
+    """Printed, not asserted: a machine may be busy. `-s` shows it."""
+    ready = []
+    for _ in range(3):
+        seen = opened(browser, site)
+        ready.append(seen.page.evaluate("performance.getEntriesByName('mounted')[0].startTime"))
+        if len(ready) < 3:
+            seen.page.context.close()
+    page = seen.page
+    handle = page.locator(".handle")
+    handle.focus()
+    for i in range(40):
+        handle.press("ArrowLeft" if i % 2 else "ArrowRight")
+    moves = page.evaluate("performance.getEntriesByName('thought anew').map((entry) => entry.duration)")
+    assert len(moves) == 40
+    with capsys.disabled():
+        print(
+            f"\nready after {statistics.median(ready):.0f} ms; a move thought anew and drawn in "
+            f"{statistics.median(moves):.1f} ms (median), {sorted(moves)[-1]:.1f} ms (longest of {len(moves)})"
+        )
+    page.context.close()
