@@ -238,6 +238,9 @@ def test_a_site_refuses_a_checkpoint_by_its_folder(tmp_path, monkeypatch):
     Planner.fresh("arithmetic", SMALL).save_pretrained(folder)
     with pytest.raises(ValueError, match="two checkpoints are called 'mine'"):
         live.write_site(tmp_path / "site", [folder, folder])
+    Planner.fresh("stories", SMALL).save_pretrained(tmp_path / "told")
+    with pytest.raises(ValueError, match="told: no page shows planners of the domain 'stories': give one of arithm"):
+        live.write_site(tmp_path / "site", [tmp_path / "told"])
     monkeypatch.setattr(live, "MOST_PARAMETERS", 1000)
     with pytest.raises(ValueError, match=f"{folder}: this planner has .* `atp-lite explore` shows larger ones"):
         live.write_site(tmp_path / "site", [folder])

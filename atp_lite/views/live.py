@@ -38,6 +38,8 @@ BUNDLED = {
     "cot": "arithmetic, in words",
 }
 """The bundled planners of the site and their titles; a page opens with the first that it can show."""
+DOMAINS = ("arithmetic", "routes")
+"""Whose planners the pages show."""
 EXAMPLES = 120
 """About how many test problems of a planner travel with it, with what it thinks about them."""
 NEAREST = 12
@@ -107,8 +109,13 @@ def write_site(out: str | os.PathLike[str], checkpoints: Sequence[Path] = ()) ->
             raise ValueError(f"two checkpoints are called {name!r}: rename the folder of {folder}")
         try:
             planner = Planner.from_pretrained(folder)
-            packed[name] = _script({"checkpoint": pack(planner), **landmarks(planner)})
-            entries.append({"name": name} | _entry(planner, folder))
+            if planner.domain.name not in DOMAINS:
+                known = " and ".join(DOMAINS)
+                raise ValueError(f"no page shows planners of the domain {planner.domain.name!r}: give one of {known}")
+            found = landmarks(planner)
+            packed[name] = _script({"checkpoint": pack(planner), **found})
+            moves = len(found["landmarks"]["of"]) > 3
+            entries.append({"name": name, "moves": moves} | _entry(planner, folder))
         except ValueError as error:
             raise ValueError(f"{folder}: {error}") from error
     whole = out.suffix == ".html"

@@ -15,6 +15,8 @@ export interface Entry {
   encodes: boolean;
   /** Whether thoughts can be read. */
   decodes: boolean;
+  /** Whether there are landmarks to move its thoughts to. */
+  moves: boolean;
   /** Of the checkpoint's model.safetensors. */
   sha256: string;
   /** On the bundled test set, a share; null where nobody has measured. */

@@ -1327,7 +1327,7 @@
   var move = {
     name: "move",
     title: "Move a thought",
-    fits: (planner) => planner.domain === "arithmetic" && planner.decodes,
+    fits: (planner) => planner.domain === "arithmetic" && planner.moves,
     mount: (root2, context) => new MovePage(root2, context)
   };
   var SWAPS = 24;
@@ -1781,8 +1781,9 @@
       }, { class: "thought", "data-thought": `${thought}`, "aria-pressed": `${thought === this.thought}`, "aria-label": `Thought ${thought}` });
       choose.append(glyph(original, thought), `${thought}`);
       const cell = (trace) => {
-        const step = trace.steps[thought - 1];
+        const step = trace.steps.at(thought - 1);
         if (thought > trace.thoughts.length) return element("td", { class: "soft" }, "not thought");
+        if (!step) return element("td", { class: "soft" }, "nothing");
         const changed = step.text !== original.steps[thought - 1]?.text;
         const chance = Math.exp(step.logProbability);
         return element("td", { class: changed ? "changed" : "" }, mono(step.text || "nothing"), element("small", {}, percent(chance)));

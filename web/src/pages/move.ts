@@ -14,7 +14,7 @@ import type { Context, Mounted, Page } from "../site";
 export const move: Page = {
   name: "move",
   title: "Move a thought",
-  fits: (planner) => planner.domain === "arithmetic" && planner.decodes,
+  fits: (planner) => planner.domain === "arithmetic" && planner.moves,
   mount: (root, context) => new MovePage(root, context),
 };
 
@@ -509,8 +509,9 @@ class MovePage implements Mounted {
     }, { class: "thought", "data-thought": `${thought}`, "aria-pressed": `${thought === this.thought}`, "aria-label": `Thought ${thought}` });
     choose.append(glyph(original, thought), `${thought}`);
     const cell = (trace: Trace): HTMLElement => {
-      const step = trace.steps[thought - 1];
+      const step = trace.steps.at(thought - 1);
       if (thought > trace.thoughts.length) return element("td", { class: "soft" }, "not thought");
+      if (!step) return element("td", { class: "soft" }, "nothing"); // of a fixed number of thoughts, after the chain
       const changed = step.text !== original.steps[thought - 1]?.text;
       const chance = Math.exp(step.logProbability);
       return element("td", { class: changed ? "changed" : "" }, mono(step.text || "nothing"), element("small", {}, percent(chance)));
