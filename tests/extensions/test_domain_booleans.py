@@ -97,7 +97,7 @@ def test_a_planner_of_no_domain_has_no_coherence_rather_than_none(tmp_path):
     metrics = evaluate(planner, problems).summary()
     assert "accuracy" in metrics and not {"coherence", "equations_right"} & set(metrics)
     practice = RLSettings(iterations=1, questions=2, group_size=2, rewards={"coherence": 1.0})
-    with pytest.raises(ValueError, match="names no domain.*arithmetic, routes, stories, word-problems"):
+    with pytest.raises(ValueError, match="names no domain.*arithmetic, .*stories, booleans, or yours"):
         train_rl(planner, problems, generate(BooleanSettings(), "validation"), practice, tmp_path)
     table = thought_table(planner, planner.reason(problems))
     assert table["coherence"] is None and all(step["right"] is None for step in table["steps"])
@@ -110,8 +110,8 @@ def test_a_domain_that_is_not_imported_is_named(tmp_path):
     config = tmp_path / "config.json"
     config.write_text(config.read_text().replace('"booleans"', '"trits"'))
     with pytest.raises(ValueError, match="no domain is called 'trits': choose from .*booleans"):
-        Planner.from_pretrained(tmp_path)
-    assert Planner.from_pretrained(tmp_path, domain="booleans").domain is DOMAIN
+        Planner.from_pretrained(tmp_path, verify=False)
+    assert Planner.from_pretrained(tmp_path, domain="booleans", verify=False).domain is DOMAIN
 
 
 def test_a_name_is_taken_once_and_by_domains_only():
