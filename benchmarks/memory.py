@@ -78,7 +78,9 @@ def start(plan: Plan, part: str, folder: Path) -> Planner:
         planner = Planner.fresh(s.domain, s.model, problems=s.problem_settings)
     if part == "sft" and plan.parallel:
         limit = planner.model.config.max_latents
-        planner = METHODS[command.settings.method].start(planner, command.settings.curriculum.last_stage, limit)
+        planner = METHODS[command.settings.method].start(
+            planner, command.settings.curriculum.last_stage, limit, latent_head=command.settings.latent_head
+        )
     if command.lora.rank:
         add_lora(planner.model, command.lora)
     return planner

@@ -89,8 +89,8 @@ PHASES: dict[str, tuple[str, SFTSettings]] = {
     "latents": (
         "mixed",
         SFTSettings(
-            method="atp-step", first_stage=MOST_STEPS, stage_steps=(8000,), kl_factor=0.03, final_kl_factor=0.03,
-            exposure=0.3,
+            method="atp-step", latent_head="mixture", first_stage=MOST_STEPS, stage_steps=(8000,), kl_factor=0.3,
+            final_kl_factor=0.3, exposure=0.3,
         ),
     ),
 }  # fmt: skip
@@ -222,8 +222,10 @@ def train_phase(
     last = folder / phase / "last"
     if last.is_dir():
         return Planner.from_pretrained(last)
+    longest = max(len(problem.steps) for problem in data[file])
     settings = replace(
         settings,
+        first_stage=min(settings.first_stage, longest),
         stage_steps=settings.stage_steps if steps is None else (steps,),
         batch_size=candidate.batch_size,
         bucket=50,
@@ -233,7 +235,9 @@ def train_phase(
         eval_batch=50,
         trackers=(),
     )
-    planner = METHODS[settings.method].start(start, settings.curriculum.last_stage, MOST_STEPS)
+    planner = METHODS[settings.method].start(
+        start, settings.curriculum.last_stage, MOST_STEPS, latent_head=settings.latent_head
+    )
     if candidate.lora:
         add_lora(planner.model, LoRASettings(rank=candidate.lora))
     train_sft(planner, data[file], data["validation"], settings, folder / phase, (folder / phase / "state").is_dir())

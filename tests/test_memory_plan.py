@@ -144,6 +144,8 @@ def test_operations_of_a_run_are_those_of_its_passes():
     assert once == pytest.approx(10 * 3 * 3 * (thinking + reading))
     twice = sft_operations(m, corpus, settings, parallel=True)
     assert twice == pytest.approx(10 * 3 * 3 * (thinking + 2 * reading)), "the decoder reads twice"
+    mixture = sft_operations(replace(m, components=4), corpus, settings, parallel=True)
+    assert mixture - twice == pytest.approx(10 * 3 * 3 * 3 * reading), "and every component by itself"
     more = sft_operations(m, corpus, replace(settings, exposure=0.5), parallel=True)
     assert more - twice == pytest.approx(10 * 3 * thinking), "a pass without gradients"
     frozen = replace(m, backbone=replace(m.backbone, learns=False, rank=2))
@@ -224,10 +226,13 @@ def test_toy_takes_what_is_planned(part, tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
-def test_a_parallel_step_takes_what_is_planned(tmp_path, monkeypatch, capsys):
+@pytest.mark.parametrize("head", [None, "mixture"])
+def test_a_parallel_step_takes_what_is_planned(head, tmp_path, monkeypatch):
     monkeypatch.chdir(ROOT)
     plan = plan_of("toy", lengths=TOY, rate=1e9)
-    settings = replace(plan.sft.settings, method="atp-step", first_stage=4, stage_steps=(2,), kl_ramp=0.0)
+    settings = replace(
+        plan.sft.settings, method="atp-step", latent_head=head, first_stage=4, stage_steps=(2,), kl_ramp=0.0
+    )
     plan = replace(plan, sft=replace(plan.sft, settings=settings))
     assert plan.model("sft").step_encoder is not None and plan.model("rl").step_encoder is not None
     measured = memory.tensor_peak(memory.sft_run(plan, tmp_path))

@@ -18,6 +18,7 @@ from transformers import PreTrainedModel
 
 from atp_lite.engine.sharding import fsdp_layers
 from atp_lite.model import LatentReasoner
+from atp_lite.model.heads import MixtureHead
 
 FLOAT32 = 4
 """Bytes of a number in losses, attention masks and norms, whatever the weights are."""
@@ -138,6 +139,8 @@ class Sizes:
     """Of these, in the decoder."""
     counts: dict[str, int]
     """Numbers (not bytes) in backbone, heads, decoder; in `learned` those that learn."""
+    components: int = 1
+    """Of the latent head: each is read as text where the method has a step posterior."""
     merged: int = 0
     """Weights beside which LoRA matrices lie, and the embeddings of which rows learn; 0 without LoRA."""
 
@@ -166,6 +169,7 @@ def sizes_of(model: LatentReasoner, rank: int = 0, decoder_rank: int = 0, recomp
             "decoder": sum(p.numel() for p in decoder),
             "learned": sum(p.numel() for p in learned),
         },
+        components=model.latent_head.shape[0] if isinstance(model.latent_head, MixtureHead) else 1,
         merged=total(beside),
     )
 
@@ -248,7 +252,7 @@ def sft_step(m: Sizes, shape: Shape, share: Share = Share(), accumulate: int = 1
     """The fullest moment of an optimizer step of SFT, `shape.rows` being those of one device.
 
     parallel: all latents are known (method atp-step), so question, latents and language are read in one pass; the
-    decoder reads each step from its latents and from what the head says of them.
+    decoder reads each step from its latents and from every component that the head gives in their place.
 
     Kept for the way back, in this order: the question (Q positions), T steps of the loop, the language (L - 1), the
     decoder (S B rows of c + W - 1). Cross-entropy keeps the log-probabilities of each of its positions, V numbers in
@@ -284,7 +288,7 @@ def sft_step(m: Sizes, shape: Shape, share: Share = Share(), accumulate: int = 1
         Memory(**held, gradients=learned * share.summing),
     ]
     if reading:
-        times = 2 if parallel else 1
+        times = 1 + m.components if parallel else 1
         logits = table + (2 + times) * decoder_table
         activations = thinking + writing + times * reading
         moments.append(Memory(**held, gradients=before, activations=activations, logits=logits))

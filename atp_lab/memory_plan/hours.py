@@ -12,7 +12,8 @@ def sft_operations(m: Sizes, corpus: Corpus, settings: SFTSettings, parallel: bo
     """Floating point operations of a whole run of SFT, its problems as long as they are on average.
 
     The way back costs twice the way there, half of that where weights are frozen (LoRA). parallel: the decoder reads
-    every step twice, and with `exposure` one more pass without gradients finds the planner's own thoughts.
+    every step from its latents and from each component of the head, and with `exposure` one more pass without gradients
+    finds the planner's own thoughts.
     """
     mean, curriculum, total = corpus.lengths, settings.curriculum, 0.0
     steps_of = mean.mean_steps or float(mean.steps)
@@ -28,7 +29,7 @@ def sft_operations(m: Sizes, corpus: Corpus, settings: SFTSettings, parallel: bo
         if m.decoder is not None and steps_of:
             read = latent * (m.c + mean.mean_chain / steps_of)
             reading = m.decoder.operations(read, latent * mean.mean_chain / steps_of)
-            one += (2 if parallel else 1) * _trained(m.decoder.learns, m.decoder.rank) * reading
+            one += (1 + m.components if parallel else 1) * _trained(m.decoder.learns, m.decoder.rank) * reading
         total += count * settings.batch_size * one
     return total
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -125,7 +125,8 @@ class Plan:
 
     def _fresh(self) -> Planner:
         s = self.sft
-        return Planner.fresh(s.domain, s.model, problems=s.problem_settings)
+        model = replace(s.model, latent_head=s.settings.latent_head or s.model.latent_head)
+        return Planner.fresh(s.domain, model, problems=s.problem_settings)
 
     def model(self, part: str) -> LatentReasoner:
         """The model of `sft` or `rl`, on the device `meta`, with LoRA put in and what is frozen frozen.
@@ -143,7 +144,9 @@ class Plan:
                     )
                 model = LatentReasoner(ReasonerConfig.from_pretrained(folder))
             elif self.sft.backbone:
-                model = empty_reasoner(self._architecture(), self.sft.pretrained)
+                pretrained = self.sft.pretrained
+                head = self.sft.settings.latent_head or pretrained.latent_head
+                model = empty_reasoner(self._architecture(), replace(pretrained, latent_head=head))
             else:
                 model = self._fresh().model
             if "sft" in self.parts and self.parallel and model.step_encoder is None:

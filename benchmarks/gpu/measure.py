@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass, replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -30,10 +31,9 @@ from atp_lite.methods import METHODS
 from atp_lite.model import Decoded, Distribution
 from atp_lite.model.noise import RowNoise
 from atp_lite.planner import Planner
-from atp_lite.recipes import CHECKPOINTS, STEP, regime_data
+from atp_lite.recipes import CHECKPOINTS, STEP, regime_data, run
 from atp_lite.resources import bundled
 from atp_lite.rl import RLSettings, clipped_surrogate, policy_log_probs
-from atp_lite.sft import train_sft
 from benchmarks.speed import models, ratios, rl
 from benchmarks.speed.clock import now, take_turns
 
@@ -359,11 +359,8 @@ def training(given: Given) -> Results:
 
 def train_for(steps: int, start: Planner, data: Mapping[str, list[Problem]]) -> Planner:
     settings = replace(STEP, stage_steps=(steps,), eval_every=steps, trackers=(), warmup_steps=min(100, steps // 4))
-    stage = settings.curriculum.last_stage
-    planner = METHODS[settings.method].start(start, stage, start.model.config.max_latents or 8)
     with tempfile.TemporaryDirectory() as folder:
-        train_sft(planner, data["train"], data["validation"], settings, folder)
-        return Planner.from_pretrained(f"{folder}/best")
+        return Planner.from_pretrained(run(start, settings, data, Path(folder)))
 
 
 def accuracy(planner: Planner, problems: list[Problem], given: Given) -> dict[str, Any]:
