@@ -226,12 +226,11 @@ def test_toy_takes_what_is_planned(part, tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("head", [None, "mixture"])
-def test_a_parallel_step_takes_what_is_planned(head, tmp_path, monkeypatch):
+def test_a_parallel_step_takes_what_is_planned(tmp_path, monkeypatch):
     monkeypatch.chdir(ROOT)
     plan = plan_of("toy", lengths=TOY, rate=1e9)
     settings = replace(
-        plan.sft.settings, method="atp-step", latent_head=head, first_stage=4, stage_steps=(2,), kl_ramp=0.0
+        plan.sft.settings, method="atp-step", latent_head=None, first_stage=4, stage_steps=(2,), kl_ramp=0.0
     )
     plan = replace(plan, sft=replace(plan.sft, settings=settings))
     assert plan.model("sft").step_encoder is not None and plan.model("rl").step_encoder is not None
