@@ -2,8 +2,8 @@
 import { readFileSync } from "node:fs";
 import { pathToFileURL } from "node:url";
 
-const { Planner, Route, drawn, seeded } = await import(pathToFileURL(process.argv[2]));
-const { checkpoint, questions = [], seeds = [], chains = [] } = JSON.parse(readFileSync(0, "utf8"));
+const { Planner, Practice, Route, compare, drawn, seeded } = await import(pathToFileURL(process.argv[2]));
+const { checkpoint, questions = [], seeds = [], chains = [], practise } = JSON.parse(readFileSync(0, "utf8"));
 const planner = checkpoint && (await Planner.load(checkpoint));
 
 function thought(question, choices) {
@@ -40,4 +40,28 @@ const likeliest = questions.map((question) => thought(question));
 const streams = seeds.map((seed) => drawn(seeded(seed)));
 const draws = streams.map((choices) => questions.map((question) => thought(question, choices)));
 const uniform = seeds.map((seed) => Array.from({ length: 20_000 }, seeded(seed)));
-console.log(JSON.stringify({ likeliest, draws, uniform, judged: chains.map(judged) }));
+
+/** One update on a group of eight tries, and what the head says afterwards. */
+function practised({ question, rate }) {
+  const practice = new Practice(planner, rate, seeded(1));
+  const route = Route.read(question);
+  const first = practice.planner.think(question);
+  const group = Array.from({ length: 8 }, () => practice.attempt(route, first));
+  compare(group);
+  practice.learn(group);
+  return {
+    tries: group.map(({ trace, steps, reward, advantage }) => ({
+      steps,
+      reward,
+      advantage,
+      hidden: trace.thoughts.map((thought) => Array.from(thought.hidden)),
+      latents: trace.thoughts.map((thought) => Array.from(thought.latent)),
+    })),
+    mean: Array.from(practice.planner.think(question).thoughts[0].distribution.means[0]),
+    untouched: Array.from(planner.think(question).thoughts[0].distribution.means[0]),
+  };
+}
+
+console.log(
+  JSON.stringify({ likeliest, draws, uniform, judged: chains.map(judged), practised: practise && practised(practise) }),
+);

@@ -14,12 +14,14 @@ if not required:
 
 from tools.browser import Watched, chromium_path, launched, until  # noqa: E402
 
+PLANNERS = ("routes-plan", "routes-sft", "atp-plan", "cot")
+
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
-    """The page of a site with the planners for maps."""
+    """The page of a site with planners for maps, and two racers."""
     folder = tmp_path_factory.mktemp("site")
-    return live.write_site(folder, [CHECKPOINTS / "routes-plan", CHECKPOINTS / "routes-sft"]).as_uri()
+    return live.write_site(folder, [CHECKPOINTS / name for name in PLANNERS]).as_uri()
 
 
 @pytest.fixture(scope="module")
@@ -127,3 +129,39 @@ def test_what_the_planners_cannot_do_is_said(opened, question, message):
     page.fill("#question", question)
     page.locator("#question").press("Enter")
     assert message in page.inner_text(".warning")
+
+
+def test_words_need_more_passes_than_thoughts(opened):
+    page = opened("race?q=(3%2B4)*(9-2)", 390, "dark")
+    page.click("text=to the end")
+    passes = [int(text) for text in page.locator(".count b").all_inner_texts()]
+    assert passes == [20, 5]  # 19 tokens and the end; 3 thoughts, the answer and the end
+    assert page.locator(".result").all_inner_texts() == 2 * ["✓ answer 49✓ steps right"]
+    page.fill("#problem", "3+(4*x)")
+    page.locator("#problem").press("Enter")
+    assert '"x" cannot stand there' in page.inner_text(".alert")
+
+
+def test_eight_stops_have_the_planners_numbers(opened):
+    page = opened("how?q=(3%2B4)*(9-2)")
+    assert page.locator(".stop").count() == 8
+    assert page.locator(".stop").first.locator(".line").count() == 12  # eleven tokens, and the one that begins thinking
+    assert page.locator(".cloud .mu").count() == 2 * 64
+    assert page.locator(".answer").first.inner_text().endswith("49")
+    assert page.locator("tbody tr").count() == 8
+    page.click(".rail button:last-child")
+    until(lambda: page.locator(".rail [aria-current]").inner_text() == "8", "the last stop", page=page)
+
+
+def test_one_update_is_a_group_of_eight_tries(opened):
+    page = opened("watch", 390, "dark")
+    page.locator("#pace").fill("4")
+    page.click("text=one update")
+    until(lambda: "After 1 update:" in page.inner_text(".counts"), "an update", page=page)
+    rewards = [float(text.split()[1]) for text in page.locator(".tries p span").all_inner_texts()]
+    assert len(rewards) == 8 and all(0 <= reward <= 2 for reward in rewards)
+    signs = [page.locator(".tries li").nth(i).get_attribute("data-sign") for i in range(8)]
+    mean = sum(rewards) / 8
+    assert all(sign == str((reward > mean) - (reward < mean)) for sign, reward in zip(signs, rewards, strict=True))
+    page.click("text=forget it all")
+    assert "After" not in page.inner_text(".counts")

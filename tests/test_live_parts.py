@@ -1,5 +1,6 @@
 """What the live pages ask of the engine beside thinking: draws, readings, attention, and routes on their map."""
 
+import copy
 import json
 import math
 import os
@@ -14,6 +15,7 @@ import torch
 from atp_lite.domains import DOMAINS, generate
 from atp_lite.domains.routes import RouteSettings, read_route
 from atp_lite.planner import Planner
+from atp_lite.rl import group_advantages
 from atp_lite.views import live
 
 ROOT = Path(__file__).parents[1]
@@ -159,3 +161,34 @@ def test_written_tokens_are_counted_as_in_python():
         problems = generate(RouteSettings(), "test", dict.fromkeys(range(2, 7), 4))
         rows = ask(checkpoint=live.pack(planner), questions=[p.question for p in problems])["likeliest"]
         assert [row["written"] for row in rows] == planner.reason(problems).n_answer_tokens.tolist()
+
+
+def test_one_update_of_the_page_is_that_of_pytorch(planner):
+    """Policy gradient along mu, the gradient clipped to length 1, and Adam; the start stays as it was."""
+    problem = DOMAINS["routes"].read_question("5 : ad be da dd ea : aa to ec")
+    said = ask(checkpoint=live.pack(planner), practise={"question": problem.question, "rate": 0.01})["practised"]
+    tries = said["tries"]
+    domain = DOMAINS["routes"]
+    verdicts = [domain.verify(problem, one["steps"]) for one in tries]
+    rewards = torch.tensor([v.arrives + v.in_place / v.taken for v in verdicts])
+    torch.testing.assert_close(torch.tensor([one["reward"] for one in tries]), rewards)
+    advantages = group_advantages(rewards, len(tries))
+    torch.testing.assert_close(torch.tensor([one["advantage"] for one in tries]), advantages)
+    assert advantages.abs().max() > 0
+
+    first = torch.tensor(tries[0]["hidden"][0])
+    before = planner.model.latent_head(first).mean.detach()
+    head = copy.deepcopy(planner.model.latent_head)
+    optimizer = torch.optim.Adam([p for name, p in head.named_parameters() if "log_variance" not in name], lr=0.01)
+    loss = torch.zeros(())
+    for one, advantage in zip(tries, advantages, strict=True):
+        said_of = head(torch.tensor(one["hidden"]))
+        fixed = type(said_of)(said_of.mean, said_of.logvar.detach())
+        loss = loss - advantage * fixed.log_prob(torch.tensor(one["latents"])).mean() / len(tries)
+    loss.backward()
+    torch.nn.utils.clip_grad_norm_(optimizer.param_groups[0]["params"], 1.0)
+    optimizer.step()
+    after = head(first).mean.detach()
+    assert (after - before).abs().max() > 0.02
+    torch.testing.assert_close(torch.tensor(said["mean"]), after, atol=2e-3, rtol=0)
+    torch.testing.assert_close(torch.tensor(said["untouched"]), before, atol=1e-4, rtol=0)

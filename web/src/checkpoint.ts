@@ -59,6 +59,11 @@ export class Weights {
     this.tensors = tensors;
   }
 
+  /** Tensors of its own, with the same values. */
+  copy(): Weights {
+    return new Weights(new Map(Array.from(this.tensors, ([name, tensor]) => [name, tensor.slice()])));
+  }
+
   /** @throws Error if there is no tensor of that name. */
   get(name: string): Vector {
     const tensor = this.tensors.get(name);

@@ -52,7 +52,10 @@ export function erf(x: number): number {
   return (Math.sign(x) * 2 * Math.exp(-size * size) * sum) / Math.sqrt(Math.PI);
 }
 
-export const gelu = (x: Vector): Vector => x.map((value) => 0.5 * value * (1 + erf(value / Math.SQRT2)));
+/** P(X <= x) of a standard normal X. */
+export const normalCdf = (x: number): number => 0.5 * (1 + erf(x / Math.SQRT2));
+
+export const gelu = (x: Vector): Vector => x.map((value) => value * normalCdf(value));
 
 export const silu = (value: number): number => value / (1 + Math.exp(-value));
 

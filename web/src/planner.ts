@@ -44,16 +44,16 @@ export interface Trace {
 
 export class Planner {
   readonly config: PlannerConfig;
+  readonly weights: Weights;
   private readonly tokenizer: Tokenizer;
-  private readonly weights: Weights;
   private readonly backbone: Llama;
   private readonly decoder: Llama | null;
   private readonly head: LatentHead;
   private readonly stop: (hidden: Vector) => number;
 
-  private constructor(checkpoint: Checkpoint, weights: Weights) {
-    this.config = checkpoint.config;
-    this.tokenizer = new Tokenizer(checkpoint.tokenizer);
+  private constructor(config: PlannerConfig, tokenizer: Tokenizer, weights: Weights) {
+    this.config = config;
+    this.tokenizer = tokenizer;
     this.weights = weights;
     this.backbone = new Llama(weights, "backbone", this.config.backbone);
     this.decoder = this.config.decoder && new Llama(weights, "decoder.lm", this.config.decoder);
@@ -63,7 +63,12 @@ export class Planner {
 
   /** @throws Error if the weights are damaged. */
   static async load(checkpoint: Checkpoint): Promise<Planner> {
-    return new Planner(checkpoint, await unpack(checkpoint));
+    return new Planner(checkpoint.config, new Tokenizer(checkpoint.tokenizer), await unpack(checkpoint));
+  }
+
+  /** The same planner with weights of its own, which may change. */
+  copy(): Planner {
+    return new Planner(this.config, this.tokenizer, this.weights.copy());
   }
 
   /** Think about a question and answer it.
@@ -93,6 +98,12 @@ export class Planner {
     const cache = trace.cache.fork(trace.questionLength + kept);
     const thoughts = trace.thoughts.slice(0, kept);
     return this.goOn(trace.question, edits, thoughts, trace.thoughts[kept].hidden, cache, trace.questionLength);
+  }
+
+  /** The question of a trace thought anew from its first thought on, without edits. */
+  retry(trace: Trace, choices: Choices): Trace {
+    const { question, thoughts, questionLength, cache } = trace;
+    return this.goOn(question, new Map(), [], thoughts[0].hidden, cache.fork(questionLength), questionLength, choices);
   }
 
   /** A step's text as the latents that stand for it, c of them.

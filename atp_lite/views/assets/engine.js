@@ -132,7 +132,8 @@ function erf(x) {
   }
   return Math.sign(x) * 2 * Math.exp(-size * size) * sum / Math.sqrt(Math.PI);
 }
-var gelu = (x) => x.map((value) => 0.5 * value * (1 + erf(value / Math.SQRT2)));
+var normalCdf = (x) => 0.5 * (1 + erf(x / Math.SQRT2));
+var gelu = (x) => x.map((value) => value * normalCdf(value));
 var silu = (value) => value / (1 + Math.exp(-value));
 function argmax(values) {
   let best = 0;
@@ -236,10 +237,14 @@ function chunks(values, size) {
 }
 
 // src/checkpoint.ts
-var Weights = class {
+var Weights = class _Weights {
   tensors;
   constructor(tensors) {
     this.tensors = tensors;
+  }
+  /** Tensors of its own, with the same values. */
+  copy() {
+    return new _Weights(new Map(Array.from(this.tensors, ([name, tensor]) => [name, tensor.slice()])));
   }
   /** @throws Error if there is no tensor of that name. */
   get(name) {
@@ -530,15 +535,15 @@ var Tokenizer = class {
 // src/planner.ts
 var Planner = class _Planner {
   config;
-  tokenizer;
   weights;
+  tokenizer;
   backbone;
   decoder;
   head;
   stop;
-  constructor(checkpoint, weights) {
-    this.config = checkpoint.config;
-    this.tokenizer = new Tokenizer(checkpoint.tokenizer);
+  constructor(config, tokenizer, weights) {
+    this.config = config;
+    this.tokenizer = tokenizer;
     this.weights = weights;
     this.backbone = new Llama(weights, "backbone", this.config.backbone);
     this.decoder = this.config.decoder && new Llama(weights, "decoder.lm", this.config.decoder);
@@ -547,7 +552,11 @@ var Planner = class _Planner {
   }
   /** @throws Error if the weights are damaged. */
   static async load(checkpoint) {
-    return new _Planner(checkpoint, await unpack(checkpoint));
+    return new _Planner(checkpoint.config, new Tokenizer(checkpoint.tokenizer), await unpack(checkpoint));
+  }
+  /** The same planner with weights of its own, which may change. */
+  copy() {
+    return new _Planner(this.config, this.tokenizer, this.weights.copy());
   }
   /** Think about a question and answer it.
    *
@@ -573,6 +582,11 @@ var Planner = class _Planner {
     const cache = trace.cache.fork(trace.questionLength + kept);
     const thoughts = trace.thoughts.slice(0, kept);
     return this.goOn(trace.question, edits, thoughts, trace.thoughts[kept].hidden, cache, trace.questionLength);
+  }
+  /** The question of a trace thought anew from its first thought on, without edits. */
+  retry(trace, choices) {
+    const { question, thoughts, questionLength, cache } = trace;
+    return this.goOn(question, /* @__PURE__ */ new Map(), [], thoughts[0].hidden, cache.fork(questionLength), questionLength, choices);
   }
   /** A step's text as the latents that stand for it, c of them.
    *
@@ -699,6 +713,121 @@ var Planner = class _Planner {
   }
 };
 
+// src/practice.ts
+function compare(group) {
+  const mean = group.reduce((sum, one) => sum + one.reward, 0) / group.length;
+  const deviation = Math.sqrt(group.reduce((sum, one) => sum + (one.reward - mean) ** 2, 0) / group.length);
+  for (const one of group) one.advantage = deviation > 1e-6 ? (one.reward - mean) / deviation : 0;
+}
+var LAYERS = ["trunk.0", "trunk.2", "trunk.3", "mean"].flatMap((name) => [`${name}.weight`, `${name}.bias`]);
+var [FIRST, SECOND] = [0.9, 0.999];
+var Practice = class {
+  /** The planner that learns, with weights of its own. */
+  planner;
+  /** How often it has learnt. */
+  updates = 0;
+  /** How many numbers learn. */
+  size;
+  rate;
+  random;
+  weights;
+  gradients;
+  moments;
+  /** rate: Adam's. */
+  constructor(start, rate, random) {
+    this.planner = start.copy();
+    this.rate = rate;
+    this.random = random;
+    this.weights = LAYERS.map((name) => this.planner.weights.get(`latent_head.${name}`));
+    this.size = this.weights.reduce((sum, values) => sum + values.length, 0);
+    this.gradients = this.weights.map((values) => new Float32Array(values.length));
+    this.moments = this.weights.map((values) => [new Float32Array(values.length), new Float32Array(values.length)]);
+  }
+  /** One try on a map, drawn and judged. first: what the planner thinks about the map without dice. */
+  attempt(route, first) {
+    const trace = this.planner.retry(first, { ...LIKELIEST, latent: (said) => draw(said, this.random) });
+    const steps = trace.steps.map((step) => step.text);
+    const verdict = route.judge(steps);
+    const inPlace = verdict.hops.filter((hop) => hop.inPlace).length;
+    return { trace, steps, verdict, reward: Number(verdict.arrives) + inPlace / Math.max(1, steps.length), advantage: 0 };
+  }
+  /** Climb: mean over tries of the mean over thoughts of A d log q(l_t | h_t), along mu alone; then a step of Adam. */
+  learn(tries) {
+    for (const { trace, advantage } of tries) {
+      if (!advantage) continue;
+      for (const { hidden, latent, distribution } of trace.thoughts) {
+        const [mean, logvar] = [distribution.means[0], distribution.logvars?.[0]];
+        const scale = advantage / (trace.thoughts.length * tries.length);
+        this.backward(hidden, latent.map((value, i) => scale * (value - mean[i]) / Math.exp(logvar?.[i] ?? 0)));
+      }
+    }
+    this.step();
+  }
+  /** The gradient at mu, carried back to every weight of the head. */
+  backward(hidden, atMean) {
+    const [w0, b0, w2, b2, gain, bias, wm] = this.weights;
+    const inner = linear(w0, hidden, b0);
+    const active = gelu(inner);
+    const wide = linear(w2, active, b2);
+    const features = layerNorm(wide, gain, bias);
+    const [g0, gb0, g2, gb2, gGain, gBias, gm, gbm] = this.gradients;
+    const atFeatures = back(wm, gm, gbm, features, atMean);
+    const atWide = backNorm(wide, gain, gGain, gBias, atFeatures);
+    const atActive = back(w2, g2, gb2, active, atWide);
+    const atInner = atActive.map((value, i) => {
+      const x = inner[i];
+      return value * (normalCdf(x) + x * Math.exp(-0.5 * x * x) / Math.sqrt(2 * Math.PI));
+    });
+    back(w0, g0, gb0, hidden, atInner);
+  }
+  /** Adam (Kingma and Ba 2015), uphill, on gradients of length 1 at most; the gradients are empty again. */
+  step() {
+    this.updates++;
+    let square = 0;
+    for (const gradient of this.gradients) for (const value of gradient) square += value * value;
+    const clip = 1 / Math.max(1, Math.sqrt(square));
+    const [firstLeft, secondLeft] = [1 - FIRST ** this.updates, 1 - SECOND ** this.updates];
+    this.weights.forEach((weight, k) => {
+      const [gradient, [m, v]] = [this.gradients[k], this.moments[k]];
+      for (let i = 0; i < weight.length; i++) {
+        const g = gradient[i] * clip;
+        m[i] = FIRST * m[i] + (1 - FIRST) * g;
+        v[i] = SECOND * v[i] + (1 - SECOND) * g * g;
+        weight[i] += this.rate * (m[i] / firstLeft) / (Math.sqrt(v[i] / secondLeft) + 1e-8);
+        gradient[i] = 0;
+      }
+    });
+  }
+};
+function back(weight, atWeight, atBias, x, atY) {
+  const atX = new Float32Array(x.length);
+  for (let i = 0, k = 0; i < atY.length; i++) {
+    atBias[i] += atY[i];
+    for (let j = 0; j < x.length; j++, k++) {
+      atWeight[k] += atY[i] * x[j];
+      atX[j] += weight[k] * atY[i];
+    }
+  }
+  return atX;
+}
+function backNorm(x, gain, atGain, atBias, atY) {
+  const n = x.length;
+  let mean = 0;
+  let variance = 0;
+  for (const value of x) mean += value / n;
+  for (const value of x) variance += (value - mean) ** 2 / n;
+  const scale = 1 / Math.sqrt(variance + 1e-5);
+  let [sum, along] = [0, 0];
+  for (let i = 0; i < n; i++) {
+    const normed = (x[i] - mean) * scale;
+    atGain[i] += atY[i] * normed;
+    atBias[i] += atY[i];
+    sum += atY[i] * gain[i] / n;
+    along += atY[i] * gain[i] * normed / n;
+  }
+  return atY.map((value, i) => scale * (value * gain[i] - sum - (x[i] - mean) * scale * along));
+}
+
 // src/routes.ts
 var LETTERS = "abcdefghi";
 var LARGEST = LETTERS.length;
@@ -812,10 +941,12 @@ var Route = class _Route {
 export {
   LIKELIEST,
   Planner,
+  Practice,
   Route,
   addNoise,
   cellName,
   cellPlace,
+  compare,
   drawn,
   mode,
   readHop,

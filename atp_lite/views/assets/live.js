@@ -175,7 +175,8 @@
     }
     return Math.sign(x) * 2 * Math.exp(-size * size) * sum / Math.sqrt(Math.PI);
   }
-  var gelu = (x) => x.map((value) => 0.5 * value * (1 + erf(value / Math.SQRT2)));
+  var normalCdf = (x) => 0.5 * (1 + erf(x / Math.SQRT2));
+  var gelu = (x) => x.map((value) => value * normalCdf(value));
   var silu = (value) => value / (1 + Math.exp(-value));
   function argmax(values) {
     let best = 0;
@@ -333,9 +334,9 @@
     }
     /** The latent of a place in a thought's plane, with the noise that was added. */
     latent(thought, plane, place) {
-      const rest = this.rest(this.edits.get(thought)?.seeds ?? [], this.original, thought, plane);
+      const rest2 = this.rest(this.edits.get(thought)?.seeds ?? [], this.original, thought, plane);
       const at = plane.at(place);
-      return rest ? at.map((value, i) => value + rest[i]) : at;
+      return rest2 ? at.map((value, i) => value + rest2[i]) : at;
     }
     /** An edit that moves a thought within its plane. */
     moved(thought, place) {
@@ -408,9 +409,9 @@
       for (const { thought, first, second, place, seeds } of edits) {
         if (thought > trace.thoughts.length) continue;
         const plane = this.planeOf(trace, thought, first, second);
-        const rest = this.rest(seeds, this.original, thought, plane);
+        const rest2 = this.rest(seeds, this.original, thought, plane);
         const at = plane.at(place);
-        const latent = rest ? at.map((value, i) => value + rest[i]) : at;
+        const latent = rest2 ? at.map((value, i) => value + rest2[i]) : at;
         trace = this.live.planner.rethink(trace, new Map([...trace.edits, [thought, latent]]));
       }
       return trace;
@@ -1436,7 +1437,7 @@
       const noise = button("add noise", () => {
         if (this.experiment) this.change(this.experiment.noisy(this.thought, Math.floor(Math.random() * 2 ** 20)));
       }, { title: "As wide as the planner's own cloud" });
-      const back = button("put it back", () => {
+      const back2 = button("put it back", () => {
         this.experiment?.remember();
         this.experiment?.drop(this.thought);
         this.show();
@@ -1490,7 +1491,7 @@
         this.chain,
         this.verdict,
         this.goals,
-        element("div", { class: "row" }, noise, this.swaps, back, this.undo),
+        element("div", { class: "row" }, noise, this.swaps, back2, this.undo),
         type,
         what(
           "Read downwards: each line is one thought as the decoder reads it, with the probability it gives that text. ",
@@ -2669,10 +2670,10 @@
       this.origin = origin;
       const steps = others.map(({ latent }) => minus(latent, origin));
       const first = unit2(steps.at(0) ?? unitAlong(origin.length, 0));
-      let rest = steps.length > 1 ? minus(steps[1], times(first, dot(steps[1], first))) : unitAlong(origin.length, 1);
-      if (norm(rest) < 1e-6) rest = unitAlong(origin.length, 1);
-      rest = minus(rest, times(first, dot(rest, first)));
-      this.axes = [first, unit2(rest)];
+      let rest2 = steps.length > 1 ? minus(steps[1], times(first, dot(steps[1], first))) : unitAlong(origin.length, 1);
+      if (norm(rest2) < 1e-6) rest2 = unitAlong(origin.length, 1);
+      rest2 = minus(rest2, times(first, dot(rest2, first)));
+      this.axes = [first, unit2(rest2)];
       this.anchors = others.slice(0, 2).map((other) => ({ ...other, at: this.place(other.latent) }));
     }
     /** Where a thought is, seen from the origin, once it is projected onto the plane. */
@@ -3404,14 +3405,14 @@
   var spokenReadings = (readings) => readings.slice(0, 3).map(({ text, share }) => `${spoken(text)} ${Math.round(100 * share)} %`).join(", ");
   function bars2(readings, text) {
     const first = readings.find((reading) => reading.text === text);
-    const rest = readings.filter((reading) => reading !== first);
+    const rest2 = readings.filter((reading) => reading !== first);
     const part = (reading, kind) => element("i", { class: kind, style: `flex-grow: ${reading.share.toFixed(3)}`, title: `${spoken(reading.text)} ${Math.round(100 * reading.share)} %` });
     const left = 1 - readings.reduce((sum, reading) => sum + reading.share, 0);
     return element(
       "span",
       { class: "shares", "aria-hidden": "true" },
       ...first ? [part(first, "own")] : [],
-      ...rest.map((reading) => part(reading, "also")),
+      ...rest2.map((reading) => part(reading, "also")),
       element("i", { style: `flex-grow: ${Math.max(0, left).toFixed(3)}` })
     );
   }
@@ -3466,14 +3467,420 @@
     );
   }
 
+  // src/practice.ts
+  function compare(group) {
+    const mean = group.reduce((sum, one) => sum + one.reward, 0) / group.length;
+    const deviation = Math.sqrt(group.reduce((sum, one) => sum + (one.reward - mean) ** 2, 0) / group.length);
+    for (const one of group) one.advantage = deviation > 1e-6 ? (one.reward - mean) / deviation : 0;
+  }
+  var LAYERS = ["trunk.0", "trunk.2", "trunk.3", "mean"].flatMap((name) => [`${name}.weight`, `${name}.bias`]);
+  var [FIRST, SECOND] = [0.9, 0.999];
+  var Practice = class {
+    /** The planner that learns, with weights of its own. */
+    planner;
+    /** How often it has learnt. */
+    updates = 0;
+    /** How many numbers learn. */
+    size;
+    rate;
+    random;
+    weights;
+    gradients;
+    moments;
+    /** rate: Adam's. */
+    constructor(start, rate, random) {
+      this.planner = start.copy();
+      this.rate = rate;
+      this.random = random;
+      this.weights = LAYERS.map((name) => this.planner.weights.get(`latent_head.${name}`));
+      this.size = this.weights.reduce((sum, values) => sum + values.length, 0);
+      this.gradients = this.weights.map((values) => new Float32Array(values.length));
+      this.moments = this.weights.map((values) => [new Float32Array(values.length), new Float32Array(values.length)]);
+    }
+    /** One try on a map, drawn and judged. first: what the planner thinks about the map without dice. */
+    attempt(route2, first) {
+      const trace = this.planner.retry(first, { ...LIKELIEST, latent: (said) => draw(said, this.random) });
+      const steps = trace.steps.map((step) => step.text);
+      const verdict = route2.judge(steps);
+      const inPlace = verdict.hops.filter((hop) => hop.inPlace).length;
+      return { trace, steps, verdict, reward: Number(verdict.arrives) + inPlace / Math.max(1, steps.length), advantage: 0 };
+    }
+    /** Climb: mean over tries of the mean over thoughts of A d log q(l_t | h_t), along mu alone; then a step of Adam. */
+    learn(tries) {
+      for (const { trace, advantage } of tries) {
+        if (!advantage) continue;
+        for (const { hidden, latent, distribution } of trace.thoughts) {
+          const [mean, logvar] = [distribution.means[0], distribution.logvars?.[0]];
+          const scale = advantage / (trace.thoughts.length * tries.length);
+          this.backward(hidden, latent.map((value, i) => scale * (value - mean[i]) / Math.exp(logvar?.[i] ?? 0)));
+        }
+      }
+      this.step();
+    }
+    /** The gradient at mu, carried back to every weight of the head. */
+    backward(hidden, atMean) {
+      const [w0, b0, w2, b2, gain, bias, wm] = this.weights;
+      const inner = linear(w0, hidden, b0);
+      const active = gelu(inner);
+      const wide = linear(w2, active, b2);
+      const features = layerNorm(wide, gain, bias);
+      const [g0, gb0, g2, gb2, gGain, gBias, gm, gbm] = this.gradients;
+      const atFeatures = back(wm, gm, gbm, features, atMean);
+      const atWide = backNorm(wide, gain, gGain, gBias, atFeatures);
+      const atActive = back(w2, g2, gb2, active, atWide);
+      const atInner = atActive.map((value, i) => {
+        const x = inner[i];
+        return value * (normalCdf(x) + x * Math.exp(-0.5 * x * x) / Math.sqrt(2 * Math.PI));
+      });
+      back(w0, g0, gb0, hidden, atInner);
+    }
+    /** Adam (Kingma and Ba 2015), uphill, on gradients of length 1 at most; the gradients are empty again. */
+    step() {
+      this.updates++;
+      let square = 0;
+      for (const gradient of this.gradients) for (const value of gradient) square += value * value;
+      const clip = 1 / Math.max(1, Math.sqrt(square));
+      const [firstLeft, secondLeft] = [1 - FIRST ** this.updates, 1 - SECOND ** this.updates];
+      this.weights.forEach((weight, k) => {
+        const [gradient, [m, v]] = [this.gradients[k], this.moments[k]];
+        for (let i = 0; i < weight.length; i++) {
+          const g = gradient[i] * clip;
+          m[i] = FIRST * m[i] + (1 - FIRST) * g;
+          v[i] = SECOND * v[i] + (1 - SECOND) * g * g;
+          weight[i] += this.rate * (m[i] / firstLeft) / (Math.sqrt(v[i] / secondLeft) + 1e-8);
+          gradient[i] = 0;
+        }
+      });
+    }
+  };
+  function back(weight, atWeight, atBias, x, atY) {
+    const atX = new Float32Array(x.length);
+    for (let i = 0, k = 0; i < atY.length; i++) {
+      atBias[i] += atY[i];
+      for (let j = 0; j < x.length; j++, k++) {
+        atWeight[k] += atY[i] * x[j];
+        atX[j] += weight[k] * atY[i];
+      }
+    }
+    return atX;
+  }
+  function backNorm(x, gain, atGain, atBias, atY) {
+    const n = x.length;
+    let mean = 0;
+    let variance = 0;
+    for (const value of x) mean += value / n;
+    for (const value of x) variance += (value - mean) ** 2 / n;
+    const scale = 1 / Math.sqrt(variance + 1e-5);
+    let [sum, along] = [0, 0];
+    for (let i = 0; i < n; i++) {
+      const normed = (x[i] - mean) * scale;
+      atGain[i] += atY[i] * normed;
+      atBias[i] += atY[i];
+      sum += atY[i] * gain[i] / n;
+      along += atY[i] * gain[i] * normed / n;
+    }
+    return atY.map((value, i) => scale * (value * gain[i] - sum - (x[i] - mean) * scale * along));
+  }
+
+  // src/pages/watch.ts
+  var watch = {
+    name: "watch",
+    title: "Watch it learn",
+    fits: (planner) => planner.domain === "routes" && planner.decodes,
+    mount: mount4
+  };
+  var MAPS2 = [
+    ["12 ways", "5 : ad be da dd ea : aa to ec"],
+    ["3 ways", "5 : bd cd db de ee : da to bc"],
+    ["10 ways", "5 : ba be cd ce da : bb to ee"]
+  ];
+  var TRIES2 = 8;
+  var RATE = 1e-3;
+  var [REST, LOOK] = [120, 10];
+  var OTHERS = 20;
+  var SMOOTH = 8;
+  async function mount4(root2, context) {
+    const start = context.planners.find((entry) => entry.name === "routes-sft");
+    const own = context.planner.entry.name !== "routes-plan" || !start;
+    return new WatchPage(root2, context, own ? context.planner : await context.load(start.name));
+  }
+  var WatchPage = class {
+    context;
+    live;
+    map;
+    verdict = element("p", { class: "verdict" });
+    chart = element("div", { class: "chart" });
+    counts = element("p", { class: "counts", role: "status" });
+    tries;
+    playing = button("practise", () => {
+      this.play(!this.on);
+    }, { class: "main" });
+    speed = element("input", { type: "range", id: "pace", min: "0", max: "4", step: "1", value: "3" });
+    stage;
+    others;
+    route;
+    practice;
+    history = [];
+    /** After how many updates, and the share of the other maps on which it arrives without dice. */
+    looks = [];
+    group = [];
+    on = false;
+    runs = 0;
+    constructor(root2, context, live) {
+      this.context = context;
+      this.live = live;
+      this.route = readOr2(context.state.get("q"), MAPS2[0][1]);
+      this.practice = this.fresh();
+      this.others = live.examples.map((question) => Route.read(question)).filter((route2) => route2.count > 1).slice(0, OTHERS);
+      this.map = new MapView({
+        label: "Map. Arrow keys walk, Enter builds a wall, s and g set start and goal",
+        change: (change) => {
+          this.change(change);
+        }
+      });
+      this.tries = Array.from({ length: TRIES2 }, (_, i) => {
+        const view = new MapView({ label: `Try ${i + 1}` });
+        const says = element("p", {});
+        return { view, says, root: element("li", {}, view.root, says) };
+      });
+      const step = button("one update", () => {
+        this.play(false);
+        void this.run(1);
+      });
+      const again = button("forget it all", () => {
+        this.reset(this.route);
+      });
+      this.stage = element(
+        "div",
+        { class: "stage" },
+        element(
+          "section",
+          { "aria-label": "What it thinks now" },
+          element("h2", {}, "What it thinks now"),
+          element("p", { class: "how soft" }, "Without dice. Blue is what its thoughts are read as, orange what they say as well."),
+          this.map.root,
+          this.verdict
+        ),
+        element(
+          "section",
+          { "aria-label": "How often its tries arrive" },
+          element("h2", {}, "How often its tries arrive"),
+          element("p", { class: "how soft" }, "A point is one group of eight tries; the line is a mean of eight groups."),
+          this.chart,
+          this.counts
+        )
+      );
+      root2.append(
+        element("h1", {}, "Watch it learn"),
+        element(
+          "p",
+          { class: "lead" },
+          "This network has imitated teachers, and on this map its thoughts are a blur. Let it practise: it tries eight walks by dice, sees which ones are good, and changes a little. Nothing is played back. It trains here, in your browser."
+        ),
+        element(
+          "div",
+          { class: "row" },
+          this.playing,
+          step,
+          again,
+          element("label", { class: "slow", for: "pace" }, "slow", this.speed, "fast"),
+          element("span", { class: "soft maps" }, "Map"),
+          ...MAPS2.map(
+            ([title, question]) => button(title, () => {
+              this.reset(Route.read(question));
+            })
+          )
+        ),
+        this.stage,
+        element("h2", { class: "eight" }, "The eight tries of this update"),
+        element(
+          "p",
+          { class: "soft" },
+          "Reward: 1 for arriving, plus the share of its hops that are in place. Advantage: how far above (green) or below (red) the mean of the eight. What is above becomes likelier, what is below rarer."
+        ),
+        element("ol", { class: "tries" }, ...this.tries.map((each) => each.root)),
+        this.story()
+      );
+      this.reset(this.route);
+    }
+    picture() {
+      return this.stage;
+    }
+    unmount() {
+      this.runs++;
+    }
+    fresh() {
+      return new Practice(this.live.planner, RATE, seeded(1));
+    }
+    change(change) {
+      const { size, start, goal } = this.route;
+      const blocked = new Set(this.route.blocked);
+      if ("cell" in change) blocked[change.blocked ? "add" : "delete"](change.cell);
+      const ends2 = { start, goal, ..."cell" in change ? {} : change };
+      this.reset(new Route(size, blocked, ends2.start, ends2.goal));
+    }
+    /** The network as it was, on a map. */
+    reset(route2) {
+      this.play(false);
+      this.route = route2;
+      this.practice = this.fresh();
+      [this.history, this.looks, this.group] = [[], [], []];
+      this.context.keep({ q: route2.question });
+      this.draw();
+      this.drawTries();
+      void this.look(this.runs);
+    }
+    play(on) {
+      this.runs++;
+      this.on = on;
+      this.playing.textContent = on ? "pause" : "practise";
+      this.playing.setAttribute("aria-pressed", String(on));
+      if (on) void this.run(REST - this.history.length % REST);
+    }
+    /** So many updates; one try at a time, so that the page never stands still. */
+    async run(updates) {
+      const run = ++this.runs;
+      for (let i = 0; i < updates; i++) {
+        const pause = [260, 120, 50, 10, 0][Number(this.speed.value)];
+        const first = this.practice.planner.think(this.route.question);
+        this.group = [];
+        while (this.group.length < TRIES2) {
+          this.group.push(this.practice.attempt(this.route, first));
+          if (pause > 20) this.drawTries();
+          await rest(pause);
+          if (run !== this.runs) return;
+        }
+        compare(this.group);
+        this.practice.learn(this.group);
+        const mean = (read2) => this.group.reduce((sum, one) => sum + read2(one), 0) / TRIES2;
+        this.history.push({ arrived: mean((one) => Number(one.verdict.arrives)), reward: mean((one) => one.reward) });
+        this.drawTries();
+        this.draw();
+        if (this.history.length % LOOK === 0) await this.look(run);
+        await rest(4 * pause);
+        if (run !== this.runs) return;
+      }
+      if (this.on) this.play(false);
+      this.context.say(this.counts.textContent);
+    }
+    /** How it does on maps that it does not practise on. */
+    async look(run) {
+      const { practice } = this;
+      let arrived = 0;
+      for (const route2 of this.others) {
+        const trace = practice.planner.think(route2.question);
+        arrived += Number(route2.judge(trace.steps.map((step) => step.text)).arrives);
+        await rest(0);
+        if (practice !== this.practice || run !== this.runs && run !== 0 && this.on) return;
+      }
+      this.looks.push([practice.updates, arrived / Math.max(1, this.others.length)]);
+      this.draw();
+    }
+    draw() {
+      const { route: route2, history: history2 } = this;
+      const walk = walked(this.practice.planner, route2, this.practice.planner.think(route2.question));
+      this.map.show(route2, walk);
+      this.verdict.textContent = `${walk.verdict.arrives ? "✓" : "✗"} ${route2.distance === null ? "No way leads to the star, so there is nothing to learn." : sentence(walk)}`;
+      this.verdict.dataset.arrives = String(walk.verdict.arrives);
+      this.chart.replaceChildren(chart(history2, this.looks));
+      const last = history2.slice(-SMOOTH);
+      const mean = (read2) => last.reduce((sum, one) => sum + read2(one), 0) / Math.max(1, last.length);
+      const look = this.looks.at(-1);
+      this.counts.textContent = history2.length ? `After ${history2.length} update${history2.length > 1 ? "s" : ""}: ${percent3(mean((one) => one.arrived))} of the last tries arrive, mean reward ${mean((one) => one.reward).toFixed(2)} of 2.` + (look ? ` On ${this.others.length} maps it does not practise on, it arrives ${percent3(look[1])} of the time, without dice.` : "") : look ? `Before practice it arrives on ${percent3(look[1])} of ${this.others.length} other maps, without dice.` : "Press practise.";
+    }
+    drawTries() {
+      this.tries.forEach(({ root: root2, view, says }, i) => {
+        const one = this.group.at(i);
+        if (!one) {
+          view.show(this.route, null);
+          says.textContent = "not yet tried";
+          root2.dataset.sign = "0";
+          return;
+        }
+        const readings = one.steps.map(() => []);
+        view.show(this.route, { route: this.route, trace: one.trace, readings, steps: one.steps, verdict: one.verdict });
+        says.replaceChildren(
+          element("span", {}, `reward ${one.reward.toFixed(2)}`),
+          element("b", {}, one.advantage ? `${one.advantage > 0 ? "▲" : "▼"} ${Math.abs(one.advantage).toFixed(2)}` : "")
+        );
+        root2.dataset.sign = String(Math.sign(one.advantage));
+      });
+    }
+    story() {
+      const part = (title, text) => element("section", {}, element("h2", {}, title), element("p", {}, text));
+      const all = this.live.entry.parameters.toLocaleString("en");
+      return element(
+        "div",
+        { class: "story" },
+        part(
+          "What is learnt",
+          `The network has ${all} numbers. Here only the head that makes the middle of the cloud of thoughts learns: ${this.practice.size.toLocaleString("en")} of them. The rest stays as it is, so that a browser keeps up. Dice add noise to every thought; if a noisy thought led to a good walk, the middle moves towards it.`
+        ),
+        part(
+          "No teacher",
+          "Nobody shows it a way. A walk is judged by rules alone: is every hop legal, does each begin where the last one ended, does it arrive? Any of the equally short ways is fine. It settles on one."
+        ),
+        part(
+          "One map is not the world",
+          "Practice on a single map teaches that map. The dashed line shows other maps: it need not rise, and may fall. The planner of the page “Draw a route” practised longer, on many maps, with all its numbers."
+        )
+      );
+    }
+  };
+  var rest = (milliseconds) => new Promise((resolve) => {
+    setTimeout(resolve, milliseconds);
+  });
+  var percent3 = (share) => `${Math.round(100 * share)} %`;
+  function readOr2(text, otherwise) {
+    try {
+      return Route.read(text ?? otherwise);
+    } catch {
+      return Route.read(otherwise);
+    }
+  }
+  function chart(history2, looks) {
+    const [width, height, left, bottom] = [520, 340, 56, 34];
+    const span = Math.max(40, Math.ceil(history2.length / 20) * 20);
+    const x = (update) => left + update / span * (width - left - 12);
+    const y = (share) => 10 + (1 - share) * (height - bottom - 14);
+    const line = (points) => points.map(([a, b]) => `${x(a).toFixed(1)},${y(b).toFixed(1)}`).join(" ");
+    const means = history2.map((_, i) => {
+      const last = history2.slice(Math.max(0, i + 1 - SMOOTH), i + 1);
+      return [i + 1, last.reduce((sum, one) => sum + one.arrived, 0) / last.length];
+    });
+    const now = means.at(-1);
+    const parts = [0, 0.25, 0.5, 0.75, 1].flatMap((share) => [
+      shape("line", { class: "grid", x1: left, x2: width - 12, y1: y(share), y2: y(share) }),
+      shape("text", { x: left - 8, y: y(share) + 4, "text-anchor": "end" }, percent3(share))
+    ]);
+    for (let update = 0; update <= span; update += span / 4) {
+      parts.push(shape("text", { x: x(update), y: height - 12, "text-anchor": update ? "middle" : "start" }, update ? String(update) : "0 updates"));
+    }
+    history2.forEach((one, i) => {
+      parts.push(shape("circle", { class: "point", cx: x(i + 1), cy: y(one.arrived), r: 3 }));
+    });
+    parts.push(shape("polyline", { class: "others", points: line([...looks]) }));
+    for (const [update, share] of looks) parts.push(shape("circle", { class: "other", cx: x(update), cy: y(share), r: 3.5 }));
+    parts.push(shape("polyline", { class: "mean", points: line(means) }));
+    if (now) parts.push(shape("circle", { class: "now", cx: x(now[0]), cy: y(now[1]), r: 5 }));
+    const look = looks.at(-1);
+    if (look) parts.push(shape("text", { class: "named", x: Math.min(x(look[0]) + 8, width - 90), y: y(look[1]) - 9 }, "other maps"));
+    const label = now ? `After ${now[0]} updates ${percent3(now[1])} of the tries arrive` : "No update yet";
+    return shape("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": label }, ...parts);
+  }
+
   // src/pages/index.ts
-  var PAGES = [move, route, race, how];
+  var PAGES = [move, route, watch, race, how];
 
   // src/checkpoint.ts
-  var Weights = class {
+  var Weights = class _Weights {
     tensors;
     constructor(tensors) {
       this.tensors = tensors;
+    }
+    /** Tensors of its own, with the same values. */
+    copy() {
+      return new _Weights(new Map(Array.from(this.tensors, ([name, tensor]) => [name, tensor.slice()])));
     }
     /** @throws Error if there is no tensor of that name. */
     get(name) {
@@ -3734,15 +4141,15 @@
   // src/planner.ts
   var Planner = class _Planner {
     config;
-    tokenizer;
     weights;
+    tokenizer;
     backbone;
     decoder;
     head;
     stop;
-    constructor(checkpoint, weights) {
-      this.config = checkpoint.config;
-      this.tokenizer = new Tokenizer(checkpoint.tokenizer);
+    constructor(config, tokenizer, weights) {
+      this.config = config;
+      this.tokenizer = tokenizer;
       this.weights = weights;
       this.backbone = new Llama(weights, "backbone", this.config.backbone);
       this.decoder = this.config.decoder && new Llama(weights, "decoder.lm", this.config.decoder);
@@ -3751,7 +4158,11 @@
     }
     /** @throws Error if the weights are damaged. */
     static async load(checkpoint) {
-      return new _Planner(checkpoint, await unpack(checkpoint));
+      return new _Planner(checkpoint.config, new Tokenizer(checkpoint.tokenizer), await unpack(checkpoint));
+    }
+    /** The same planner with weights of its own, which may change. */
+    copy() {
+      return new _Planner(this.config, this.tokenizer, this.weights.copy());
     }
     /** Think about a question and answer it.
      *
@@ -3777,6 +4188,11 @@
       const cache = trace.cache.fork(trace.questionLength + kept);
       const thoughts = trace.thoughts.slice(0, kept);
       return this.goOn(trace.question, edits, thoughts, trace.thoughts[kept].hidden, cache, trace.questionLength);
+    }
+    /** The question of a trace thought anew from its first thought on, without edits. */
+    retry(trace, choices) {
+      const { question, thoughts, questionLength, cache } = trace;
+      return this.goOn(question, /* @__PURE__ */ new Map(), [], thoughts[0].hidden, cache.fork(questionLength), questionLength, choices);
     }
     /** A step's text as the latents that stand for it, c of them.
      *

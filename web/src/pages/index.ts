@@ -5,5 +5,6 @@ import { move } from "./move";
 import { how } from "./how";
 import { race } from "./race";
 import { route } from "./route";
+import { watch } from "./watch";
 
-export const PAGES: readonly Page[] = [move, route, race, how];
+export const PAGES: readonly Page[] = [move, route, watch, race, how];
