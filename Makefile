@@ -16,11 +16,14 @@ ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 # Anything more for pytest: `make test-unit ARGS='-k curriculum -x'`.
 ARGS ?=
 
+# Hidden numbers of the assignment are drawn with it: choose your own.
+SEED ?= 7
+
 export TOKENIZERS_PARALLELISM := false
 export HF_HUB_DISABLE_TELEMETRY := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help lab tour quick test test-unit test-notebooks test-trust test-browser engine live lint-engine wheel-test screenshots notebooks exercises book lint checkpoints lock clean
+.PHONY: help lab tour quick test test-unit test-notebooks test-trust test-browser engine live lint-engine wheel-test screenshots notebooks exercises class book lint checkpoints lock clean
 
 help:  ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-16s %s\n", $$1, $$2}'
@@ -89,6 +92,9 @@ notebooks: $(STAMP)  ## badges and install cells anew, then every notebook run i
 
 exercises: $(STAMP)  ## the notebooks without their solutions: exercises/
 	$(BIN)/python -m tools.notebooks --without-solutions exercises
+
+class: $(STAMP)  ## pack a class for a room without internet: build/class; SEED=7 ARGS=--packages
+	$(BIN)/python -m tools.classroom build/class --seed $(SEED) $(ARGS)
 
 book: $(STAMP)  ## the course as pages to read offline: build/book/index.html
 	rm -rf build/book
