@@ -68,7 +68,7 @@ def opened(browser, address: str, width: int = 1280, scheme: str = "light", **op
     seen = Watched(context.new_page())
     seen.page.set_default_timeout(WAIT)
     seen.page.goto(address)
-    seen.page.wait_for_selector(".space:not(.coarse) .names span")
+    seen.page.wait_for_selector(".space:not(.coarse)")
     return seen
 
 

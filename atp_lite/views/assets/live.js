@@ -281,6 +281,7 @@
     past = [];
     /** Marks of the planes of thoughts that were not edited. */
     chosen = /* @__PURE__ */ new Map();
+    near = /* @__PURE__ */ new Map();
     live;
     /** @throws Error for a question with words that the planner does not know. */
     constructor(live, question) {
@@ -367,6 +368,11 @@
     }
     /** Other thoughts in the same place of their questions that read differently, each text once, the nearest first. */
     nearest(thought) {
+      const known = this.near.get(thought) ?? this.sorted(thought);
+      this.near.set(thought, known);
+      return known;
+    }
+    sorted(thought) {
       const trace = this.original.thoughts.length >= thought ? this.original : this.edited;
       const [own, origin] = [trace.steps[thought - 1]?.text, trace.thoughts[thought - 1].latent];
       const same = (mark2) => mark2.place === thought;
@@ -1583,7 +1589,7 @@
     }
     knows(word) {
       try {
-        this.live.planner.think(word);
+        this.live.planner.tokens(word);
         return true;
       } catch {
         return false;

@@ -34,6 +34,7 @@ export class Experiment {
   private readonly past: Edits[] = [];
   /** Marks of the planes of thoughts that were not edited. */
   private readonly chosen = new Map<number, [Mark, Mark]>();
+  private readonly near = new Map<number, number[]>();
   private readonly live: LivePlanner;
 
   /** @throws Error for a question with words that the planner does not know. */
@@ -139,6 +140,12 @@ export class Experiment {
 
   /** Other thoughts in the same place of their questions that read differently, each text once, the nearest first. */
   nearest(thought: number): number[] {
+    const known = this.near.get(thought) ?? this.sorted(thought);
+    this.near.set(thought, known);
+    return known;
+  }
+
+  private sorted(thought: number): number[] {
     const trace = this.original.thoughts.length >= thought ? this.original : this.edited;
     const [own, origin] = [trace.steps[thought - 1]?.text, trace.thoughts[thought - 1].latent];
     const same = (mark: Landmark): boolean => mark.place === thought;

@@ -293,7 +293,7 @@ class MovePage implements Mounted {
 
   private knows(word: string): boolean {
     try {
-      this.live.planner.think(word);
+      this.live.planner.tokens(word);
       return true;
     } catch {
       return false;
