@@ -199,7 +199,12 @@ class Planner:
         model.config.domain = domain or model.config.domain
         if model.config.domain is not None:
             DOMAINS.check(model.config.domain)
-        return cls(model.eval(), AutoTokenizer.from_pretrained(folder))
+        try:
+            tokenizer = AutoTokenizer.from_pretrained(folder)
+        except Exception as error:  # whatever the libraries that read it raise
+            reason = " ".join(str(error).split())[-300:] or type(error).__name__
+            raise ValueError(f"{folder}: tokenizer.json makes no tokenizer ({reason}); save it anew") from error
+        return cls(model.eval(), tokenizer)
 
     def check(self, problems: Sequence[Problem], where: str, stage: int | None = None) -> None:
         """Find what this planner cannot read before it is trained or evaluated.

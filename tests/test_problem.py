@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from atp_lite.domains import Problem, data_hash, read_jsonl, write_jsonl
 
 text = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
-problems = st.builds(Problem, text, st.lists(text, max_size=3).map(tuple), text, text, text)
+written = text.filter(str.strip)  # a question or an answer that is empty is refused
+problems = st.builds(Problem, written, st.lists(text, max_size=3).map(tuple), written, text, text)
 EXAMPLE = Problem("(3+4)*2", ("3+4=7", "7*2=14"), "14", "toy-train-000001", "toy/train")
 
 

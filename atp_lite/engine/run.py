@@ -157,7 +157,12 @@ class TrainingRun:
             if resume:
                 with self.accelerator.main_process_first():
                     self.progress = load_state(
-                        self.folder / "state", self._modules(), self.optimizer, self.generator, has_lora(self.model)
+                        self.folder / "state",
+                        self._modules(),
+                        self.optimizer,
+                        self.generator,
+                        has_lora(self.model),
+                        needed=("step", "best", "tokens"),
                     )
                 self._saved_step = self.done
             self._lock = stack.pop_all()

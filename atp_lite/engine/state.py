@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -73,8 +73,11 @@ def load_state(
     optimizer: torch.optim.Optimizer,
     generator: torch.Generator,
     learned_only: bool = False,
+    needed: Sequence[str] = (),
 ) -> dict[str, Any]:
     """The inverse of `save_state`, in place; returns `progress`.
+
+    needed: names of numbers that `progress` must hold.
 
     Raises:
         FileNotFoundError: there is no state in this folder.
@@ -90,11 +93,11 @@ def load_state(
         raise ValueError(f"{folder / 'state.safetensors'} cannot be read ({error}): {broken}") from error
     try:
         progress: dict[str, Any] = json.loads((folder / "progress.json").read_text())
-        sound = all(isinstance(progress[name], int | float) for name in ("step", "best", "tokens"))
+        sound = all(isinstance(progress[name], int | float) for name in needed)
     except (ValueError, KeyError, TypeError, OSError):
         sound = False
     if not sound or "generator" not in tensors:
-        raise ValueError(f"{folder} holds no whole state (step, best, tokens and tensors of a run): {broken}")
+        raise ValueError(f"{folder} holds no whole state ({', '.join(needed)} and tensors of a run): {broken}")
     for name, module in modules.items():
         own = {key.removeprefix(f"{name}/"): value for key, value in tensors.items() if key.startswith(f"{name}/")}
         now = module.state_dict()

@@ -51,12 +51,13 @@ def train_sft(
     check_disjoint((p.question for p in train), (p.question for p in validation))
     model, curriculum, method = planner.model, settings.curriculum, METHODS[settings.method]
     longest = max((len(problem.steps) for problem in train), default=0)
-    method.check(planner, curriculum.first_stage, curriculum.last_stage, longest, settings.latent_head)
+    if train:  # otherwise `BatchPlan` says that there is nothing to train on
+        method.check(planner, curriculum.first_stage, curriculum.last_stage, longest, settings.latent_head)
     if curriculum.last_stage == 0:  # before shards are made: what is saved of them has the configuration of now
         model.config.max_latents = 0  # a model that reasons in words thinks no latents
     if settings.checkpoint_mlps:
         checkpoint_mlps(model)
-    if settings.counterfactual:
+    if settings.counterfactual and train:
         planner.domain.counterfactual(train[0], random.Random(0))  # says so where the domain has none
     if settings.own_chains:
         train = own_chains(planner, train, settings.eval_batch)
