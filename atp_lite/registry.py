@@ -61,6 +61,6 @@ def registries_of(settings: type) -> dict[str, Registry[Any]]:
 
 def check_registered(settings: Any) -> None:
     """Raise ValueError where a field holds a name, or a mapping with a name, that its registry does not have."""
-    for field, registry in registries_of(type(settings)).items():
+    for field, registry in registries_of(settings.__class__).items():
         value = getattr(settings, field)
         registry.check(*([value] if isinstance(value, str) else value or ()))

@@ -30,6 +30,7 @@ from atp_lite.views.bundled_examples import example_problems
 from atp_lite.views.page import asset, write_atomically
 
 BUNDLED = {
+    "atp-step": "arithmetic, planned, with a step encoder",
     "atp-plan": "arithmetic, after planning",
     "routes-plan": "routes, after planning",
     "routes-sft": "routes, after imitation",
