@@ -29,6 +29,7 @@ def tiny_recipes(rl):
         "atp-step": step,
         "grpo": replace(rl, rewards=GRPO.rewards),
         "plan": rl,
+        "plan-step": replace(step, latent_head=None, own_chains=True),
     } | rivals
 
 
@@ -103,5 +104,6 @@ def test_finished_recipes_are_not_trained_again(tiny, tmp_path, monkeypatch):
     data = bundle.regime_data("clean")
     first = bundle.train_recipe("atp-sft", "clean", 0, data, tmp_path)
     assert (tmp_path / "cot" / "last").is_dir(), "what it starts from was trained too"
-    monkeypatch.setattr(recipes, "train_sft", lambda *a: pytest.fail("trained again"))
+    written = {path: path.read_bytes() for path in tmp_path.rglob("*.safetensors")}
     assert bundle.train_recipe("atp-sft", "clean", 0, data, tmp_path) == first
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*.safetensors")} == written
