@@ -2,12 +2,13 @@
 
 import ast
 
+import nbformat
 import pytest
 from answers.build import RIGHT, WRONG
 
 from atp_lite.course.assignment import POINTS, hidden_feedback, score
 from atp_lite.course.parts import REFERENCE
-from tools.assignment import write
+from tools.assignment import mark, write
 from tools.classroom import pack
 
 SOLVED = {name: RIGHT[f"build.{name}"][0] for name in REFERENCE}
@@ -61,3 +62,19 @@ def test_a_class_keeps_solutions_and_seed_on_the_teachers_side(tmp_path):
     (tmp_path / "mine").mkdir()
     with pytest.raises(ValueError, match="holds no class: name another folder"):
         pack(tmp_path / "mine", 1)
+
+
+@pytest.mark.slow
+def test_a_notebook_is_marked_though_a_cell_of_it_fails(tmp_path):
+    write(tmp_path, 7)
+    path = tmp_path / "student" / "build_the_planner.ipynb"
+    notebook = nbformat.read(path, as_version=4)
+    right = "def kl(mu, logvar):\n    return 0.5 * (mu**2 + logvar.exp() - 1 - logvar).sum(-1)"
+    notebook.cells += [nbformat.v4.new_code_cell(right), nbformat.v4.new_code_cell("1 / 0")]
+    nbformat.write(notebook, path)
+    found = mark(path, 7, tmp_path / "results.json")
+    assert found["score"] == 2 * POINTS
+    assert [test["name"] for test in found["tests"] if test["score"]] == [
+        "kl on the course's numbers",
+        "kl on hidden numbers",
+    ]
