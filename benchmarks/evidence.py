@@ -146,7 +146,7 @@ def tables(rows: list[dict], planning: list[dict]) -> dict[str, str]:
         "planning-routes": planning_table(planning, "routes", CHAINS),
     }
     made |= {
-        "headline": metric_table(planning, "clean", HEADLINE, HEADLINES),
+        "headline": metric_table(planning, "clean", HEADLINE, HEADLINES, in_all=True),
         "causes-clean": metric_table(planning, "clean", PLANNED, CAUSES),
         "causes-routes": metric_table(planning, "routes", PLANNED, CAUSES_OF_HOPS),
     }
@@ -225,7 +225,7 @@ HEADLINES = {
     "right_chains_1": "right chains where one is right, %",
     "right_chains_several": "where several are, %",
     "accuracy": "right answers, %",
-    "causes borrowed answer_follows": "answer follows, %",
+    "causes swap-all answer_follows": "answer follows, %",
 }
 """Rows and columns of the README's table."""
 ROUTES_ALONE = ("right_chains_2-3", "right_chains_4-9", "right_chains_10+", "arrives")
@@ -300,14 +300,21 @@ HIDDEN = {
 }
 
 
-def metric_table(rows: list[dict], regime: str, arms: dict[str, str], metrics: dict[str, str]) -> str:
-    """One line a cell, some metrics over its seeds. arms: cell -> what a reader should see in its place."""
+def metric_table(
+    rows: list[dict], regime: str, arms: dict[str, str], metrics: dict[str, str], in_all: bool = False
+) -> str:
+    """One line a cell, some metrics over its seeds.
+
+    arms: cell -> what a reader should see in its place. in_all: with the CPU minutes of all that it starts from.
+    """
     lines, known = [], measured_of(metrics, rows, regime, arms)
     for arm, name in arms.items():
         found = by_seed(rows, regime, arm)
         if cells := [cell(found, metric) for metric in known if found]:
-            lines += [[name, *cells, minutes(found), str(len(found))]] if any(cells) else []
-    return markdown(["", *known.values(), "CPU minutes", "seeds"], lines) if lines else NOT_YET
+            spent = [minutes(found), minutes_in_all(rows, found)] if in_all else [minutes(found)]
+            lines += [[name, *cells, *spent, str(len(found))]] if any(cells) else []
+    times = ["CPU minutes", "in all"] if in_all else ["CPU minutes"]
+    return markdown(["", *known.values(), *times, "seeds"], lines) if lines else NOT_YET
 
 
 def fill(text: str, made: dict[str, str]) -> str:
