@@ -18,6 +18,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from transformers import AutoModel
 
 from atp_lite.cli.main import main
+from atp_lite.domains import read_expression, write_jsonl
 from atp_lite.engine.folder import replace_folder, write_atomically
 from atp_lite.engine.log import MetricLog, read_metrics
 from atp_lite.engine.state import load_state, save_state
@@ -168,6 +169,9 @@ def test_a_checkpoint_without_a_manifest_is_read_only_where_that_is_asked_for(tm
     assert main(["solve", "3+4", "--checkpoint", str(tmp_path)]) == 2
     assert main(["solve", "3+4", "--checkpoint", str(tmp_path), "--no-verify"]) == 0
     assert "--no-verify" in capsys.readouterr().err
+    write_jsonl(tmp_path / "test.jsonl", [read_expression("3+4")])
+    assert main(["eval", str(tmp_path), "--test", str(tmp_path / "test.jsonl")]) == 2
+    assert main(["eval", str(tmp_path), "--test", str(tmp_path / "test.jsonl"), "--no-verify"]) == 0
 
 
 def test_the_bundled_checkpoints_are_those_that_were_saved():

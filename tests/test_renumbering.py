@@ -81,6 +81,13 @@ def test_a_result_that_only_repeats_a_number_is_that_number():
             problem("20 people came, 5 of them by car with 3 bags.", "5*3=15"),
             "a number of the question that no step uses",
         ),
+        (  # the last step reads result 3, counted from 0: that is not the number 3
+            problem(
+                "3 cats have 30 balls of 4 colours, lose 17, find 9, then 6, then 5. How many?",
+                *("30*4=120", "120-17=103", "103+9=112", "112+6=118", "118+5=123"),
+            ),
+            "a number of the question that no step uses",
+        ),
         (problem("He has two bags of three.", "2*3=6"), "no number of the question in the chain"),
         (problem("He has 3 and owes 8.", "3-8=-5"), "a negative or rounded result"),
         (problem("He has 3 bags of 4.", "3*4=13"), "a chain with a wrong step"),
@@ -104,6 +111,13 @@ def test_numbers_stay_plausible():
     assert all(v % 100 == 0 and 400 <= v <= 1600 for v in drawn("800"))
     assert max(drawn("80", percent=True)) == 90 and max(drawn("85", percent=True)) == 95
     assert all((2 * v).denominator == 1 for v in drawn("2.50")) and min(drawn("0.10")) >= Fraction(1, 20)
+
+
+@pytest.mark.parametrize("text", ["1.5", "1.0", "0.5", "3.5", "1.25", "2.50", "0.75", "1.125"])
+def test_a_number_that_is_drawn_can_be_written_as_the_old_one_was(text):
+    place, rng = Place(0, len(text), text, percent=False), random.Random(0)
+    for value in {draw_like(place, rng) for _ in range(300)}:
+        assert Fraction(place.write(value)) == value
 
 
 def test_a_result_keeps_its_kind():

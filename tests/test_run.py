@@ -2,6 +2,7 @@
 
 import copy
 import json
+import multiprocessing
 import re
 import shutil
 import signal
@@ -9,6 +10,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from accelerate.optimizer import AcceleratedOptimizer
 from safetensors.torch import load_file
 from torch import nn
 
@@ -222,6 +224,17 @@ def test_two_processes_do_not_train_in_one_folder(tmp_path):
     TrainingRun(tmp_path, SETTINGS, Owner(), 0, resume=True)
 
 
+def test_a_folder_is_free_after_a_run_whose_worker_still_lives(tmp_path):
+    with TrainingRun(tmp_path, SETTINGS, Owner(), 0):
+        worker = multiprocessing.get_context("fork").Process(target=signal.pause)
+        worker.start()
+    try:
+        train(tmp_path, Owner(), resume=True)
+    finally:
+        worker.kill()
+        worker.join()
+
+
 @pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGHUP])
 def test_signals_that_end_a_process_save_the_run(tmp_path, ending):
     before = signal.signal(ending, signal.SIG_DFL)
@@ -313,6 +326,23 @@ def test_steps_that_are_not_finite_can_be_left_out_and_are_counted(tmp_path, wha
         optimizer.step()
     assert (owner.model.a.item(), owner.model.b.item()) == pytest.approx((other.a.item(), other.b.item()))
     assert [line.get("skipped") for line in read_metrics(tmp_path / "metrics.jsonl")] == [None, 1, 1]
+
+
+def test_a_step_that_is_left_out_in_float16_is_over_for_the_scaler_of_gradients_too(tmp_path):
+    owner = Owner()
+    settings, loss = replace(SETTINGS, on_nonfinite="skip"), poisoned(owner, 1, float("nan"))
+    with TrainingRun(tmp_path, settings, owner, 3) as run:
+        scaler = torch.amp.GradScaler("cpu", init_scale=8.0)  # as accelerate's with mixed precision fp16
+        run.accelerator.scaler = scaler
+        run.optimizer = AcceleratedOptimizer(run.optimizer.optimizer, device_placement=False, scaler=scaler)
+        run.accelerator.unscale_gradients = lambda optimizer=None: scaler.unscale_(run.optimizer.optimizer)
+        scales, weights = [], []
+        for step in run.steps():
+            run.update([loss(step)])
+            run.finish_step()
+            scales.append(scaler.get_scale())
+            weights.append(owner.model.a.item())
+    assert scales == [8.0, 4.0, 4.0] and weights[0] == weights[1] != weights[2]
 
 
 @pytest.mark.parametrize("action", ["stop", "skip"])

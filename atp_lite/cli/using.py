@@ -49,7 +49,7 @@ class Eval(Sources):
     """Check the checkpoint's files against its manifest; --no-verify reads one that came without, or was changed."""
 
     def run(self) -> int:
-        planner = Planner.from_pretrained(self.checkpoint)
+        planner = Planner.from_pretrained(self.checkpoint, verify=self.verify)
         sets = about(self, planner).sets()
         for one in sets:
             planner.check(one.problems, one.name)

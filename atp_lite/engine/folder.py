@@ -93,7 +93,10 @@ def held(path: Path) -> Iterator[bool]:
         except BlockingIOError:
             yield False
         else:
-            yield True
+            try:
+                yield True
+            finally:  # closing is not enough: processes forked meanwhile, such as data workers, hold the file open too
+                fcntl.flock(file, fcntl.LOCK_UN)
 
 
 # ------------------------------------------------------------- one run a folder

@@ -294,6 +294,8 @@ class TrainingRun:
                 raise NonFiniteError(
                     f"{names[0]} is {float(values[names[0]])}" if names else "a loss of another process is not finite"
                 )
+            if scaled:
+                self.accelerator.scaler.update()  # gradients were unscaled: it waits for the end of this step
             self.progress["skipped"] = self.progress.get("skipped", 0) + 1
             self.optimizer.zero_grad()
             return Update(total, norm)

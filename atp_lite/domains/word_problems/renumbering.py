@@ -181,8 +181,10 @@ def alike(value: Fraction, before: Fraction) -> bool:
 def draw_like(place: Place, rng: random.Random) -> Fraction:
     """A number of half to twice the size, as round as it was; a percentage stays below 100 if it was."""
     value, decimals = place.value, place.decimals
-    grains = [Fraction(1, 2), Fraction(1, 4), Fraction(1, 10**decimals)] if decimals else [1000, 100, 50, 10, 5, 1]
-    grain = next(Fraction(g) for g in grains if value % g == 0 and (g == grains[-1] or value >= 4 * g))
+    grains = [Fraction(size) for size in (1000, 100, 50, 10, 5, 1)]
+    if decimals:  # quarters take two decimals to be written
+        grains = [Fraction(1, 2), *[Fraction(1, 4)][: decimals - 1], Fraction(1, 10**decimals)]
+    grain = next(g for g in grains if value % g == 0 and (g == grains[-1] or value >= 4 * g))
     low, high = max(value / 2, grain, Fraction(2 if not decimals else 0)), 2 * value
     if place.percent and value < 100:
         high = min(high, Fraction(95))
@@ -232,7 +234,7 @@ def template_of(problem: Problem) -> Template:
     used = {piece.key for pieces in steps for piece in pieces if isinstance(piece, Source) and piece.kind in _MOVING}
     if not used:
         raise Unusable("no number of the question in the chain")
-    read = used | {piece.key for pieces in steps for piece in pieces if isinstance(piece, Source)}
+    read = {piece.key for pieces in steps for piece in pieces if isinstance(piece, Source) and piece.kind != "step"}
     if any(place.value not in read for place in places):  # it may be bound to the others by what is told
         raise Unusable("a number of the question that no step uses")
     kept = tuple(place for place in places if place.value in used)
