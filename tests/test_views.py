@@ -15,6 +15,7 @@ from atp_lite import views
 from atp_lite.domains import Problem
 from atp_lite.model import Decoded, Gaussian
 from atp_lite.planner import ModelSettings, Planner
+from atp_lite.recipes import CHECKPOINTS
 from atp_lite.views import palette
 
 TINY = dict(hidden_size=4, heads=1, layers=1, intermediate_size=8)
@@ -593,3 +594,11 @@ def test_accuracy_html_names_a_model_that_only_the_bundle_has():
     rows = Tags(table.replace("<tr>", "\n")).text.replace("\u2060", "")
     assert "right if trained longer, %" in rows and "ATP-RL" in rows and "90.0\n80.0–95.0" in rows
     assert "trained longer" not in views.accuracy_html({"CoT": evaluation(0.5)})
+
+
+def test_the_table_judges_a_step_by_the_domain_s_own_word():
+    planner = Planner.from_pretrained(CHECKPOINTS / "routes-step")
+    table = views.thought_table(planner, planner.reason([planner.domain.read_question(planner.domain.example)]))
+    columns = views.thought_text(table).splitlines()[1]
+    assert "legal hops" in columns and "arithmetic" not in columns
+    assert "legal hops" in views.thought_html(table)

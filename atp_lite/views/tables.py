@@ -5,9 +5,6 @@ from __future__ import annotations
 import html
 from collections.abc import Mapping, Sequence
 
-HEADER = ("step", "decoded as", "probability", "stop", "sigma", "arithmetic", "result used in")
-
-
 SHARES = {
     "accuracy": "right",
     "right_chains_1": "right chain, where one is right",
@@ -23,7 +20,7 @@ class Bold(str):
 def thought_text(table: Mapping) -> str:
     """One problem, step by step, for a terminal. table: from `thought_table`."""
     lines = [table["question"]]
-    cells = [HEADER, *_cells(table)]
+    cells = [_columns(table), *_cells(table)]
     if len(cells) > 1:
         widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
         for row in cells:
@@ -42,7 +39,7 @@ def thought_html(table: Mapping) -> str:
     """The same as HTML: the question, a table, the answer."""
     rows = _cells(table)
     return (
-        f"<p class='question'>{html.escape(table['question'])}</p>{html_table(HEADER, rows) if rows else ''}"
+        f"<p class='question'>{html.escape(table['question'])}</p>{html_table(_columns(table), rows) if rows else ''}"
         f"<p><strong>{html.escape(_verdict(table))}</strong> {html.escape(_cost(table))}</p>"
     )
 
@@ -100,6 +97,12 @@ def right_or_wrong(correct: bool | None, reference: str | None = None) -> str:
     if correct is None:
         return "not checked"
     return "right" if correct else "wrong" if reference is None else f"wrong, it is {reference}"
+
+
+def _columns(table: Mapping) -> tuple[str, ...]:
+    """What the cells of a step are; what a step is judged by has the domain's own word."""
+    judged = (table["graph"] or {"ruler": "valid"})["ruler"].removeprefix("valid ")
+    return ("step", "decoded as", "probability", "stop", "sigma", judged, "result used in")
 
 
 def _cells(table: Mapping) -> list[tuple[str, ...]]:
