@@ -13,7 +13,7 @@ import plotly.io
 import pytest
 import yaml
 
-from tools.badges import CELL, badges, dressed, main, repository, with_words, words
+from tools.badges import CELL, badges, dressed, main, repository, with_map, with_words, words
 from tools.notebooks import INSTALL
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -59,7 +59,9 @@ def test_the_address_is_written_by_hand_in_one_place():
 
 def test_badges_by_hand():
     colab_badge, binder_badge = badges("https://github.com/ann/thoughts", "03_x").split(" [!")
-    assert colab_badge.endswith("(https://colab.research.google.com/github/ann/thoughts/blob/main/notebooks/03_x.ipynb)")
+    assert colab_badge.endswith(
+        "(https://colab.research.google.com/github/ann/thoughts/blob/main/notebooks/03_x.ipynb)"
+    )
     assert binder_badge.endswith("(https://mybinder.org/v2/gh/ann/thoughts/main?labpath=notebooks%2F03_x.ipynb)")
 
 
@@ -74,6 +76,13 @@ def test_words_come_from_the_glossary_in_the_order_of_sections():
     assert filled == card.replace("x |\n", f"x |\n| **Words** | {loss} · {latent} |\n")
     assert with_words(filled, [latent]) == card.replace("x |\n", f"x |\n| **Words** | {latent} |\n")
     assert with_words(filled, []) == card
+
+
+def test_a_card_ends_with_one_map():
+    card = "# T\n\n| **Time** | x |\n\nText."
+    mapped = with_map(card, "03")
+    assert mapped.startswith(f"{card}\n\n<details>\n") and mapped.count("../docs/img/map-03.svg") == 1
+    assert with_map(with_map(card, "12"), "03") == mapped
 
 
 def test_when_the_repository_moves_every_page_follows_and_no_other_cell_changes(tmp_path):

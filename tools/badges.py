@@ -1,11 +1,11 @@
-"""Write what depends on the repository's public address or on the glossary: badges, install cells, words of the cards.
+"""Write what is the same in every notebook: badges, install cells, and in the cards a row of words and a map.
 
     python -m tools.badges
 
 The address stands in one place, `Repository` in pyproject.toml. README.md and every notebook's card get badges that
 open them on Colab and Binder; every notebook gets a first code cell that installs the project on Colab and does nothing
-anywhere else, and a line of its card that links the words it teaches. Nothing is executed, and what is right already
-stays as it is.
+anywhere else, a line of its card that links the words it teaches, and below the card the map of the course, folded.
+Nothing is executed, and what is right already stays as it is.
 """
 
 from __future__ import annotations
@@ -28,6 +28,15 @@ BINDER_IMAGE = "https://mybinder.org/badge_logo.svg"
 TAUGHT = re.compile(r"\[\d\d,\ssection\s(\d+)\]\(\.\./notebooks/(\w+)\.ipynb\)")
 CARD_ROW = re.compile(r"^\| \*\*.+\|$", re.MULTILINE)
 WORDS = "| **Words** |"
+MAP = """
+
+<details>
+<summary>You are here: map of the course</summary>
+
+![Map of the course, with this notebook marked](../docs/img/map-{number}.svg)
+
+</details>"""
+"""The last lines of a card."""
 CELL = """\
 import sys
 
@@ -94,10 +103,16 @@ def with_words(card: str, links: list[str]) -> str:
     return f"{card[: last.end()]}\n{WORDS} {' · '.join(links)} |{card[last.end() :]}"
 
 
+def with_map(card: str, number: str) -> str:
+    """The card with the map of the course at its end, folded, and no other; `number` is the notebook's."""
+    return card.split(MAP.split("{")[0])[0] + MAP.format(number=number)
+
+
 def dress(notebook: nbformat.NotebookNode, name: str, address: str, glossary: str) -> None:
-    """Give a notebook its badges, its words and its install cell."""
+    """Give a notebook its badges, its words, its map and its install cell."""
     card = notebook.cells[0]
     card.source = with_words(with_badges(card.source, badges(address, name)), words(glossary, name))
+    card.source = with_map(card.source, name[:2])
     rest = [cell for cell in notebook.cells[1:] if INSTALL not in cell.metadata.get("tags", [])]
     install = nbformat.v4.new_code_cell(CELL.format(repository=address), metadata={"tags": [INSTALL]})
     install.execution_count = 0
