@@ -23,7 +23,7 @@ from atp_lite.model import DECODERS, LATENT_HEADS, STEP_ENCODERS, Decoded, Laten
 from atp_lite.model.noise import Noise
 from atp_lite.model.trace import later_age
 from atp_lite.resources import find
-from atp_lite.tokens import Collator, Encoded, domain_tokenizer, split_language
+from atp_lite.tokens import Collator, domain_tokenizer, split_language
 
 
 @dataclass(frozen=True)
@@ -205,57 +205,6 @@ class Planner:
             reason = " ".join(str(error).split())[-300:] or type(error).__name__
             raise ValueError(f"{folder}: tokenizer.json makes no tokenizer ({reason}); save it anew") from error
         return cls(model.eval(), tokenizer)
-
-    def check(self, problems: Sequence[Problem], where: str, stage: int | None = None) -> None:
-        """Find what this planner cannot read before it is trained or evaluated.
-
-        Args:
-            where: what an error calls the source of the problems, such as a file.
-            stage: the curriculum stage at which they are trained on first; None: only their questions are read.
-
-        Raises:
-            ValueError: a text holds a token outside the vocabulary, or a problem takes more positions than the backbone
-                has; the message names the problem, both numbers and the way out.
-        """
-        if stage is None:
-            problems = [replace(problem, steps=(), answer="") for problem in problems]
-        try:
-            rows = self.collate.encode(problems)
-        except ValueError:
-            rows = [self._encoded(problem, f"{where}, problem {i}") for i, problem in enumerate(problems, start=1)]
-        limit = getattr(self.model.backbone.config, "max_position_embeddings", None) or float("inf")
-        thoughts = self.model.config.max_latents if stage is None else 0
-        for i, row in enumerate(rows, start=1):
-            if (positions := self.collate.count([row], stage or 0) + thoughts) > limit:
-                raise ValueError(
-                    f"{where}, problem {i} ({row.problem.id or row.problem.question[:40]!r}): it takes {positions} "
-                    f"positions, and the backbone has {limit}: shorten it, leave it out, or take a longer backbone"
-                )
-
-    def _encoded(self, problem: Problem, where: str) -> Encoded:
-        try:
-            return self.collate.encode([problem])[0]
-        except ValueError as error:
-            raise ValueError(f"{where} ({problem.id or 'without an id'}): {error}") from error
-
-    def cuts(self, rows: Sequence[Encoded], stage: int) -> list[str]:
-        """What of these problems, at the last curriculum stage, the planner's token limits would cut: a line each."""
-        lengths = {"max_answer_tokens": [self._written(row, stage) for row in rows]}
-        if self.model.decoder is not None and stage:
-            lengths["max_step_tokens"] = [max((len(step) + 1 for step in row.steps[:stage]), default=0) for row in rows]
-        found = []
-        for name, needed in lengths.items():
-            limit = getattr(self.model.config, name)
-            if short := sum(n > limit for n in needed):
-                found.append(
-                    f"{short} of {len(rows)} training problems need more than the {limit} tokens of {name}, and what "
-                    f"the planner writes would be cut: give {max(needed)} (--pretrained.{name.replace('_', '-')})"
-                )
-        return found
-
-    def _written(self, row: Encoded, stage: int) -> int:
-        """Tokens of what stays in words: steps, answer and the end token."""
-        return sum(len(step) + len(self.collate.step_end) for step in row.steps[stage:]) + len(row.answer) + 1
 
     def with_model(self, model: LatentReasoner) -> Planner:
         """A planner of the same tokenizer with another model."""

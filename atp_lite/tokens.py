@@ -312,10 +312,14 @@ class Collator:
             replaced=replaced.reshape(len(rows), most),
         )
 
+    def words(self, row: Encoded, stage: int) -> int:
+        """Tokens of the steps that stay in words at this stage."""
+        return sum(len(step) + len(self.step_end) for step in row.steps[stage:])
+
     def count(self, rows: Sequence[Encoded], stage: int) -> int:
         """Positions the backbone reads for these rows at this stage: question, latents and language."""
         c, r = self.latents_per_step, self.tokens_per_latent
-        words = sum(len(step) + len(self.step_end) for row in rows for step in row.steps[stage:])
+        words = sum(self.words(row, stage) for row in rows)
         latents = sum(LAYOUTS[self.layout](row, stage, c, r) for row in rows)
         return words + latents + sum(len(row.question) + len(row.answer) + 2 for row in rows)
 

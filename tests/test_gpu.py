@@ -8,6 +8,7 @@ import time
 import pytest
 import torch
 
+from atp_lab.memory_plan import sft_step, sizes_of
 from benchmarks.gpu import measure
 from benchmarks.gpu.__main__ import Record, main, supervise, work
 from benchmarks.speed.models import LLAMA, plain_step
@@ -95,6 +96,16 @@ def test_operations_of_a_plain_step_by_hand():
     matrices = 3 * 2 * 40 * (4 * (4 * d * d + 3 * d * f) + d * v)
     assert matrices <= found["operations"] + 2 * 40 * 4 * d * d < 1.1 * matrices
     assert found["tokens a second"] == pytest.approx(40 / found["seconds"])
+
+
+def test_the_planned_memory_is_that_of_the_method():
+    given = measure.Given(torch.device("cpu"), small=True)
+    size = measure.size_of("toy", given)
+    for method, parallel in (("atp", False), ("atp-step", True)):
+        planned = measure.beside_plain(size, method, given)["planned memory, float32"]
+        m = sizes_of(measure.fresh(size, method, given).model)
+        assert planned == sft_step(m, size.shape, parallel=parallel).total
+        assert planned != sft_step(m, size.shape, parallel=not parallel).total
 
 
 def test_sizes_are_those_of_the_models_they_are_named_after():

@@ -1,8 +1,8 @@
 """The planner for word problems in tiny sizes: its curriculum, phases that go on where they were cut off, its test."""
 
 import json
-import os
 import signal
+import time
 
 import pytest
 import torch
@@ -74,8 +74,8 @@ def test_ctrl_c_comes_after_so_many_minutes():
     with pytest.raises(KeyboardInterrupt), stopped_after(0.001):
         signal.pause()
     with stopped_after(0.002):
-        pass  # done in time: nothing comes later
-    assert os.getpid()
+        pass  # done in time
+    time.sleep(0.3)  # nothing comes later
 
 
 @pytest.mark.slow

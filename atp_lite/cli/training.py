@@ -28,6 +28,7 @@ from atp_lite.domains.word_problems.renumbering import renumbered
 from atp_lite.domains.word_problems.splits import kept_for_validation
 from atp_lite.engine.lora import LoRASettings, add_lora
 from atp_lite.engine.pretrained import BackboneSettings
+from atp_lite.limits import check_problems
 from atp_lite.methods import METHODS
 from atp_lite.model import ReasonerConfig
 from atp_lite.planner import ModelSettings, Planner
@@ -218,8 +219,8 @@ def _run(command: SFT | RL, planner: Planner, train: Callable[..., Any], problem
     with _explained(command.out, command.resume):
         data, more = command.training_data(problems, split, command.validation), {}
         stage = command.settings.first_stage if isinstance(command, SFT) else None
-        planner.check(data[0], str(problems or split), stage)
-        planner.check(data[1], str(command.validation or "validation"))
+        check_problems(planner, data[0], str(problems or split), stage)
+        check_problems(planner, data[1], str(command.validation or "validation"))
         if isinstance(command, RL) and command.settings.rehearsal:
             more["rehearse"], _ = command.training_data(command.rehearse, "train", command.validation)
         train(planner, *data, command.settings, command.out, command.resume, restart=command.restart, **more)

@@ -13,6 +13,7 @@ from atp_lite.domains import DOMAINS
 from atp_lite.domains.sources import Sources
 from atp_lite.engine.folder import write_atomically
 from atp_lite.evaluation import EvalSettings, ProblemSet, benchmark_sets, causes, evaluate_benchmarks, read_set
+from atp_lite.limits import check_problems
 from atp_lite.planner import Planner
 from atp_lite.recipes import CHECKPOINTS, DEFAULT_CHECKPOINT
 from atp_lite.views import thought_table, thought_text
@@ -52,7 +53,7 @@ class Eval(Sources):
         planner = Planner.from_pretrained(self.checkpoint, verify=self.verify)
         sets = about(self, planner).sets()
         for one in sets:
-            planner.check(one.problems, one.name)
+            check_problems(planner, one.problems, one.name)
         try:
             report = evaluate_benchmarks(
                 planner,
@@ -114,7 +115,7 @@ class Causes(Sources):
         problems = sources.load(self.test, "test")[: self.limit]
         found = {}
         for planner in planners.values():
-            planner.check(problems, str(self.test or "test"))
+            check_problems(planner, problems, str(self.test or "test"))
         for name, planner in planners.items():
             planner.model.to(Accelerator().device)
             found[name] = causes(planner, problems, self.seed, progress=True)

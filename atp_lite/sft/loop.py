@@ -12,11 +12,12 @@ from accelerate import Accelerator
 from torch import Tensor
 
 from atp_lite.domains import Problem, data_hash
-from atp_lite.engine.distributed import rank_shard, scale_to_global_mean
+from atp_lite.engine.distributed import rank_shard, scale_to_global_mean, sharding_requested
 from atp_lite.engine.memory import checkpoint_mlps
 from atp_lite.engine.run import TrainingRun, check_disjoint
 from atp_lite.engine.sharding import is_sharded
 from atp_lite.evaluation import EvalSettings, evaluate
+from atp_lite.limits import truncated
 from atp_lite.methods import METHODS, Method
 from atp_lite.planner import Planner
 from atp_lite.sft.curriculum import BatchPlan
@@ -60,10 +61,12 @@ def train_sft(
     if settings.counterfactual and train:
         planner.domain.counterfactual(train[0], random.Random(0))  # says so where the domain has none
     if settings.own_chains:
+        if not sharding_requested():  # all of a sharded model may not fit on one device
+            model.to(Accelerator().device)
         train = own_chains(planner, train, settings.eval_batch)
     places = rank_shard(Accelerator(), range(settings.batch_size), "batch_size")
     rows = planner.collate.encode(train)
-    for line in planner.cuts(rows, curriculum.last_stage):
+    for line in truncated(planner, rows, curriculum.last_stage):
         warnings.warn(line, stacklevel=2)
     plan = BatchPlan(rows, settings.batch_size, settings.seed, settings.bucket)
 

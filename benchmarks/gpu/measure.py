@@ -280,7 +280,8 @@ def beside_plain(size: Size, method: str, given: Given) -> dict[str, Any]:
         run, tokens = whole_step(size, method, size.rows, planner, autocast)
         found[f"whole step, {precision}"] = measured(run, tokens, given)
         del run
-    return found | {"planned memory, float32": sft_step(sizes_of(planner.model), size.shape).total}
+    plan = sft_step(sizes_of(planner.model), size.shape, parallel=METHODS[method].step_encoder)
+    return found | {"planned memory, float32": plan.total}
 
 
 def batches(size: Size, method: str, given: Given) -> Iterator[dict[str, Any]]:
