@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from atp_lite.course import build
-from atp_lite.course.build import put_in, train
+from atp_lite.course.build import put_in, reference_run, train
 from atp_lite.course.parts import REFERENCE
 from atp_lite.domains import ArithmeticSettings, generate
 from atp_lite.model import LatentReasoner, distributions, losses
@@ -124,6 +124,14 @@ def test_nothing_is_trained_with_a_part_that_is_wrong(capsys, monkeypatch):
     assert train({"verify": None}, check=False) is None, "there is nothing to put in"
     with pytest.raises(ValueError, match="no part is called thinks: choose from think, "):
         train({"thinks": None})
+
+
+def test_what_the_package_reached_is_shown_alone():
+    found = reference_run()
+    assert found.imitated < build.SHARE <= found.planned and found.reached
+    (line,) = found.figure().data
+    assert line.name == "the package's parts" and len(line.y) == build.PLANNING["iterations"]
+    assert f"{found.planned:.0%} after" in found.figure().layout.annotations[0].text
 
 
 @pytest.mark.slow

@@ -34,6 +34,8 @@ FEWEST_EXERCISES = {"00": 2}
 FEWEST_WORDS = 3
 """Links to different terms of the glossary."""
 HEADING = re.compile(r"^### Exercise (\d\d\.\d+) · .+$", re.MULTILINE)
+BUILD = re.compile(r"^## Build: .+$", re.MULTILINE)
+BUILT = re.compile(r'check\("(build\.\w+)", ')
 EFFORT = re.compile(r"\*Difficulty: (easy|medium|hard) · \d+ minutes\*")
 WORD = re.compile(r"\]\(\.\./docs/glossary\.md#([^)]+)\)")
 GLOSSARY = re.findall(r"\]\(#([^)]+)\)", (ROOT / "docs" / "glossary.md").read_text(encoding="utf-8").split("\n## ")[0])
@@ -69,12 +71,15 @@ def lesson_faults(notebook: list[tuple[str, str]], prefix: str) -> list[str]:
     if numbers != [f"{prefix}.{i + 1}" for i in range(len(numbers))]:
         faults.append(f"exercises are not numbered {prefix}.1, {prefix}.2, ...: {', '.join(numbers)}")
     for i, (kind, source) in enumerate(notebook):
+        code, folded = (notebook[i + k][1] if i + k < len(notebook) else "" for k in (1, 2))
         found = HEADING.findall(source) if kind == "markdown" else []
+        heading = BUILD.search(source) if kind == "markdown" else None
+        if heading:
+            found += BUILT.findall(code) or [heading[0]]
         if not found:
             continue
         number = found[-1]
-        after = source[source.rindex(f"### Exercise {number}") :]
-        code, folded = (notebook[i + k][1] if i + k < len(notebook) else "" for k in (1, 2))
+        after = source[heading.start() if heading else source.rindex(f"### Exercise {number}") :]
         if len(found) > 1:
             faults.append(f"{', '.join(found)}: one exercise for each cell")
         if not EFFORT.search(after):
@@ -140,8 +145,9 @@ def test_the_tool_has_been_run(path):
 # --- the checkers and the tool, on made-up notebooks ---
 
 def exercise(number: str) -> list[tuple[str, str]]:
+    heading = "## Build: A" if number.startswith("build") else f"### Exercise {number} · A"
     return [
-        ("markdown", f"### Exercise {number} · A\n*Difficulty: easy · 5 minutes*"),
+        ("markdown", f"{heading}\n*Difficulty: easy · 5 minutes*"),
         ("code", f'check("{number}", None)'),
         ("markdown", f'<details>\n<summary>Solution</summary>\n\n```python\ncheck("{number}", 1)\n```\n</details>'),
     ]
@@ -156,6 +162,7 @@ GOOD = [
     *exercise("07.1"),
     *exercise("07.2"),
     *exercise("07.3"),
+    *exercise("build.kl"),
     ("markdown", "## Recap\n\n**Next:** x"),
 ]
 
@@ -178,6 +185,9 @@ def test_a_good_lesson_has_no_faults():
         (4, "\n*Diff", "\n### Exercise 07.2 · B\n*Diff", "07.1, 07.2: one exercise for each cell"),
         (5, "07.1", "07.2", "07.1: the next cell does not check it"),
         (6, "<summary>Solution", "<summary>Look", "07.1: no folded solution that is checked"),
+        (13, "5 minutes", "soon", "build.kl: no difficulty or no minutes"),
+        (14, "build.kl", "07.1", "## Build: A: the next cell does not check it"),
+        (15, "build.kl", "07.1", "build.kl: no folded solution that is checked"),
         (-1, "**Next:**", "", "no '**Next:**'"),
     ],
 )
