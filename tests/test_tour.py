@@ -1,6 +1,7 @@
 """The tour and the bundled checkpoints from end to end, on tiny settings: every file a user would open is there."""
 
 import json
+import re
 from dataclasses import replace
 
 import pytest
@@ -61,8 +62,27 @@ def test_tour_ends_with_a_table_and_a_report(tiny, tmp_path, capsys, domain, que
         (line,) = [line for line in text.splitlines() if line.startswith(name)]
         found = result.summary()
         assert all(found[key].percent() in line for key in ("accuracy", "right_chains_1", "right_chains_several"))
+    assert len(re.findall(r"[\d.]+ minutes; about \d+ more to come", text)) == 3
     page = (tmp_path / "tour" / "report.html").read_text()
     assert question in page and "plotly" in page.lower() and "where several are right, %" in page
+    live = (tmp_path / "tour" / "live.html").read_text()
+    assert all(f'id="planner-{name}-last"' in live for name in ("rl", "sft", "cot"))
+
+
+def test_a_tour_goes_on_where_it_was_cut_off(tiny, tmp_path, monkeypatch):
+    def cut(*_, **__):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as cutting:
+        cutting.setattr(tour, "evaluate", cut)
+        with pytest.raises(KeyboardInterrupt):
+            tour.tour(tmp_path)
+    trained = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("state/*")}
+    tour.tour(tmp_path)
+    assert len(trained) > 3 and {path: path.stat().st_mtime_ns for path in tmp_path.rglob("state/*")} == trained
+    with pytest.raises(ValueError, match="seed"):
+        tour.tour(tmp_path, seed=1)
+    tour.tour(tmp_path, seed=1, restart=True)
 
 
 def test_there_is_a_tour_of_some_domains_only(tmp_path):

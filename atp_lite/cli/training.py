@@ -44,16 +44,21 @@ class Tour:
     """From nothing to a trained planner: data, chain of thought, latents, RL, evaluation and a report to open."""
 
     out: Path = Path("runs/tour")
-    """Folder of the tour; report.html in it is the page to open."""
+    """Folder of the tour; live.html and report.html in it are the pages to open. A tour that was cut off goes on."""
     seed: int = 0
     """Seed of everything."""
     domain: str = "arithmetic"
     """What the planner learns to think about: arithmetic or routes."""
+    restart: bool = False
+    """Train everything anew, whatever the folder holds."""
 
     def run(self) -> int:
         from atp_lite.tour import tour
 
-        tour(self.out, self.seed, self.domain)
+        try:
+            tour(self.out, self.seed, self.domain, self.restart)
+        except KeyboardInterrupt as stop:
+            raise KeyboardInterrupt("The same command goes on where it was cut off") from stop
         return 0
 
 
