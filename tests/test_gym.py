@@ -189,6 +189,7 @@ def test_a_typed_question_is_solved():
     problem = COUNTDOWN.read_question(" 24  from 3 4 12 ")
     assert problem.question == "24 from 3 4 12" and COUNTDOWN.verify(problem, problem.steps).is_right
     assert solution((Fraction(1), Fraction(1)), Fraction(7)) is None
+    assert solution((Fraction(0), Fraction(12), Fraction(12)), Fraction(24)) is not None, "a difference may be zero"
     with pytest.raises(ValueError, match="'7 from 1 1' has no solution"):
         COUNTDOWN.read_question("7 from 1 1")
     with pytest.raises(ValueError, match="has 7 numbers: give 6 at most"):

@@ -84,7 +84,8 @@ def solution(numbers: Numbers, target: Fraction) -> tuple[str, ...] | None:
     if len(numbers) == 1:
         return () if numbers[0] == target else None
     for low, high in sorted(set(combinations(numbers, 2))):
-        for sign, result in (("+", low + high), ("*", low * high), ("-", high - low), ("/", high / low)):
+        quotient = high / low if low else 0
+        for sign, result in (("+", low + high), ("*", low * high), ("-", high - low), ("/", quotient)):
             if result <= 0 or result.denominator > 1:
                 continue
             rest = solution(after(numbers, low, high, result) or (), target)
