@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Annotated, Any
 
@@ -19,7 +19,16 @@ from atp_lite.engine.manifest import check_manifest, write_manifest
 from atp_lite.engine.pretrained import BackboneSettings, from_backbone, latent_tokenizer
 from atp_lite.engine.settings import NonFiniteError, require_between, require_positive
 from atp_lite.engine.sharding import unsharded_copy
-from atp_lite.model import DECODERS, LATENT_HEADS, STEP_ENCODERS, Decoded, LatentReasoner, ReasonerConfig, Thought
+from atp_lite.model import (
+    DECODERS,
+    LATENT_HEADS,
+    STEP_ENCODERS,
+    Answered,
+    Decoded,
+    LatentReasoner,
+    ReasonerConfig,
+    Thought,
+)
 from atp_lite.model.noise import Noise
 from atp_lite.model.trace import later_age
 from atp_lite.resources import find
@@ -321,11 +330,14 @@ class Planner:
         max_answer_tokens: int | None = None,
         decode: bool = True,
         generator: Noise = None,
+        answer: Callable[..., Answered] | None = None,
     ) -> Decoded:
-        """Answer what has been thought, decode it, and fill in the text."""
-        answered = self.model.answer(
-            thought, max_tokens=max_answer_tokens, temperature=temperature, generator=generator
-        )
+        """Answer what has been thought, decode it, and fill in the text.
+
+        answer: who writes the answers, such as `engine.vllm.VLLMWriter`; None: the model (`LatentReasoner.answer`).
+        """
+        write = self.model.answer if answer is None else answer
+        answered = write(thought, max_tokens=max_answer_tokens, temperature=temperature, generator=generator)
         written = [split_language(text) for text in self.collate.text(answered.answer)]
         answered.answers = [answer for _, answer in written]
         in_words = [words for words, _ in written]

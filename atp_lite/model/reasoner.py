@@ -204,11 +204,7 @@ class LatentReasoner(PreTrainedModel):
         limit = self.config.max_answer_tokens if max_tokens is None else max_tokens
         ids = self.config.eos_id, self.config.pad_id
         answer, log_probs = generate(self.backbone, context, states[:, -1], limit, *ids, temperature, generator)
-        is_end = answer == self.config.eos_id
-        mask = is_end.int().cumsum(1) - is_end.int() == 0  # (B, A)
-        return later_age(
-            thought, Answered, answer=answer, answer_mask=mask, ended=is_end.any(1), answer_log_probs=log_probs
-        )
+        return thought.with_answer(answer, log_probs, self.config.eos_id)
 
     def decode(self, trace: Answered) -> Decoded:
         """Read every latent step of every row back as text, with phi.

@@ -95,6 +95,13 @@ class Thought:
         context, self.context = self.context, None
         return context
 
+    def with_answer(self, answer: Tensor, log_probs: Tensor, eos_id: int) -> Answered:
+        """The answered trace, from the tokens written (B, A) and their log-probabilities; a row ends with `eos_id`."""
+        is_end = answer == eos_id
+        mask = is_end.int().cumsum(1) - is_end.int() == 0  # (B, A)
+        ended = is_end.any(1)
+        return later_age(self, Answered, answer=answer, answer_mask=mask, ended=ended, answer_log_probs=log_probs)
+
     def questions(self, chosen: Tensor) -> Self:
         """The part of the trace that belongs to these questions, with all G trajectories of each; without a context.
 
