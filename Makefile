@@ -23,7 +23,7 @@ export TOKENIZERS_PARALLELISM := false
 export HF_HUB_DISABLE_TELEMETRY := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help lab tour quick test test-unit test-notebooks test-trust test-browser engine live lint-engine wheel-test screenshots notebooks exercises class book lint checkpoints lock clean
+.PHONY: help lab tour quick test test-unit test-notebooks test-trust coverage audit test-browser engine live lint-engine wheel-test screenshots notebooks exercises class book lint checkpoints lock clean
 
 help:  ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-16s %s\n", $$1, $$2}'
@@ -55,7 +55,21 @@ test: $(STAMP)  ## unit tests and every notebook; both run even if one fails
 test-unit: $(STAMP)  ## unit tests; ARGS='-k name' picks some
 	$(ONE_THREAD) $(BIN)/python -m pytest -n $(WORKERS) $(ARGS) tests
 
-test-trust: $(STAMP)  ## hours: runs that are killed at random moments, lines that are broken on purpose (docs/trust.md)
+coverage: $(STAMP)  ## lines and branches of the package that the unit tests reach; fails below the floor of pyproject.toml
+	$(BIN)/python -m coverage erase
+	$(ONE_THREAD) $(BIN)/python -m coverage run -m pytest -n $(WORKERS) $(ARGS) tests
+	$(BIN)/python -m coverage combine -q
+	$(BIN)/python -m coverage report
+
+audit:  ## known weaknesses of the packages of requirements.lock (pip-audit, in a fresh environment; needs the network)
+	@[ -n "$(PYTHON)" ] || { echo "No Python 3.11 or newer found. Install one, or name it: make PYTHON=/path/to/python audit" >&2; exit 1; }
+	set -eu; fresh=$$(mktemp -d); trap 'rm -rf "$$fresh"' EXIT; \
+	$(PYTHON) -m venv "$$fresh"; \
+	"$$fresh/bin/python" -m pip install -q pip-audit; \
+	"$$fresh/bin/pip-audit" --disable-pip --no-deps -r requirements.lock
+
+test-trust: $(STAMP)  ## hours: fuzzing, runs that are killed at random moments, lines that are broken on purpose (docs/trust.md)
+	$(ONE_THREAD) $(BIN)/python -m tests.trust.fuzz
 	$(ONE_THREAD) $(BIN)/python -m tests.mutations
 	$(ONE_THREAD) $(BIN)/python -m tests.trust.kills $(ARGS)
 

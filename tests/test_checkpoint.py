@@ -161,6 +161,17 @@ def test_a_flipped_bit_is_refused_with_the_name_of_its_file(name, tmp_path):
         Planner.from_pretrained(tmp_path)
 
 
+@pytest.mark.parametrize("listed", ["{}", "[]", "only config.json"])
+def test_a_manifest_must_list_what_is_read(listed, tmp_path):
+    tiny_planner().save_pretrained(tmp_path)
+    manifest = tmp_path / "manifest.json"
+    if "only" in listed:
+        listed = json.dumps({"config.json": json.loads(manifest.read_text())["config.json"]})
+    manifest.write_text(listed)
+    with pytest.raises(ValueError, match=r"is not the file that was saved"):
+        Planner.from_pretrained(tmp_path)
+
+
 def test_a_checkpoint_without_a_manifest_is_read_only_where_that_is_asked_for(tmp_path, capsys):
     tiny_planner().save_pretrained(tmp_path)
     (tmp_path / "manifest.json").unlink()

@@ -142,7 +142,7 @@ def _problem(row: Any, name: str) -> Problem:
     try:
         problem = (read or Problem.from_json)(row)  # the latter says which key is missing
     except (AttributeError, TypeError) as error:
-        raise ValueError(f"a value of {', '.join(row)} is not text ({error}); write it as a string") from error
+        raise ValueError(f"a value of {list(row)!r:.200} is not text ({error}); write it as a string") from error
     return replace(problem, id=problem.id or name)
 
 

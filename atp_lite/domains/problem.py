@@ -48,7 +48,7 @@ class Problem:
             raise ValueError(f"a problem is a JSON object with question, steps and answer, not {data!r:.80}")
         for key in ("question", "steps", "answer"):
             if key not in data:
-                raise ValueError(f"the key {key!r} is missing (found: {', '.join(map(str, data)) or 'none'}); add it")
+                raise ValueError(f"the key {key!r} is missing (found: {list(data)!r:.200}); add it")
         for key in ("question", "answer", "id", "source"):
             if not isinstance(data.get(key, ""), str):
                 raise ValueError(f"{key!r} is {data[key]!r:.80}; write it as a string")

@@ -16,7 +16,7 @@ READ_BY_LOAD = ("*.safetensors", "*.safetensors.index.json", "*config.json", "*t
 def write_manifest(folder: str | os.PathLike[str]) -> None:
     """List the files of the folder in `manifest.json`, and give them all the same mode, as the umask has it."""
     folder = Path(folder)
-    files = sorted({path for pattern in READ_BY_LOAD for path in folder.glob(pattern) if path.is_file()})
+    files = _read_by_load(folder)
     target = folder / MANIFEST
     target.write_text(json.dumps({path.name: _fingerprint(path) for path in files}, indent=1) + "\n")
     for path in files:
@@ -27,7 +27,8 @@ def check_manifest(folder: str | os.PathLike[str]) -> None:
     """Check the files that the manifest lists.
 
     Raises:
-        ValueError: there is no manifest, or a file is missing or not the one that was saved; the message names it.
+        ValueError: there is no manifest, it lacks a file that load may read, or a file is missing or not the one that
+            was saved; the message names it.
     """
     folder = Path(folder)
     if not (folder / MANIFEST).is_file():
@@ -39,13 +40,17 @@ def check_manifest(folder: str | os.PathLike[str]) -> None:
         listed = dict(json.loads((folder / MANIFEST).read_text()))
     except (ValueError, TypeError) as error:
         raise ValueError(f"{folder / MANIFEST} is no manifest ({error}): copy the checkpoint anew") from error
-    for name, saved in listed.items():
+    for name, saved in (dict.fromkeys(path.name for path in _read_by_load(folder)) | listed).items():
         path = folder / name
         if Path(name).name != name or not path.is_file() or _fingerprint(path) != saved:
             raise ValueError(
                 f"{path} is not the file that was saved ({MANIFEST} has its size and SHA-256): copy the checkpoint "
                 f"anew; if you changed it on purpose, read it with --no-verify"
             )
+
+
+def _read_by_load(folder: Path) -> list[Path]:
+    return sorted({path for pattern in READ_BY_LOAD for path in folder.glob(pattern) if path.is_file()})
 
 
 def _fingerprint(path: Path) -> dict[str, Any]:

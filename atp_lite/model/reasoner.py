@@ -143,7 +143,7 @@ class LatentReasoner(PreTrainedModel):
             loaded: Any = super().from_pretrained(folder, *args, output_loading_info=True, **how)
             loaded[0].config.check()
         except Exception as error:  # whatever the libraries that read it raise
-            if isinstance(error, ValueError | OSError) and len(str(error)) < 500:
+            if isinstance(error, ValueError | OSError) and len(str(error)) < 500 and "\n" not in str(error):
                 raise
             reason = " ".join(str(error).split())[-300:] or type(error).__name__
             raise ValueError(
