@@ -2,6 +2,11 @@
 
 import json
 import re
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
 from dataclasses import replace
 from pathlib import Path
 
@@ -578,12 +583,47 @@ def test_the_page_that_is_served_is_this_computers_and_fetches_nothing(tmp_path)
     notebook = page_notebook(CHECKPOINTS / "it's", run=Path("a b"))
     nbformat.validate(nbformat.from_dict(notebook))
     compile(notebook["cells"][0]["source"], "cell", "exec")
-    assert "it's" in notebook["cells"][0]["source"] and "run='a b')" in notebook["cells"][0]["source"]
+    assert "it's" in notebook["cells"][0]["source"] and "run='a b', verify=True)" in notebook["cells"][0]["source"]
     offline_template(tmp_path)
     template = (tmp_path / "voila/templates/offline/index.html.j2").read_text()
     assert "https://" not in template and "rendered_cells" in template
     with pytest.raises(FileNotFoundError, match="is not a planner's checkpoint"):
         serve(tmp_path)
+
+
+def private_memory(pid: int) -> float:
+    """Megabytes that a process has for itself."""
+    found = Path(f"/proc/{pid}/smaps_rollup").read_text()
+    return sum(int(size) for size in re.findall(r"^Private_\w+:\s+(\d+)", found, re.M)) / 1024
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+def test_a_page_asks_for_its_token_and_its_kernel_ends_when_nobody_is_connected(tmp_path, repo_root):
+    code = "from atp_lite.views import serve as s; s.UNUSED_SECONDS = 6; s.serve(browser=False)"
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, cwd=repo_root) as server:
+        try:
+            address = re.search(r"explorers are at (\S+);", server.stdout.readline())[1]
+
+            def kernels() -> list[int]:
+                nursery = Path(f"/proc/{server.pid}/task/{server.pid}/children").read_text().split()[0]
+                return list(map(int, Path(f"/proc/{nursery}/task/{nursery}/children").read_text().split()))
+
+            with urllib.request.urlopen(address.partition("?")[0]) as page:
+                assert "/login" in page.url
+            with pytest.raises(urllib.error.HTTPError, match="403"):
+                urllib.request.urlopen(urllib.request.Request(address, headers={"Host": "other.example"}))
+            assert kernels() == []
+            with urllib.request.urlopen(address) as page:
+                assert b"Traceback" not in page.read()
+            assert [private_memory(pid) < 150 for pid in kernels()] == [True]
+            end = time.monotonic() + 120
+            while kernels() and time.monotonic() < end:
+                time.sleep(0.5)
+            assert kernels() == []
+        finally:
+            server.terminate()
+    assert server.returncode == 0
 
 
 # --- a run, looked back at ---

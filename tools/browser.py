@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -169,8 +170,9 @@ def notebook_of(cells: list[str]) -> nbformat.NotebookNode:
 
 @contextlib.contextmanager
 def explorers_page(log: Path, *options: str) -> Iterator[str]:
-    """`atp-lite explore` without opening a browser; gives the address of its page."""
+    """`atp-lite explore` without opening a browser; gives the address of its page, token and all."""
     port = free_port()
     command = [sys.executable, "-m", "atp_lite.cli", "explore", "--no-browser", f"--port={port}", *options]
     with serving(command, f"http://{HOME}:{port}/static/none", log):
-        yield f"http://{HOME}:{port}/"
+        said = until(lambda: re.search(r"explorers are at (\S+);", log.read_text()), "a word where the explorers are")
+        yield said[1]

@@ -24,6 +24,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PATIENCE = 600.0
 """Seconds until the page must answer; a quiet computer takes ten."""
 MOST_MEGABYTES = 20.0
+TOKEN = "wheel"
 
 
 def build(folder: Path) -> Path:
@@ -50,7 +51,7 @@ def environment() -> dict[str, str]:
     """Ours without PYTHONPATH, with Jupyter's own files, which lie beside the packages that are seen."""
     mine = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     own = {"JUPYTER_PATH": "share/jupyter", "JUPYTER_CONFIG_PATH": "etc/jupyter"}
-    return mine | {name: str(Path(sys.prefix, path)) for name, path in own.items()}
+    return mine | {name: str(Path(sys.prefix, path)) for name, path in own.items()} | {"JUPYTER_TOKEN": TOKEN}
 
 
 def answers(command: list[str], port: int, folder: Path) -> str:
@@ -68,7 +69,7 @@ def answers(command: list[str], port: int, folder: Path) -> str:
         until = time.monotonic() + PATIENCE
         while server.poll() is None and time.monotonic() < until:
             try:
-                with urllib.request.urlopen(f"http://127.0.0.1:{port}", timeout=PATIENCE) as page:
+                with urllib.request.urlopen(f"http://127.0.0.1:{port}/?token={TOKEN}", timeout=PATIENCE) as page:
                     return page.read().decode()
             except urllib.error.URLError:
                 time.sleep(0.5)

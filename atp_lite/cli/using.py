@@ -186,11 +186,13 @@ class Explore:
     """Port on 127.0.0.1."""
     browser: bool = True
     """Open a browser; --no-browser only serves."""
+    verify: bool = True
+    """Check the checkpoint's files against its manifest; --no-verify reads one that came without, or was changed."""
 
     def run(self) -> int:
         from atp_lite.views.serve import serve
 
-        return serve(self.checkpoint, self.port, self.browser, self.beside, self.rl_run)
+        return serve(self.checkpoint, self.port, self.browser, self.beside, self.rl_run, self.verify)
 
 
 @dataclass(frozen=True)
@@ -213,13 +215,16 @@ class ExportExplorer:
     """Test problems that axes are fitted on."""
     shown: int = 4
     """Of these, and one worked example, how many can be looked at."""
+    verify: bool = True
+    """Check the checkpoint's files against its manifest; --no-verify reads one that came without, or was changed."""
 
     def run(self) -> int:
         from atp_lite.views.bundled_examples import example_problems
         from atp_lite.views.export import export_bundled
 
-        made = example_problems(Planner.from_pretrained(self.checkpoint))[: self.problems + 1]
-        page = export_bundled(self.out, self.explorer, self.checkpoint, made, self.shown, self.beside, self.rl_run)
+        made = example_problems(Planner.from_pretrained(self.checkpoint, verify=self.verify))[: self.problems + 1]
+        shown = self.shown, self.beside, self.rl_run, self.verify
+        page = export_bundled(self.out, self.explorer, self.checkpoint, made, *shown)
         print(f"{page} ({page.stat().st_size / 1e6:.1f} MB): open it in a browser, no network needed")
         return 0
 
@@ -234,11 +239,13 @@ class Live:
     """A folder for a site, or one file that ends in .html."""
     checkpoint: tuple[Path, ...] = ()
     """Folders of toy checkpoints; none takes the bundled planners of arithmetic and routes."""
+    verify: bool = True
+    """Check their files against their manifests; --no-verify reads those that came without, or were changed."""
 
     def run(self) -> int:
         from atp_lite.views.live import write_site
 
-        page = write_site(self.out, self.checkpoint)
+        page = write_site(self.out, self.checkpoint, verify=self.verify)
         files = [page, *page.parent.glob("planners/*.js")] if page.name == "index.html" else [page]
         size = sum(file.stat().st_size for file in files)
         print(f"{page} ({size / 1e6:.1f} MB): open it in a browser, no network needed")

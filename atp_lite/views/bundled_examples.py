@@ -49,7 +49,12 @@ def bundled_start(checkpoint: Path) -> Path | None:
 
 
 def load_compared(
-    explorer: str, planner: Planner, name: str, rivals: Mapping[str, Path], start: Path | None
+    explorer: str,
+    planner: Planner,
+    name: str,
+    rivals: Mapping[str, Path],
+    start: Path | None,
+    verify: bool = True,
 ) -> dict[str, Planner]:
     """The planners that an explorer compares, by name: `planner`, and its start (trajectories) or rivals (others).
 
@@ -59,10 +64,12 @@ def load_compared(
         rivals = {start.name: start} if start else {}
     elif explorer == "space":
         rivals = {rival: folder for rival, folder in rivals.items() if rival == "sim-cot"}
-    loaded = {rival: Planner.from_pretrained(folder) for rival, folder in rivals.items()}
+    loaded = {rival: Planner.from_pretrained(folder, verify=verify) for rival, folder in rivals.items()}
     return {name: planner} | loaded if explorer == "space" else loaded | {name: planner}
 
 
-def load_journey(run: str | os.PathLike[str] | None, problems: Sequence[Problem], axes_from: Sequence[Problem]) -> dict:
+def load_journey(
+    run: str | os.PathLike[str] | None, problems: Sequence[Problem], axes_from: Sequence[Problem], verify: bool = True
+) -> dict:
     """`journey` of an RL run; without one, that of the bundled run."""
-    return read_journey(JOURNEY) if run is None else journey(run, problems, axes_from)
+    return read_journey(JOURNEY) if run is None else journey(run, problems, axes_from, verify)

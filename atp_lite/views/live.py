@@ -93,7 +93,7 @@ def pack(planner: Planner) -> dict[str, Any]:
     }
 
 
-def write_site(out: str | os.PathLike[str], checkpoints: Sequence[Path] = ()) -> Path:
+def write_site(out: str | os.PathLike[str], checkpoints: Sequence[Path] = (), verify: bool = True) -> Path:
     """Write the live site: one file where `out` ends in .html, else a folder with index.html and a script a planner.
 
     checkpoints: folders of planners; none takes BUNDLED. Returns the page to open.
@@ -109,7 +109,7 @@ def write_site(out: str | os.PathLike[str], checkpoints: Sequence[Path] = ()) ->
         if name in packed:
             raise ValueError(f"two checkpoints are called {name!r}: rename the folder of {folder}")
         try:
-            planner = Planner.from_pretrained(folder)
+            planner = Planner.from_pretrained(folder, verify=verify)
             if planner.domain.name not in DOMAINS:
                 known = " and ".join(DOMAINS)
                 raise ValueError(f"no page shows planners of the domain {planner.domain.name!r}: give one of {known}")

@@ -53,12 +53,18 @@ def kept_checkpoints(folder: str | os.PathLike[str]) -> dict[int, Path]:
     return found
 
 
-def journey(folder: str | os.PathLike[str], problems: Sequence[Problem], axes_from: Sequence[Problem] = ()) -> dict:
+def journey(
+    folder: str | os.PathLike[str],
+    problems: Sequence[Problem],
+    axes_from: Sequence[Problem] = (),
+    verify: bool = True,
+) -> dict:
     """The metrics of a run, and the latents of some problems at each kept checkpoint.
 
     Args:
         folder: of an RL run with kept checkpoints.
         problems: to follow. axes_from: more problems, for the axes only.
+        verify: check the checkpoints' files against their manifests.
 
     Returns:
         `curves` (metric -> step, value), `stops` (iterations of the checkpoints), `explained` (of the axes, fitted on
@@ -70,7 +76,7 @@ def journey(folder: str | os.PathLike[str], problems: Sequence[Problem], axes_fr
     kept = kept_checkpoints(folder)
     projection, thoughts = None, []
     for path in kept.values():
-        planner = Planner.from_pretrained(path)
+        planner = Planner.from_pretrained(path, verify=verify)
         if projection is None:
             projection = fit_projection(planner.reason([*problems, *axes_from]), 2)
         thoughts.append(trajectories(planner, planner.reason(problems), projection)["rows"])

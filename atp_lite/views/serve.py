@@ -1,31 +1,37 @@
-"""The explorers as a page, served by Voila to this computer only."""
+"""The explorers as a page, served by Voila to this computer only, to those who know its token."""
 
 from __future__ import annotations
 
 import json
+import logging
 import os
-import signal
-import subprocess
-import sys
 import tempfile
+import threading
+import webbrowser
 from pathlib import Path
+from unittest import mock
 
+import torch
 from jupyter_core.paths import jupyter_path
+from traitlets import Unicode
+from traitlets.config import Config
+from voila.app import Voila
 
 from atp_lite.planner import Planner
-from atp_lite.views.microscope import kept_checkpoints
+from atp_lite.recipes import DEFAULT_CHECKPOINT
+from atp_lite.views import kernels
+from atp_lite.views.explorers import dashboard
 
 ADDRESS = "127.0.0.1"
+UNUSED_SECONDS = 60
+"""How long a page's kernel is kept while nobody is connected to it."""
 
 
-def page_notebook(checkpoint: Path, beside: Path | None = None, run: Path | None = None) -> dict:
+def page_notebook(checkpoint: Path, beside: Path | None = None, run: Path | None = None, verify: bool = True) -> dict:
     """The notebook that Voila turns into the page: one cell, whose only variable text is the quoted paths."""
     given = {"checkpoint": checkpoint, "beside": beside, "run": run}
-    arguments = ", ".join(f"{name}={str(path)!r}" for name, path in given.items() if path is not None)
-    source = (
-        "import torch\n\nfrom atp_lite.views.explorers import explore\n\n"
-        f"torch.set_num_threads(1)\nexplore({arguments})"
-    )
+    arguments = "".join(f"{name}={str(path)!r}, " for name, path in given.items() if path is not None)
+    source = f"from atp_lite.views.explorers import explore\n\nexplore({arguments}verify={verify})"
     cell = {"cell_type": "code", "id": "explore", "metadata": {}, "source": source}
     cell |= {"execution_count": None, "outputs": []}
     kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
@@ -46,39 +52,73 @@ def offline_template(folder: Path) -> None:
     (template / "conf.json").write_text(json.dumps({"base_template": "lab"}), encoding="utf-8")
 
 
+class Server(Voila):
+    """Voila for one notebook, on this computer: it answers nobody without its token, and to no other Host."""
+
+    open_in = Unicode(allow_none=True)
+    """A folder for the file that the browser opens, so that the token is in no process list; None opens no browser."""
+
+    def launch_browser(self) -> None:
+        print(f"The explorers are at {self.display_url}; stop them with Ctrl-C.", flush=True)
+        if self.open_in is not None:
+            page = Path(self.open_in) / "open.html"
+            page.write_text(f'<meta http-equiv="refresh" content="0; url={self.display_url}">', encoding="utf-8")
+            threading.Thread(target=webbrowser.open, args=(page.as_uri(),), daemon=True).start()
+
+
+def server(folder: Path, notebook: dict, port: int, browser: bool) -> Server:
+    """A server of the notebook whose files are in `folder`; `start` serves until Ctrl-C.
+
+    A page's kernel ends when the page is closed, and a minute after its last connection. Settings of the user's other
+    Voilas are not read, nor is a `voila.py` in the current folder run.
+    """
+    path = folder / "explorers.ipynb"
+    path.write_text(json.dumps(notebook), encoding="utf-8")
+    offline_template(folder)
+    config = Config(
+        VoilaConfiguration={"template": "offline", "allow_template_override": "NO", "allow_theme_override": "NO"},
+        MappingKernelManager={"cull_idle_timeout": UNUSED_SECONDS, "cull_interval": UNUSED_SECONDS // 6},
+        KernelManager={"transport": "ipc"},
+        KernelProvisionerFactory={"default_provisioner_name": kernels.NAME},
+    )
+    made = Server(
+        config=config,
+        config_file_paths=[],
+        notebook_path=str(path),
+        ip=ADDRESS,
+        port=port,
+        auto_token=True,
+        tornado_settings={"allow_remote_access": False},
+        open_in=str(folder) if browser else None,
+        log_level=logging.WARNING,
+    )
+    made.initialize([])
+    return made
+
+
 def serve(
-    checkpoint: str | os.PathLike[str],
+    checkpoint: str | os.PathLike[str] = DEFAULT_CHECKPOINT,
     port: int = 8866,
     browser: bool = True,
     beside: Path | None = None,
     run: Path | None = None,
+    verify: bool = True,
 ) -> int:
-    """Serve the explorers of a checkpoint until Ctrl-C; the exit status of Voila. The rest as in `explore`.
+    """Serve the explorers of a checkpoint until Ctrl-C or SIGTERM. The rest as in `explore`.
 
     Raises:
-        FileNotFoundError: there is no such checkpoint, or the run kept none.
+        FileNotFoundError: there is no such checkpoint, or the run kept none. ValueError: nothing can be shown of it.
     """
     checkpoint = Path(checkpoint).resolve()
     beside, run = (path.resolve() if path else None for path in (beside, run))
-    for folder in filter(None, (checkpoint, beside)):
-        Planner.from_pretrained(folder)  # fails here, not inside the page
-    if run:
-        kept_checkpoints(run)
+    if beside:
+        Planner.from_pretrained(beside, verify=verify)
+    torch.set_num_threads(1)
+    dashboard(checkpoint, beside, run, verify)  # fails here, not inside the page, and loads what pages share
+    if kernels.NAME != "local-provisioner":
+        kernels.ForkedKernel.prepare()
     with tempfile.TemporaryDirectory() as folder:
-        notebook = Path(folder) / "explorers.ipynb"
-        notebook.write_text(json.dumps(page_notebook(checkpoint, beside, run)), encoding="utf-8")
-        offline_template(Path(folder))
         paths = os.pathsep.join(filter(None, [folder, os.environ.get("JUPYTER_PATH")]))
-        command = [sys.executable, "-m", "voila", str(notebook), f"--port={port}", f"--Voila.ip={ADDRESS}"]
-        command += ["--template=offline", *([] if browser else ["--no-browser"])]
-        print(f"The explorers will be at http://{ADDRESS}:{port}; stop them with Ctrl-C.", flush=True)
-        server = subprocess.Popen(command, env=os.environ | {"JUPYTER_PATH": paths})
-        before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # the server ends with this process
-        try:
-            return server.wait()
-        except KeyboardInterrupt:
-            return 0
-        finally:
-            signal.signal(signal.SIGTERM, before)
-            server.terminate()
-            server.wait(timeout=120)
+        with mock.patch.dict(os.environ, JUPYTER_PATH=paths):
+            server(Path(folder), page_notebook(checkpoint, beside, run, verify), port, browser).start()
+    return 0

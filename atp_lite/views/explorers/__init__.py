@@ -1,7 +1,7 @@
 """Dashboard: ipywidgets around the figures. Callbacks compute through `measure` and `moves` only."""
 
 from atp_lite.views.explorers.coherence import CoherenceExplorer
-from atp_lite.views.explorers.dashboard import Dashboard, explore
+from atp_lite.views.explorers.dashboard import Dashboard, dashboard, explore
 from atp_lite.views.explorers.debugger import LatentDebugger
 from atp_lite.views.explorers.microscope import RLMicroscope
 from atp_lite.views.explorers.race import Race

@@ -39,6 +39,7 @@ class Dashboard(widgets.VBox):
         rivals: folders of checkpoints by name, for the race and the space explorer.
         beside: folder of a checkpoint to compare trajectories with, such as what the planner was trained from.
         journey: of an RL run, for the microscope; None shows how to make one.
+        verify: check the files of rivals and of `beside` against their manifests.
     """
 
     def __init__(
@@ -49,9 +50,10 @@ class Dashboard(widgets.VBox):
         rivals: Mapping[str, Path] = MappingProxyType({}),
         beside: Path | None = None,
         journey: Mapping | None = None,
+        verify: bool = True,
     ) -> None:
         def compared(explorer: str) -> dict[str, Planner]:
-            return load_compared(explorer, planner, name, rivals, beside)
+            return load_compared(explorer, planner, name, rivals, beside, verify)
 
         def microscope() -> widgets.Widget:
             if journey is None:
@@ -81,26 +83,35 @@ class Dashboard(widgets.VBox):
             self.tabs.children = children
 
 
+def dashboard(
+    checkpoint: str | os.PathLike[str],
+    beside: str | os.PathLike[str] | None = None,
+    run: str | os.PathLike[str] | None = None,
+    verify: bool = True,
+) -> Dashboard:
+    """`explore`, with errors raised: ValueError or OSError."""
+    folder = Path(checkpoint)
+    planner = Planner.from_pretrained(folder, verify=verify)
+    problems = example_problems(planner, SHOWN)
+    start = Path(beside) if beside else bundled_start(folder)
+    found = load_journey(run, problems[21:24], problems, verify)
+    return Dashboard(planner, problems, folder.name, bundled_rivals(folder, planner), start, found, verify)
+
+
 def explore(
     checkpoint: str | os.PathLike[str] = DEFAULT_CHECKPOINT,
     beside: str | os.PathLike[str] | None = None,
     run: str | os.PathLike[str] | None = None,
+    verify: bool = True,
 ) -> widgets.Widget:
     """All explorers of a checkpoint, for a notebook or a page; a message where there is no checkpoint.
 
     Args:
         checkpoint: its folder. beside: a checkpoint to compare trajectories with; by default what a bundled RL
             checkpoint was trained from. run: folder of an RL run with kept checkpoints; None shows a bundled one.
+        verify: check checkpoints against their manifests.
     """
-    folder = Path(checkpoint)
-
-    def make() -> widgets.Widget:
-        planner = Planner.from_pretrained(folder)
-        problems = example_problems(planner, SHOWN)
-        start, found = Path(beside) if beside else bundled_start(folder), load_journey(run, problems[21:24], problems)
-        return Dashboard(planner, problems, folder.name, bundled_rivals(folder, planner), start, found)
-
-    return _or_message(make)
+    return _or_message(lambda: dashboard(checkpoint, beside, run, verify))
 
 
 def _or_message(make: Callable[[], widgets.Widget]) -> widgets.Widget:

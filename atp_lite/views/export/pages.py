@@ -36,21 +36,22 @@ def export_bundled(
     shown: int = 4,
     beside: Path | None = None,
     run: Path | None = None,
+    verify: bool = True,
 ) -> Path:
     """Write the page of one explorer of a checkpoint, with the bundled examples to compare it with.
 
     Args:
         explorer: debugger, coherence, trajectories, space, microscope or race.
         problems: axes are fitted on all; the first `shown` can be selected.
-        beside, run: as in `explore`.
+        beside, run, verify: as in `explore`.
 
     Raises:
         ValueError: there is no such explorer, or the checkpoint has nothing to show in it.
     """
     first = problems[:shown]
     if explorer == "microscope":
-        return export_microscope(out, load_journey(run, first, problems))
-    planner = Planner.from_pretrained(checkpoint)
+        return export_microscope(out, load_journey(run, first, problems, verify))
+    planner = Planner.from_pretrained(checkpoint, verify=verify)
     if explorer == "debugger":
         return export_debugger(out, planner, problems, shown)
     if explorer == "coherence":
@@ -59,7 +60,7 @@ def export_bundled(
     if explorer not in pages:
         raise ValueError(f"explorer {explorer!r}: choose debugger, coherence, trajectories, space, microscope or race")
     rivals, start = bundled_rivals(checkpoint, planner), beside or bundled_start(checkpoint)
-    compared = load_compared(explorer, planner, checkpoint.name, rivals, start)
+    compared = load_compared(explorer, planner, checkpoint.name, rivals, start, verify)
     return pages[explorer](out, compared, first if explorer == "race" else problems)
 
 
