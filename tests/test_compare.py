@@ -2,13 +2,14 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
 
 from atp_lab.compare import Cell, Grid, Job, jobs, main_table, paired, read_rows, resolve, run_grid, run_job
 from atp_lab.compare.measure import between_curve, noise_curve, replaced_thoughts
-from atp_lab.compare.run import find_start, folder_of, grid_data, held, next_job, pending, wanted
+from atp_lab.compare.run import collect, find_start, folder_of, grid_data, held, next_job, pending, plan_of, wanted
 from atp_lab.compare.tables import OverSeeds, metric, over_seeds
 from atp_lite.cli.settings import read_config
 from atp_lite.domains import DOMAINS, generate, read_expression
@@ -143,14 +144,10 @@ def test_a_grid_runs_once_and_in_the_order_that_its_starts_allow(grid):
 
 
 @pytest.mark.slow
-def test_workers_share_a_grid_and_a_lost_start_is_trained_anew(grid, tmp_path, monkeypatch):
-    (tmp_path / "mine.py").write_text(f"import pathlib\n\npathlib.Path({str(tmp_path / 'imported')!r}).touch()\n")
-    monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setattr("atp_lab.compare.run.IMPORTED", ["mine"])
+def test_a_lost_start_is_trained_anew(grid):
     small = replace(grid, cells={"cot": Cell(), "no-cot": Cell(), "icot": Cell()})
-    run_grid(small, workers=2, progress=False, only=("cot",))
+    run_grid(small, progress=False, only=("cot",))
     assert [row["arm"] for row in read_rows(small.rows)] == ["cot"]
-    assert (tmp_path / "imported").is_file(), "workers import what was named by --import"
     start = folder_of(small, Job("cot", "clean", 0)) / "last"
     kept = replace(small, starts=small.runs.parent / "starts")
     place = kept.starts / "clean-0" / "cot"
@@ -161,10 +158,36 @@ def test_workers_share_a_grid_and_a_lost_start_is_trained_anew(grid, tmp_path, m
         run_job(small, Job("icot", "clean", 0))
     assert wanted(small) == [Job("no-cot", "clean", 0), Job("icot", "clean", 0), Job("cot", "clean", 0)]
     assert Job("cot", "clean", 0) not in wanted(kept)
-    run_grid(small, workers=2, progress=False)
+    run_grid(small, progress=False)
     assert sorted(row["arm"] for row in read_rows(small.rows)) == ["cot", "icot", "no-cot"], "one line each"
     assert (start / "config.json").is_file()
     assert wanted(small) == []
+
+
+def test_the_plan_for_several_workers_waits_for_what_a_job_starts_from(grid, monkeypatch):
+    plan = plan_of(grid, (), grid.runs / "grid.yaml")
+    rows = {Path(job["row"]).parent.name: job for job in plan}
+    assert list(rows) == ["cot", "sim-cot", "grpo", "atp"]
+    assert rows["grpo"]["needs"] == [rows["atp"]["row"]] and rows["cot"]["needs"] == []
+    assert rows["grpo"]["command"].endswith(f"compare --config {grid.runs / 'grid.yaml'} --job grpo clean 0")
+    left = folder_of(grid, Job("sim-cot", "clean", 0)) / "row.json"
+    left.parent.mkdir(parents=True)
+    left.write_text('{"arm": "sim-cot", "regime": "clean", "seed": 0}')
+    collect(grid)
+    collect(grid)
+    assert [row["arm"] for row in read_rows(grid.rows)] == ["sim-cot"], "once"
+    assert "sim-cot" not in {Path(job["row"]).parent.name for job in plan_of(grid, (), grid.runs)}
+    monkeypatch.setattr("atp_lab.compare.run.find_spec", lambda name: None)
+    with pytest.raises(ValueError, match="several workers need Snakemake: pip install"):
+        run_grid(grid, workers=2)
+
+
+@pytest.mark.slow
+def test_what_snakemake_runs_in_two_processes_has_one_line_each(grid):
+    pytest.importorskip("snakemake")
+    small = replace(grid, cells={"cot": Cell(), "no-cot": Cell()})
+    run_grid(small, workers=2)
+    assert sorted(row["arm"] for row in read_rows(small.rows)) == ["cot", "no-cot"]
 
 
 def test_a_job_that_another_holds_is_left_alone(grid):

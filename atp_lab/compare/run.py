@@ -1,24 +1,25 @@
-"""Running a grid: workers take jobs whose start is ready, train, measure, and write one line each.
+"""Running a grid: take jobs whose start is ready, train, measure, and write one line each.
 
 Any number of processes may work on one grid at once: a job is held by a file lock, which the system frees when its
-process ends, however it ends. A run that was cut off is resumed by whoever comes next.
+process ends, however it ends. A run that was cut off is resumed by whoever comes next. Several machines are
+Snakemake's business, which also starts again what was killed.
 """
 
 from __future__ import annotations
 
-import _thread
 import json
-import multiprocessing
 import os
 import random
-import signal
-import threading
+import shlex
+import subprocess
+import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, fields, replace
 from functools import lru_cache
+from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import torch
 from tqdm.auto import tqdm
@@ -26,7 +27,7 @@ from tqdm.auto import tqdm
 from atp_lab.compare.grid import Grid, Job, jobs, resolve
 from atp_lab.compare.measure import measure
 from atp_lab.compare.rows import code_version, read_rows, write_row
-from atp_lite.cli.settings import IMPORTED, import_modules
+from atp_lite.cli.command_line import printed
 from atp_lite.domains import DOMAINS, Problem, data_hash
 from atp_lite.engine.folder import check_run, held, recover_folder
 from atp_lite.planner import Planner
@@ -133,83 +134,109 @@ def next_job(grid: Grid, run: Callable[[Job], None], only: Sequence[str] = ()) -
     return False
 
 
-def work(grid: Grid, only: Sequence[str] = ()) -> None:
+def work(grid: Grid, only: Sequence[str] = (), progress: bool = False) -> None:
     """Take jobs until none is left."""
     torch.set_num_threads(1)
 
-    def run(job: Job) -> None:
-        row = run_job(grid, job)
-        if job in pending(grid):  # a start that was trained anew has its line already
-            write_row(grid.rows, row)
+    with tqdm(total=len(pending(grid, only)), desc="compare", disable=not progress) as bar:
 
-    while (found := next_job(grid, run, only)) is not None:
-        if not found:
-            time.sleep(1 + random.random())
+        def run(job: Job) -> None:
+            row = run_job(grid, job)
+            if job in pending(grid):  # a start that was trained anew has its line already
+                write_row(grid.rows, row)
+                bar.update()
+
+        while (found := next_job(grid, run, only)) is not None:
+            if not found:
+                time.sleep(1 + random.random())
 
 
 def run_grid(grid: Grid, workers: int = 1, progress: bool = True, only: Sequence[str] = ()) -> None:
-    """Run every job that has no line yet (of the cells `only`), in `workers` processes of one thread each.
+    """Run every job that has no line yet (of the cells `only`): one after the other here, or `workers` at a time by
+    Snakemake, which sends them to several machines if its profile says so.
 
     Where the weights that a job starts from are in neither `grid.runs` nor `grid.starts`, they are trained anew first;
     a line that stands is not written twice.
 
     Raises:
-        ValueError: a cell named in `only` is not in the grid.
-        RuntimeError: a worker failed; what it had not finished is taken up by the next call.
+        ValueError: a cell named in `only` is not in the grid, or Snakemake is missing.
+        RuntimeError: a job failed again and again; what had not finished is taken up by the next call.
     """
     if workers < 1:
         raise ValueError(f"workers is {workers}: at least one process has to work")
     unknown = sorted(set(only) - set(grid.cells))
     if unknown:
         raise ValueError(f"no cell {unknown[0]!r} in the grid; there are {', '.join(grid.cells)}")
-    total = len(pending(grid, only))
-    if not total:
-        return
-    context = multiprocessing.get_context("spawn")
-    arguments = (grid, only, tuple(IMPORTED))
-    processes = [context.Process(target=_worker, args=arguments) for _ in range(min(workers, total))]
-    with tqdm(total=total, desc="compare", disable=not progress) as bar:
-        with _quiet():
-            for process in processes:
-                process.start()
-        try:
-            while any(process.is_alive() for process in processes):
-                bar.n = total - len(pending(grid, only))
-                bar.refresh()
-                time.sleep(0.5)
-        except KeyboardInterrupt:
-            for process in processes:
-                process.join()  # Ctrl-C reaches the workers too: each saves its run and ends
-            raise
-        bar.n = total - len(pending(grid, only))
-    failed = [process.exitcode for process in processes if process.exitcode]
-    if failed and pending(grid, only):
-        raise RuntimeError(f"{len(failed)} of {len(processes)} workers failed (see above); run again to go on")
+    if workers == 1:
+        work(grid, only, progress)
+    elif pending(grid, only):
+        run_by_snakemake(grid, workers, only)
 
 
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Processes started here show no progress bars of their own: there is one for the grid."""
-    before = os.environ.get("TQDM_DISABLE")
-    os.environ["TQDM_DISABLE"] = "1"
+# ------------------------------------------------------------------ Snakemake
+
+
+def row_file(grid: Grid, job: Job) -> Path:
+    """Where a job that Snakemake runs leaves its line."""
+    return folder_of(grid, job).resolve() / "row.json"
+
+
+def run_alone(grid: Grid, job: Job) -> None:
+    """One job, whose line goes into its own folder."""
+    torch.set_num_threads(1)
+    row = json.dumps(run_job(grid, job))
+    file = row_file(grid, job)
+    file.with_suffix(".part").write_text(row)
+    file.with_suffix(".part").replace(file)
+
+
+def plan_of(grid: Grid, only: Sequence[str], settings: Path) -> list[dict[str, Any]]:
+    """The wanted jobs as Snakemake needs them: the file that each makes, those it waits for, and its command."""
+    todo = wanted(grid, only)
+    plan = []
+    for job in todo:
+        row_file(grid, job).unlink(missing_ok=True)  # of a line that is gone
+        start = grid.start(job.cell)
+        parent = None if start is None else job._replace(cell=start)
+        command = [sys.executable, "-m", "atp_lite.cli", "compare", "--config", str(settings)]
+        command += ["--job", job.cell, job.regime, str(job.seed)]
+        needs = [str(row_file(grid, parent))] if parent in todo and parent is not None else []
+        plan.append({"row": str(row_file(grid, job)), "needs": needs, "command": shlex.join(command)})
+    return plan
+
+
+def collect(grid: Grid) -> None:
+    """Append the lines that lie in the folders of jobs and stand in `grid.rows` not yet."""
+    for job in pending(grid):
+        if row_file(grid, job).is_file():
+            write_row(grid.rows, json.loads(row_file(grid, job).read_text()))
+
+
+def run_by_snakemake(grid: Grid, workers: int, only: Sequence[str]) -> None:
+    """The wanted jobs, so many at a time; one that was killed is started again, twice at most, and goes on."""
+    if find_spec("snakemake") is None:
+        raise ValueError("several workers need Snakemake: pip install 'atp-lite[grid]', or take --workers 1")
+    collect(grid)  # of a call that was cut off
+    runs = grid.runs.resolve()
+    runs.mkdir(parents=True, exist_ok=True)
+    whole = Grid(**{f.name: getattr(grid, f.name) for f in fields(Grid)})
+    places = {name: path.resolve() for name in ("rows", "runs", "starts") if (path := getattr(grid, name)) is not None}
+    (runs / "grid.yaml").write_text(printed(replace(whole, **places), "compare"))
+    (runs / "plan.json").write_text(json.dumps({"jobs": plan_of(grid, only, runs / "grid.yaml")}))
+    snakefile = Path(__file__).with_name("Snakefile")
+    command = [
+        sys.executable,
+        "-m",
+        "snakemake",
+        "--snakefile",
+        str(snakefile),
+        "--configfile",
+        str(runs / "plan.json"),
+    ]
+    command += ["--directory", str(runs), "--jobs", str(workers), "--keep-going", "--rerun-incomplete"]
     try:
-        yield
+        failed = subprocess.run(command, env=os.environ | {"TQDM_DISABLE": "1"}).returncode
     finally:
-        os.environ.pop("TQDM_DISABLE")
-        if before is not None:
-            os.environ["TQDM_DISABLE"] = before
-
-
-def _worker(grid: Grid, only: Sequence[str], imports: Sequence[str]) -> None:
-    import_modules(imports)
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs begin with it ignored
-
-    def follow_parent() -> None:
-        multiprocessing.parent_process().join()
-        _thread.interrupt_main(signal.SIGINT)  # as if by Ctrl-C: the run is saved, and this process ends
-
-    threading.Thread(target=follow_parent, daemon=True).start()
-    try:
-        work(grid, only)
-    except KeyboardInterrupt:
-        raise SystemExit(130) from None
+        collect(grid)
+    if failed:
+        raise RuntimeError(f"{len(pending(grid, only))} jobs are not done (see above); run again to go on")
