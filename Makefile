@@ -78,14 +78,14 @@ test-notebooks: $(STAMP)  ## run every notebook again and compare each cell with
 	$(ONE_THREAD) $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --nbval --nbval-current-env \
 		--nbval-cell-timeout 1200 --nbval-sanitize-with tests/nbval_sanitize.cfg $(ARGS) $(NOTEBOOKS)
 
-test-browser: $(STAMP)  ## the explorers in a real browser, the pages' engine beside PyTorch; needs chromium and node (apt-get)
-	$(ONE_THREAD) $(BIN)/python -m pytest -m browser $(ARGS) tests/test_browser.py tests/test_stills.py tests/test_book.py tests/test_live.py tests/test_live_site.py tests/test_live_parts.py tests/test_live_maps.py tests/test_drawings.py
+test-browser: $(STAMP) web/node_modules  ## the explorers in a real browser, the pages' engine beside PyTorch; needs chromium and node (apt-get)
+	$(ONE_THREAD) $(BIN)/python -m pytest -m browser -n $(WORKERS) --dist loadfile $(ARGS) tests/test_browser.py tests/test_stills.py tests/test_book.py tests/test_live.py tests/test_live_site.py tests/test_live_parts.py tests/test_live_maps.py tests/test_drawings.py
 
 web/node_modules: web/package.json web/package-lock.json
 	npm ci --prefix web
 	@touch $@
 
-engine: web/node_modules  ## build the engine and the live site of atp_lite/views/assets from web/; needs node 20
+engine: web/node_modules  ## build the live site of atp_lite/views/assets from web/; needs node 20
 	npm run --prefix web build
 
 live: $(STAMP)  ## the live site with the bundled planners, to open from disk: build/live/index.html

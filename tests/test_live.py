@@ -1,15 +1,12 @@
-"""The engine of the live pages thinks what PyTorch thinks. Skipped without node, unless ATP_LITE_NODE=required."""
+"""The engine of the live pages thinks what PyTorch thinks. Skipped without node and esbuild, see `live_engine.py`."""
 
 from __future__ import annotations
 
 import base64
 import hashlib
 import json
-import os
 import random
 import re
-import shutil
-import subprocess
 from functools import lru_cache
 from pathlib import Path
 
@@ -22,27 +19,14 @@ from atp_lite.domains.chains import Step, all_orders, chain_order, replaced_chai
 from atp_lite.model import LatentReasoner
 from atp_lite.planner import ModelSettings, Planner
 from atp_lite.views import live
+from tests.live_engine import ask, built, run
 
 ROOT = Path(__file__).parents[1]
-WEB = ROOT / "web"
 ASSETS = ROOT / "atp_lite/views/assets"
-ENGINE = ASSETS / "engine.js"
-NODE = shutil.which("node")
-REQUIRED = os.environ.get("ATP_LITE_NODE") == "required"
-with_node = pytest.mark.skipif(NODE is None and not REQUIRED, reason="there is no node")
 CHECKPOINTS = [*sorted((ROOT / "data/checkpoints").glob("*/")), ROOT / "data/evidence/starts/routes-0/atp-sft"]
 PUT = ["1+2=3", "4*2=8", "9-8=1", "6+6=12", "2+2=5", "nothing"]
 """Steps that are put in the place of others: one is wrong, one is none."""
 SMALL = ModelSettings(hidden_size=32, layers=2, heads=4, intermediate_size=48, max_latents=4)
-
-
-def in_half(planner: Planner) -> Planner:
-    """The planner with its weights rounded to float16, as they travel."""
-    with torch.no_grad():
-        for parameter in planner.model.parameters():
-            parameter.copy_(parameter.half().float())
-    planner.model.eval()
-    return planner
 
 
 @lru_cache
@@ -83,7 +67,7 @@ def edits_of(planner, problems, plain):
 
 def compare(planner: Planner, problems) -> None:
     """Every problem as it is thought, and once more with one thought edited."""
-    in_half(planner)
+    live.as_packed(planner)
     plain = in_torch(planner, problems)
     edits = list(edits_of(planner, problems, plain))
     edited = {}
@@ -96,10 +80,7 @@ def compare(planner: Planner, problems) -> None:
         "questions": [problem.question for problem in problems],
         "edits": [edit for edit, _ in edits],
     }
-    command = [NODE or "node", str(Path(__file__).with_name("live_worker.mjs")), str(ENGINE)]
-    done = subprocess.run(command, input=json.dumps(task), capture_output=True, text=True, timeout=600)
-    assert done.returncode == 0, done.stderr
-    found = json.loads(done.stdout)
+    found = ask("live_worker.mjs", task)
     for row, expected in zip(
         [*found["traces"], *found["edited"]], [*plain, *(edited[i] for i in range(len(edits)))], strict=True
     ):
@@ -109,7 +90,6 @@ def compare(planner: Planner, problems) -> None:
         assert (row["steps"], row["answer"]) == (expected["steps"], expected["answer"])
 
 
-@with_node
 @pytest.mark.browser
 @pytest.mark.parametrize("folder", CHECKPOINTS, ids=lambda folder: f"{folder.parent.name}-{folder.name}")
 def test_engine_thinks_as_pytorch(folder):
@@ -118,7 +98,6 @@ def test_engine_thinks_as_pytorch(folder):
 
 
 @pytest.mark.slow
-@with_node
 @pytest.mark.parametrize(
     "change",
     [
@@ -141,7 +120,6 @@ def test_engine_knows_every_part(change):
     compare(Planner(LatentReasoner(config), fresh.tokenizer), problems_of("routes", 12))
 
 
-@with_node
 @pytest.mark.parametrize(
     ("damage", "message"),
     [({"sha256": "0" * 64}, "the file is damaged"), ({"questions": ["3+x"]}, '"x" is not in this planner')],
@@ -150,24 +128,17 @@ def test_engine_says_what_is_wrong(damage, message):
     task = {"checkpoint": live.pack(Planner.fresh("arithmetic", SMALL)), "questions": [], "edits": []}
     for name, value in damage.items():
         (task["checkpoint"] if name == "sha256" else task)[name] = value
-    command = [NODE or "node", str(Path(__file__).with_name("live_worker.mjs")), str(ENGINE)]
-    done = subprocess.run(command, input=json.dumps(task), capture_output=True, text=True, timeout=60)
+    done = run("live_worker.mjs", task)
     assert done.returncode != 0 and message in done.stderr
 
 
-@with_node
-@pytest.mark.parametrize(("script", "built"), [("engine", "engine.js"), ("site", "live.js")])
-def test_built_pages_are_what_their_source_builds(tmp_path, script, built):
-    if not (WEB / "node_modules").exists():
-        pytest.fail("run `npm ci` in web/") if REQUIRED else pytest.skip("esbuild is missing: run `npm ci` in web/")
-    build = ["npm", "run", "--silent", script, "--", f"--outfile={tmp_path / built}", "--log-level=error"]
-    subprocess.run(build, cwd=WEB, check=True, timeout=120)
+def test_built_pages_are_what_their_source_builds(tmp_path):
+    built("site", tmp_path / "live.js")
     for made in tmp_path.iterdir():  # with its style sheet
         assert made.read_bytes() == (ASSETS / made.name).read_bytes(), "run `make engine`"
         assert "http" not in made.read_text(encoding="utf-8").replace("http://www.w3.org/", "")  # nothing is fetched
 
 
-@with_node
 def test_arithmetic_is_judged_as_in_python():
     """Needed steps, verdicts, and what follows from another step, on right, spoilt and reordered chains."""
     rng, tasks = random.Random(0), []
@@ -179,11 +150,8 @@ def test_arithmetic_is_judged_as_in_python():
         for chain in [*orders, right[:-1], [*right[:1], *right], [*right[:-1], "1+1=2"], ["no step"]]:
             place = rng.randrange(max(1, len(chain)))
             tasks.append({"question": question, "chain": chain, "place": place, "put": rng.choice(PUT)})
-    command = [NODE or "node", str(Path(__file__).with_name("live_arithmetic_worker.mjs")), str(ENGINE)]
-    done = subprocess.run(command, input=json.dumps(tasks), capture_output=True, text=True, timeout=60)
-    assert done.returncode == 0, done.stderr
     followed = 0
-    for task, said in zip(tasks, json.loads(done.stdout), strict=True):
+    for task, said in zip(tasks, ask("live_arithmetic_worker.mjs", tasks), strict=True):
         worked = read(task["question"])
         verdict = verify_chain(worked.steps, task["chain"])
         order, put = chain_order(worked.steps, task["chain"]), Step.read(task["put"])
@@ -205,7 +173,25 @@ def test_packed_weights_are_those_of_the_hash():
     packed = live.pack(Planner.fresh("arithmetic", SMALL))
     data = base64.b64decode(packed["data"])
     assert hashlib.sha256(data).hexdigest() == packed["sha256"]
-    assert len(data) == 2 * sum(torch.Size(shape).numel() for _, shape in packed["tensors"])
+    sizes = [(torch.Size(shape).numel(), shape) for _, shape in packed["tensors"]]
+    assert len(data) == sum(4 * n if len(shape) < 2 else n + 4 * n // shape[-1] for n, shape in sizes)
+
+
+def test_weights_are_rounded_to_the_127th_of_their_row_s_largest():
+    planner = Planner.fresh("arithmetic", SMALL)
+    before = {name: tensor.clone() for name, tensor in planner.model.state_dict().items()}
+    for name, after in live.as_packed(planner).model.state_dict().items():
+        if after.dim() < 2:
+            assert torch.equal(after, before[name])
+        else:
+            largest = before[name].abs().amax(dim=-1, keepdim=True)
+            assert ((after - before[name]).abs() <= largest / 253).all()
+
+
+def test_a_planner_of_words_alone_travels_without_heads_and_decoder():
+    planner = Planner.fresh("arithmetic", SMALL)
+    planner.model.config.max_latents = 0
+    assert {name.split(".")[0] for name, _ in live.pack(planner)["tensors"]} == {"backbone"}
 
 
 def test_refusals_name_the_part(monkeypatch):
@@ -230,7 +216,7 @@ def test_a_site_is_a_folder_or_one_file(tmp_path):
     assert packed["checkpoint"] == live.pack(Planner.from_pretrained(folder))
     places = [packed["examples"][row] for _, row, _ in packed["landmarks"]["of"]]
     latents = base64.b64decode(packed["landmarks"]["data"])
-    assert len(latents) == 2 * 32 * len(places) > 0
+    assert len(latents) == (4 + 32) * len(places) > 0
 
 
 def test_a_site_refuses_a_checkpoint_by_its_folder(tmp_path, monkeypatch):

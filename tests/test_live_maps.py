@@ -14,7 +14,7 @@ if not required:
 
 from tools.browser import Watched, chromium_path, launched, until  # noqa: E402
 
-PLANNERS = ("routes-plan", "routes-sft", "atp-plan", "cot")
+PLANNERS = ("routes-plan", "routes-sft", "atp-step", "cot")
 
 
 @pytest.fixture(scope="module")

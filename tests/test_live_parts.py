@@ -1,12 +1,8 @@
 """What the live pages ask of the engine beside thinking: draws, readings, attention, and routes on their map."""
 
 import copy
-import json
 import math
-import os
 import random
-import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -17,30 +13,19 @@ from atp_lite.domains.routes import RouteSettings, read_route
 from atp_lite.planner import Planner
 from atp_lite.rl import group_advantages
 from atp_lite.views import live
+from tests.live_engine import ask as asked
 
 ROOT = Path(__file__).parents[1]
-NODE = shutil.which("node")
-pytestmark = [
-    pytest.mark.skipif(NODE is None and os.environ.get("ATP_LITE_NODE") != "required", reason="there is no node"),
-    pytest.mark.browser,
-]
+pytestmark = pytest.mark.browser
 
 
 def ask(**task):
-    engine, worker = ROOT / "atp_lite/views/assets/engine.js", Path(__file__).with_name("live_parts_worker.mjs")
-    command = [NODE or "node", str(worker), str(engine)]
-    done = subprocess.run(command, input=json.dumps(task), capture_output=True, text=True, timeout=600)
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+    return asked("live_parts_worker.mjs", task)
 
 
 @pytest.fixture(scope="module")
 def planner():
-    found = Planner.from_pretrained(ROOT / "data/checkpoints/routes-sft")
-    with torch.no_grad():
-        for parameter in found.model.parameters():
-            parameter.copy_(parameter.half().float())  # as it travels
-    return found
+    return live.as_packed(Planner.from_pretrained(ROOT / "data/checkpoints/routes-sft"))
 
 
 @pytest.fixture(scope="module")

@@ -56,19 +56,20 @@ def browser():
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory) -> str:
-    """A folder with the bundled planner of arithmetic."""
-    out = tmp_path_factory.mktemp("site")
-    return live.write_site(out, [CHECKPOINTS / "atp-plan"]).as_uri()
+    """The default site: a folder with every bundled planner."""
+    return live.write_site(tmp_path_factory.mktemp("site")).as_uri()
 
 
 def opened(browser, address: str, width: int = 1280, scheme: str = "light", **options) -> Watched:
-    """The page when its map is drawn finely enough to be read."""
+    """A page of the site when it is ready; *Move a thought* when its map is drawn finely enough to be read."""
     size = {"width": width, "height": 900}
     context = browser.new_context(offline=True, viewport=size, color_scheme=scheme, has_touch=width < 500, **options)
     seen = Watched(context.new_page())
     seen.page.set_default_timeout(WAIT)
     seen.page.goto(address)
-    seen.page.wait_for_selector(".space:not(.coarse)")
+    seen.page.wait_for_function("performance.getEntriesByName('mounted').length > 0")
+    if seen.page.locator(".page-move").count():
+        seen.page.wait_for_selector(".space:not(.coarse)")
     return seen
 
 
@@ -76,11 +77,14 @@ def answers(page) -> list[str]:
     return page.locator(".chain .answer b").all_inner_texts()
 
 
+@pytest.mark.parametrize("name", ["move", "route", "watch", "race", "how"])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1280, 800, 390])
-def test_nothing_is_clipped_or_hard_to_reach(browser, site, width, scheme):
-    seen = opened(browser, site, width, scheme)
+def test_nothing_is_clipped_or_hard_to_reach(browser, site, width, scheme, name):
+    seen = opened(browser, f"{site}#{name}", width, scheme, reduced_motion="reduce")
     page = seen.page
+    assert page.locator(".tabs a").count() == 5
+    assert len({box["y"] for box in (tab.bounding_box() for tab in page.locator(".tabs a").all())}) <= 2  # lines of tabs
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     assert page.evaluate(OUTSIDE) == []
     assert page.evaluate(COLLIDING) == []
@@ -203,7 +207,7 @@ def test_one_file_of_a_planner_that_takes_typed_thoughts(browser, tmp_path):
 
 
 def test_a_planner_without_a_step_encoder_takes_no_typed_thought(browser, site):
-    seen = opened(browser, site)
+    seen = opened(browser, f"{site}#move?planner=atp-sft")
     assert not seen.page.get_by_label("or type a thought").is_visible()
     seen.page.context.close()
 

@@ -1,7 +1,7 @@
 """Toy checkpoints in pages that think by themselves: `web/` has the engine and the live site, `assets/` what it builds.
 
 The engine reads one position at a time in JavaScript, so it is made for the toys: LLaMA backbones with word-level
-tokenizers. Weights travel as float16.
+tokenizers. Weights travel as 8-bit integers with a scale a row.
 """
 
 from __future__ import annotations
@@ -30,13 +30,12 @@ from atp_lite.views.bundled_examples import example_problems
 from atp_lite.views.page import asset, write_atomically
 
 BUNDLED = {
-    "atp-step": "arithmetic, planned, with a step encoder",
-    "atp-plan": "arithmetic, after planning",
-    "routes-plan": "routes, after planning",
-    "routes-sft": "routes, after imitation",
-    "atp-sft": "arithmetic, after imitation",
-    "sim-cot": "arithmetic, SIM-CoT",
-    "cot": "arithmetic, in words",
+    "atp-step": "Arithmetic: planner",
+    "atp-sft": "Arithmetic: imitator",
+    "sim-cot": "Arithmetic: SIM-CoT",
+    "cot": "Arithmetic: in words",
+    "routes-plan": "Routes: planner",
+    "routes-sft": "Routes: imitator",
 }
 """The bundled planners of the site and their titles; a page opens with the first that it can show."""
 DOMAINS = ("arithmetic", "routes")
@@ -47,7 +46,7 @@ NEAREST = 12
 """Landmarks that are tried in the place of a thought, to find where a page opens."""
 
 MOST_PARAMETERS = 3_000_000
-"""What a page can hold and still think at once: 6 MB of float16."""
+"""What a page can hold and still think at once: 4 MB in base64."""
 
 _LLAMA = ("hidden_size", "num_hidden_layers", "num_attention_heads", "num_key_value_heads", "head_dim", "rms_norm_eps")
 _PLANNER = (
@@ -77,8 +76,13 @@ def pack(planner: Planner) -> dict[str, Any]:
     if config.step_encoder is not None:
         _check("step encoder", config.step_encoder_type, _STEP_ENCODERS)
     decoder = planner.model.decoder
-    weights = {name: tensor.detach().cpu().numpy() for name, tensor in planner.model.state_dict().items()}
-    data = b"".join(np.ascontiguousarray(values, "<f2").tobytes() for values in weights.values())
+    unread = ("step_encoder.log_variance",) if config.max_latents else ("latent_head", "stop_head", "decoder")
+    weights = {
+        name: tensor.cpu().numpy()
+        for name, tensor in planner.model.state_dict().items()
+        if not name.startswith(unread)
+    }
+    data = b"".join(_bytes(values) for values in weights.values())
     return {
         "config": {
             **{name: getattr(config, name) for name in _PLANNER},
@@ -91,6 +95,32 @@ def pack(planner: Planner) -> dict[str, Any]:
         "data": base64.b64encode(data).decode(),
         "sha256": hashlib.sha256(data).hexdigest(),
     }
+
+
+@torch.no_grad()
+def as_packed(planner: Planner) -> Planner:
+    """The planner, its weights rounded in place to those that travel: so PyTorch thinks what the page thinks."""
+    for parameter in planner.model.parameters():
+        if parameter.dim() > 1:
+            scales, rows = _rounded(parameter.cpu().numpy())
+            parameter.copy_(torch.from_numpy(scales * rows).reshape(parameter.shape))
+    planner.model.eval()
+    return planner
+
+
+def _rounded(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(..., w) -> float32 scales (n, 1) and 8-bit integers (n, w) with values ~ scales * integers, row by row."""
+    rows = values.reshape(-1, values.shape[-1]).astype(np.float32)
+    scales = np.maximum(np.abs(rows).max(axis=1, keepdims=True), np.finfo(np.float32).tiny) / np.float32(127)
+    return scales, np.rint(rows / scales).astype(np.int8)
+
+
+def _bytes(values: np.ndarray) -> bytes:
+    """Scales, then integers, of a matrix; float32 of a vector. Little-endian; `unpack` in `web/src/checkpoint.ts`."""
+    if values.ndim < 2:
+        return values.astype("<f4").tobytes()
+    scales, rows = _rounded(values)
+    return scales.astype("<f4").tobytes() + rows.tobytes()
 
 
 def write_site(out: str | os.PathLike[str], checkpoints: Sequence[Path] = (), verify: bool = True) -> Path:
@@ -113,8 +143,9 @@ def write_site(out: str | os.PathLike[str], checkpoints: Sequence[Path] = (), ve
             if planner.domain.name not in DOMAINS:
                 known = " and ".join(DOMAINS)
                 raise ValueError(f"no page shows planners of the domain {planner.domain.name!r}: give one of {known}")
-            found = landmarks(planner)
-            packed[name] = _script({"checkpoint": pack(planner), **found})
+            checkpoint = pack(planner)
+            found = landmarks(as_packed(planner))
+            packed[name] = _script({"checkpoint": checkpoint, **found})
             moves = len(found["landmarks"]["of"]) > 3
             entries.append({"name": name, "moves": moves} | _entry(planner, folder))
         except ValueError as error:
@@ -189,7 +220,7 @@ def landmarks(planner: Planner) -> dict[str, Any]:
                 found.setdefault((text, t + 1), (row, trace.latents[row, t]))
         opening = _opening(planner, trace, [(*key, latent) for key, (_, latent) in found.items()])
     latents = [latent.cpu().numpy() for _, latent in found.values()]
-    data = b"".join(np.ascontiguousarray(latent, "<f2").tobytes() for latent in latents)
+    data = _bytes(np.stack(latents)) if latents else b""
     return {
         "examples": [problem.question for problem in problems],
         "landmarks": {

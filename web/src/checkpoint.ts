@@ -1,4 +1,4 @@
-/** A packed checkpoint (atp_lite/views/live.py writes it): configuration, tokenizer, and weights as float16. */
+/** A packed checkpoint (atp_lite/views/live.py writes it): configuration, tokenizer, and weights as 8-bit integers. */
 
 import type { Vector } from "./math";
 
@@ -45,7 +45,7 @@ export interface Checkpoint {
   tokenizer: TokenizerFile;
   /** Name and shape of every tensor, in the order of `data`. */
   tensors: [string, number[]][];
-  /** float16, little-endian, in base64. */
+  /** Little-endian, in base64. A vector is float32; a matrix is a float32 scale for each row, then 8-bit integers. */
   data: string;
   /** Of the bytes in `data`, in hexadecimal digits. */
   sha256: string;
@@ -102,34 +102,36 @@ export async function unpack(checkpoint: Checkpoint): Promise<Weights> {
       throw new Error(`the weights' sha256 is ${found}, not ${checkpoint.sha256}: the file is damaged, pack it again`);
     }
   }
-  const values = toFloat32(bytes);
   const tensors = new Map<string, Vector>();
   let at = 0;
   for (const [name, shape] of checkpoint.tensors) {
-    const size = shape.reduce((product, side) => product * side, 1);
-    tensors.set(name, values.subarray(at, at + size));
-    at += size;
+    const [values, end] = read(bytes, at, shape);
+    tensors.set(name, values);
+    at = end;
   }
-  if (at !== values.length) throw new Error(`the tensors' shapes make ${at} numbers, and there are ${values.length}`);
+  if (at !== bytes.length) throw new Error(`the tensors' shapes make ${at} bytes, and there are ${bytes.length}`);
   return new Weights(tensors);
 }
 
-/** Numbers as float16 in base64 -> float32. */
-export const floats = (base64: string): Vector => toFloat32(fromBase64(base64));
+/** The rows of a matrix (n, width) in base64, packed as those of `Checkpoint.data`. */
+export function matrix(base64: string, n: number, width: number): Vector {
+  return n ? read(fromBase64(base64), 0, [n, width])[0] : new Float32Array();
+}
 
 const fromBase64 = (text: string): Uint8Array<ArrayBuffer> => Uint8Array.from(atob(text), (char) => char.charCodeAt(0));
 
-/** IEEE 754 half precision, two bytes each, little-endian -> float32. */
-export function toFloat32(bytes: Uint8Array): Vector {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const values = new Float32Array(bytes.length / 2);
-  for (let i = 0; i < values.length; i++) {
-    const half = view.getUint16(2 * i, true);
-    const sign = half & 0x8000 ? -1 : 1;
-    const exponent = (half >> 10) & 31;
-    const fraction = half & 1023;
-    if (exponent === 31) values[i] = fraction ? NaN : sign * Infinity;
-    else values[i] = sign * (exponent ? (1 + fraction / 1024) * 2 ** (exponent - 15) : fraction * 2 ** -24);
-  }
-  return values;
+/** One tensor from some byte on, and where the next begins.
+ *
+ * @throws Error if the bytes end before it.
+ */
+function read(bytes: Uint8Array, at: number, shape: readonly number[]): [Vector, number] {
+  const size = shape.reduce((product, side) => product * side, 1);
+  const width = shape.length > 1 ? shape[shape.length - 1] : 1;
+  const first = at + 4 * (size / width);
+  const end = shape.length > 1 ? first + size : first;
+  if (end > bytes.length) throw new Error(`a tensor ends at byte ${end}, and there are ${bytes.length}: pack it again`);
+  const view = new DataView(bytes.buffer, bytes.byteOffset);
+  const values = Float32Array.from({ length: size / width }, (_, row) => view.getFloat32(at + 4 * row, true));
+  if (shape.length < 2) return [values, end];
+  return [Float32Array.from({ length: size }, (_, i) => values[Math.floor(i / width)] * view.getInt8(first + i)), end];
 }

@@ -65,8 +65,10 @@ export function latentHead(weights: Weights, config: PlannerConfig): LatentHead 
 
 /** h_t -> the logit of "latent t is the last one". */
 export function stopHead(weights: Weights): (hidden: Vector) => number {
-  const [first, last] = [weights.layer("stop_head.layers.0"), weights.layer("stop_head.layers.2")];
-  return (hidden) => linear(last.weight, gelu(linear(first.weight, hidden, first.bias)), last.bias)[0];
+  return (hidden) => {
+    const [first, last] = [weights.layer("stop_head.layers.0"), weights.layer("stop_head.layers.2")];
+    return linear(last.weight, gelu(linear(first.weight, hidden, first.bias)), last.bias)[0];
+  };
 }
 
 /** The embeddings of a step's tokens, its end token included -> the c latents that stand for it, each (d). */

@@ -1,3 +1,5 @@
+/** What the tests ask of the engine: the pages have it in their own bundle. */
+
 export { readStep, replaced, stepText, verify, workOut } from "./arithmetic";
 export type { Checkpoint } from "./checkpoint";
 export { addNoise, mode, type Distribution } from "./heads";

@@ -56,8 +56,9 @@ export class Planner {
     this.tokenizer = tokenizer;
     this.weights = weights;
     this.backbone = new Llama(weights, "backbone", this.config.backbone);
-    this.decoder = this.config.decoder && new Llama(weights, "decoder.lm", this.config.decoder);
-    this.head = latentHead(weights, this.config);
+    const thinks = config.max_latents > 0; // one of words alone travels without these parts
+    this.decoder = thinks && config.decoder ? new Llama(weights, "decoder.lm", config.decoder) : null;
+    this.head = latentHead(weights, config);
     this.stop = stopHead(weights);
   }
 

@@ -1,13 +1,13 @@
 /** The planners that a site holds (atp_lite/views/live.py writes them): inside the page, or each a script beside it. */
 
-import { type Checkpoint, floats } from "./checkpoint";
+import { type Checkpoint, matrix } from "./checkpoint";
 import type { Vector } from "./math";
 import { Planner } from "./planner";
 
 /** What is known of a planner before its weights are read. */
 export interface Entry {
   name: string;
-  /** For people, such as "arithmetic, after planning". */
+  /** For people, such as "Arithmetic: planner". */
   title: string;
   domain: string | null;
   parameters: number;
@@ -46,7 +46,7 @@ export interface LivePlanner {
 interface Packed {
   checkpoint: Checkpoint;
   examples: string[];
-  /** Text, place among the examples, thought; their latents one after the other as float16 in base64. */
+  /** Text, place among the examples, thought; their latents as a matrix, packed as `Checkpoint.data`. */
   landmarks: { of: [string, number, number][]; data: string };
   opening: { example: number; place: number; landmarks: number[] } | null;
 }
@@ -80,8 +80,8 @@ async function read(name: string): Promise<LivePlanner> {
   if (!entry) throw new Error(`this site has no planner ${name}: it has ${listed().map((one) => one.name).join(", ")}`);
   const { checkpoint, examples, landmarks, opening } = await packed(name);
   const planner = await Planner.load(checkpoint);
-  const latents = floats(landmarks.data);
   const d = checkpoint.config.backbone.hidden_size;
+  const latents = matrix(landmarks.data, landmarks.of.length, d);
   return {
     entry,
     planner,

@@ -21,6 +21,8 @@ export interface Page {
   title: string;
   /** Which planners it can show. Without one in the site, the page has no tab. */
   fits: (planner: Entry) => boolean;
+  /** How many planners it shows beside each other, 1 unless said; where no more fit, the header offers no choice. */
+  shows?: number;
   mount: (root: HTMLElement, context: Context) => Mounted | Promise<Mounted>;
 }
 
@@ -56,6 +58,7 @@ class Site {
   private readonly pages = PAGES.filter((page) => listed().some(page.fits));
   private readonly tabs = element("nav", { class: "tabs", "aria-label": "Pages" });
   private readonly picker = element("select", { id: "planner", "aria-label": "Planner" });
+  private readonly pick = element("label", { class: "pick" }, element("span", {}, "planner"), this.picker);
   private readonly status = element("p", { class: "unseen", role: "status" });
   private readonly main = element("main", { id: "page", tabindex: "-1" });
   private readonly theme: HTMLButtonElement;
@@ -87,7 +90,7 @@ class Site {
         element(
           "div",
           { class: "tools" },
-          element("label", { class: "pick" }, element("span", {}, "planner"), this.picker),
+          this.pick,
           this.theme,
           link,
           picture,
@@ -138,6 +141,7 @@ class Site {
         return option;
       }),
     );
+    this.pick.hidden = fitting.length <= (page.shows ?? 1);
     for (const tab of this.tabs.children) {
       if (tab.getAttribute("href") === `#${page.name}`) tab.setAttribute("aria-current", "page");
       else tab.removeAttribute("aria-current");

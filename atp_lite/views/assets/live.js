@@ -219,7 +219,7 @@
       this.axes = [right, up, unit(c, [right, up])];
       this.first = this.coordinates(first);
       this.second = this.coordinates(second);
-      this.depth = dot2(c, this.axes[2]);
+      this.depth = dot(c, this.axes[2]);
       const x = (Math.min(0, this.first[0], this.second[0]) + Math.max(0, this.first[0], this.second[0])) / 2;
       const y = (this.first[1] + this.second[1]) / 2;
       this.centre = [x, y, 0];
@@ -232,7 +232,7 @@
     }
     coordinates(latent) {
       const away = latent.map((value, i) => value - this.origin[i]);
-      const [x, y, z] = this.axes.map((axis) => dot2(away, axis));
+      const [x, y, z] = this.axes.map((axis) => dot(away, axis));
       return [x, y, z];
     }
     /** What lies in no direction of the three. */
@@ -246,16 +246,11 @@
       return [sum(right, right), sum(right, up), sum(up, up)];
     }
   };
-  function dot2(x, y) {
-    let sum = 0;
-    for (let i = 0; i < x.length; i++) sum += x[i] * y[i];
-    return sum;
-  }
   var distance = (x, y) => Math.sqrt(x.reduce((sum, value, i) => sum + (value - y[i]) ** 2, 0));
   function without(vector, axes) {
     let left = vector;
     for (const axis of axes) {
-      const share = dot2(left, axis);
+      const share = dot(left, axis);
       left = left.map((value, i) => value - share * axis[i]);
     }
     return left;
@@ -263,7 +258,7 @@
   function unit(vector, axes) {
     for (let i = -1; i < vector.length; i++) {
       const own = without(i < 0 ? vector : vector.map((_, j) => j === i ? 1 : 0), axes);
-      const length = Math.sqrt(dot2(own, own));
+      const length = Math.sqrt(dot(own, own));
       if (length > 1e-3) return own.map((value) => value / length);
     }
     throw new Error(`${axes.length} directions fill a space of ${vector.length}: there is no other`);
@@ -922,8 +917,8 @@
     /** @param read what is read at shares x (from the left) and y (from the top) of the side.
      *  @param finer is called when there is more to see.
      */
-    constructor(read2, finer) {
-      this.read = read2;
+    constructor(read3, finer) {
+      this.read = read3;
       this.finer = finer;
       this.timer = setTimeout(this.work);
     }
@@ -1067,9 +1062,9 @@
       if (view.key !== this.key || !this.territories) {
         this.key = view.key;
         this.territories?.stop();
-        const { plane, read: read2 } = view;
+        const { plane, read: read3 } = view;
         const depth = view.place[2];
-        this.territories = new Territories((x, y) => read2(this.placeOf(plane, x, y, depth)), this.paint);
+        this.territories = new Territories((x, y) => read3(this.placeOf(plane, x, y, depth)), this.paint);
         this.root.classList.add("coarse");
       }
       if (before?.marks.map((mark2) => mark2.text).join() !== view.marks.map((mark2) => mark2.text).join()) this.nameMarks(view);
@@ -1901,8 +1896,10 @@
     }
   }
   function stopHead(weights) {
-    const [first, last] = [weights.layer("stop_head.layers.0"), weights.layer("stop_head.layers.2")];
-    return (hidden) => linear(last.weight, gelu(linear(first.weight, hidden, first.bias)), last.bias)[0];
+    return (hidden) => {
+      const [first, last] = [weights.layer("stop_head.layers.0"), weights.layer("stop_head.layers.2")];
+      return linear(last.weight, gelu(linear(first.weight, hidden, first.bias)), last.bias)[0];
+    };
   }
   function encodeStep(weights, config, embeddings) {
     const d = config.backbone.hidden_size;
@@ -2015,7 +2012,7 @@
     },
     {
       title: "Practice, with a reward",
-      says: "How did it learn to plan? It tried each question eight times, with dice. Every try got a reward: the share of its steps that the question needs, each in its place. Tries above their group's mean were made likelier, those below rarer. Here are eight tries of the network as it was before that practice.",
+      says: "How does such a network learn to plan? It tries each question eight times, with dice. Every try gets a reward: the share of its steps that the question needs, each in its place. Tries above their group's mean are made likelier, those below rarer.",
       formula: ["A_i = (r_i − mean(r)) / std(r)", "The advantage of try i within its group (GRPO, Shao et al. 2024). It multiplies the gradient of log p(what was tried)."]
     }
   ];
@@ -2079,13 +2076,13 @@
       );
       this.watch = new IntersectionObserver(
         (seen) => {
-          for (const { target, isIntersecting } of seen) {
-            const at = this.rail.children.item(this.sections.indexOf(target));
-            if (isIntersecting) at?.setAttribute("aria-current", "step");
-            else at?.removeAttribute("aria-current");
+          for (const { target } of seen.filter((one) => one.isIntersecting)) {
+            for (const stop of this.rail.children) stop.removeAttribute("aria-current");
+            this.rail.children.item(this.sections.indexOf(target))?.setAttribute("aria-current", "step");
           }
         },
-        { rootMargin: "-40% 0px -50% 0px" }
+        { rootMargin: "-40% 0px -60% 0px" }
+        // a line: one stop is on it, or none between two
       );
       for (const each of this.sections) this.watch.observe(each);
       this.think();
@@ -2189,7 +2186,7 @@
       const said = this.thought.distribution;
       const random = seeded(this.seed * 1e3 + this.t);
       const latent = draw(said, random);
-      const read2 = planner.readBack([latent]);
+      const read3 = planner.readBack([latent]);
       const counts = /* @__PURE__ */ new Map();
       for (let i = 0; i < DRAWS; i++) {
         const text = planner.readBack([draw(said, random)])?.text ?? "";
@@ -2202,7 +2199,7 @@
       });
       return [
         cloudOf(said.means[0], said.logvars ? deviations(said.logvars[0]) : null, latent, `a draw of thought ${this.t}`),
-        element("p", { class: "row" }, again, element("span", {}, "this draw reads "), element("b", { class: "mono" }, read2?.text ?? "")),
+        element("p", { class: "row" }, again, element("span", {}, "this draw reads "), element("b", { class: "mono" }, read3?.text ?? "")),
         bars([...counts].sort((a, b) => b[1] - a[1]).slice(0, 5).map(([text, n]) => [text, n / DRAWS, `${n} of ${DRAWS}`]))
       ];
     }
@@ -2260,6 +2257,9 @@
         this.pictures[7].querySelector("button")?.focus({ preventScroll: true });
       });
       return [
+        caption(
+          this.before === this.context.planner ? "Eight tries of this planner:" : `Eight tries of a network that has not practised, only imitated (${this.before.entry.title}):`
+        ),
         element(
           "table",
           {},
@@ -2339,13 +2339,14 @@
     name: "race",
     title: "Race",
     fits: (planner) => planner.domain === "arithmetic",
+    shows: Infinity,
     mount: mount2
   };
   var RACERS = {
     cot: ["Words", "Chain of thought: it writes every step down, one token after the other."],
     "sim-cot": ["SIM-CoT", "Thinks in vectors, always four of them; taught with a decoder at its side."],
-    "atp-sft": ["ATP-Latent", "Thinks in vectors and stops when it is done; taught by imitation."],
-    "atp-plan": ["Planner", "ATP-Latent after planning: paid for chains that are right, in any order."]
+    "atp-sft": ["Imitator", "ATP-Latent: thinks in vectors and stops when it is done; taught by imitation."],
+    "atp-step": ["Planner", "The imitator after practice, paid for right chains in any order; then taught the chains it chose."]
   };
   var PROBLEMS2 = ["(3+4)*(9-2)", "((2*3)-(2+1))+6", "(2*3)+(4*5)", "((6-2)*3)+8"];
   var USUAL = 3;
@@ -2523,17 +2524,17 @@
   function lane(live) {
     const [title, how2] = RACERS[live.entry.name] ?? [live.entry.title, "Your checkpoint."];
     const track = element("div", { class: "track" });
-    const read2 = element("div", { class: "read" });
+    const read3 = element("div", { class: "read" });
     const count2 = element("b", {}, "0");
     const result = element("p", { class: "result" });
     const root2 = element(
       "section",
       { class: "lane", "aria-label": title },
       element("div", { class: "who" }, element("h2", {}, title), element("p", { class: "soft" }, how2)),
-      element("div", { class: "course" }, track, read2, result),
+      element("div", { class: "course" }, track, read3, result),
       element("p", { class: "count" }, count2, " passes")
     );
-    return { live, root: root2, track, read: read2, count: count2, result, passes: [], trace: null };
+    return { live, root: root2, track, read: read3, count: count2, result, passes: [], trace: null };
   }
   function notes() {
     const part = (title, text) => element("section", {}, element("h2", {}, title), element("p", {}, text));
@@ -2798,8 +2799,8 @@
           const [i, j] = [cells.length % n, Math.floor(cells.length / n)];
           const x = this.centre[0] + ((i + 0.5) / n * 2 - 1) * this.reach;
           const y = this.centre[1] - ((j + 0.5) / n * 2 - 1) * this.reach;
-          const read2 = planner.readBack([plane.thought([x, y])]);
-          cells.push({ text: read2?.text ?? "", share: Math.exp(read2?.logProbability ?? -99) });
+          const read3 = planner.readBack([plane.thought([x, y])]);
+          cells.push({ text: read3?.text ?? "", share: Math.exp(read3?.logProbability ?? -99) });
         }
         if (cells.length === n * n) {
           this.field = { n, cells };
@@ -3107,6 +3108,7 @@
     name: "route",
     title: "Draw a route",
     fits: (planner) => planner.domain === "routes" && planner.decodes,
+    shows: 2,
     mount: mount3
   };
   var TRAINED = { blocked: 5, least: 2, most: 6 };
@@ -3374,12 +3376,13 @@
             this.choose(i, k + 1);
           });
           made.append(
+            element("span", { class: "unseen" }, "Thought"),
             element("span", { class: "number" }, String(k + 1)),
             element("span", { class: "mono" }, (judged2.hop ? `${judged2.hop.start}→${judged2.hop.end}` : text) || "nothing"),
-            bars2(readings, text)
+            bars2(readings, text),
+            element("span", { class: "unseen" }, `${spokenReadings(readings)}${judged2.inPlace ? "" : "; it does not go on from the last hop"}`)
           );
           made.setAttribute("aria-pressed", String(isChosen));
-          made.setAttribute("aria-label", `Thought ${k + 1}: ${spokenReadings(readings)}${judged2.inPlace ? "" : "; it does not go on from the last hop"}`);
           made.dataset.kind = judged2.inPlace ? "right" : "wrong";
           const hover = (alone) => () => {
             this.show(i, alone);
@@ -3592,8 +3595,9 @@
   var watch = {
     name: "watch",
     title: "Watch it learn",
-    fits: (planner) => planner.domain === "routes" && planner.decodes,
-    mount: mount4
+    /** The bundled planner has practised already. */
+    fits: (planner) => planner.domain === "routes" && planner.decodes && planner.name !== "routes-plan",
+    mount: (root2, context) => new WatchPage(root2, context)
   };
   var MAPS2 = [
     ["12 ways", "5 : ad be da dd ea : aa to ec"],
@@ -3605,11 +3609,6 @@
   var [REST, LOOK] = [120, 10];
   var OTHERS = 20;
   var SMOOTH = 8;
-  async function mount4(root2, context) {
-    const start = context.planners.find((entry) => entry.name === "routes-sft");
-    const own = context.planner.entry.name !== "routes-plan" || !start;
-    return new WatchPage(root2, context, own ? context.planner : await context.load(start.name));
-  }
   var WatchPage = class {
     context;
     live;
@@ -3632,12 +3631,12 @@
     group = [];
     on = false;
     runs = 0;
-    constructor(root2, context, live) {
+    constructor(root2, context) {
       this.context = context;
-      this.live = live;
+      this.live = context.planner;
       this.route = readOr2(context.state.get("q"), MAPS2[0][1]);
       this.practice = this.fresh();
-      this.others = live.examples.map((question) => Route.read(question)).filter((route2) => route2.count > 1).slice(0, OTHERS);
+      this.others = this.live.examples.map((question) => Route.read(question)).filter((route2) => route2.count > 1).slice(0, OTHERS);
       this.map = new MapView({
         label: "Map. Arrow keys walk, Enter builds a wall, s and g set start and goal",
         change: (change) => {
@@ -3758,7 +3757,7 @@
         }
         compare(this.group);
         this.practice.learn(this.group);
-        const mean = (read2) => this.group.reduce((sum, one) => sum + read2(one), 0) / TRIES2;
+        const mean = (read3) => this.group.reduce((sum, one) => sum + read3(one), 0) / TRIES2;
         this.history.push({ arrived: mean((one) => Number(one.verdict.arrives)), reward: mean((one) => one.reward) });
         this.drawTries();
         this.draw();
@@ -3790,7 +3789,7 @@
       this.verdict.dataset.arrives = String(walk.verdict.arrives);
       this.chart.replaceChildren(chart(history2, this.looks));
       const last = history2.slice(-SMOOTH);
-      const mean = (read2) => last.reduce((sum, one) => sum + read2(one), 0) / Math.max(1, last.length);
+      const mean = (read3) => last.reduce((sum, one) => sum + read3(one), 0) / Math.max(1, last.length);
       const look = this.looks.at(-1);
       this.counts.textContent = history2.length ? `After ${history2.length} update${history2.length > 1 ? "s" : ""}: ${percent3(mean((one) => one.arrived))} of the last tries arrive, mean reward ${mean((one) => one.reward).toFixed(2)} of 2.` + (look ? ` On ${this.others.length} maps it does not practise on, it arrives ${percent3(look[1])} of the time, without dice.` : "") : look ? `Before practice it arrives on ${percent3(look[1])} of ${this.others.length} other maps, without dice.` : "Press practise.";
     }
@@ -3828,7 +3827,7 @@
         ),
         part(
           "One map is not the world",
-          "Practice on a single map teaches that map. The dashed line shows other maps: it need not rise, and may fall. The planner of the page “Draw a route” practised longer, on many maps, with all its numbers."
+          "Practice on a single map teaches that map. The dashed line shows other maps: it need not rise, and may fall. The planner of the page “Draw a route” practised longer, on many maps, with all of itself but the decoder."
         )
       );
     }
@@ -3917,31 +3916,30 @@
         throw new Error(`the weights' sha256 is ${found}, not ${checkpoint.sha256}: the file is damaged, pack it again`);
       }
     }
-    const values = toFloat32(bytes);
     const tensors = /* @__PURE__ */ new Map();
     let at = 0;
     for (const [name, shape2] of checkpoint.tensors) {
-      const size = shape2.reduce((product, side2) => product * side2, 1);
-      tensors.set(name, values.subarray(at, at + size));
-      at += size;
+      const [values, end] = read(bytes, at, shape2);
+      tensors.set(name, values);
+      at = end;
     }
-    if (at !== values.length) throw new Error(`the tensors' shapes make ${at} numbers, and there are ${values.length}`);
+    if (at !== bytes.length) throw new Error(`the tensors' shapes make ${at} bytes, and there are ${bytes.length}`);
     return new Weights(tensors);
   }
-  var floats = (base64) => toFloat32(fromBase64(base64));
+  function matrix(base64, n, width) {
+    return n ? read(fromBase64(base64), 0, [n, width])[0] : new Float32Array();
+  }
   var fromBase64 = (text) => Uint8Array.from(atob(text), (char) => char.charCodeAt(0));
-  function toFloat32(bytes) {
-    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    const values = new Float32Array(bytes.length / 2);
-    for (let i = 0; i < values.length; i++) {
-      const half = view.getUint16(2 * i, true);
-      const sign = half & 32768 ? -1 : 1;
-      const exponent = half >> 10 & 31;
-      const fraction = half & 1023;
-      if (exponent === 31) values[i] = fraction ? NaN : sign * Infinity;
-      else values[i] = sign * (exponent ? (1 + fraction / 1024) * 2 ** (exponent - 15) : fraction * 2 ** -24);
-    }
-    return values;
+  function read(bytes, at, shape2) {
+    const size = shape2.reduce((product, side2) => product * side2, 1);
+    const width = shape2.length > 1 ? shape2[shape2.length - 1] : 1;
+    const first = at + 4 * (size / width);
+    const end = shape2.length > 1 ? first + size : first;
+    if (end > bytes.length) throw new Error(`a tensor ends at byte ${end}, and there are ${bytes.length}: pack it again`);
+    const view = new DataView(bytes.buffer, bytes.byteOffset);
+    const values = Float32Array.from({ length: size / width }, (_, row) => view.getFloat32(at + 4 * row, true));
+    if (shape2.length < 2) return [values, end];
+    return [Float32Array.from({ length: size }, (_, i) => values[Math.floor(i / width)] * view.getInt8(first + i)), end];
   }
 
   // src/llama.ts
@@ -4094,9 +4092,9 @@
         let top = -Infinity;
         for (let t = 0; t < keys.length; t++) {
           const key = keys[t];
-          let dot3 = 0;
-          for (let j = 0; j < size; j++) dot3 += query[at + j] * key[from + j];
-          scores[t] = dot3 / Math.sqrt(size);
+          let dot2 = 0;
+          for (let j = 0; j < size; j++) dot2 += query[at + j] * key[from + j];
+          scores[t] = dot2 / Math.sqrt(size);
           top = Math.max(top, scores[t]);
         }
         let sum = 0;
@@ -4158,8 +4156,9 @@
       this.tokenizer = tokenizer;
       this.weights = weights;
       this.backbone = new Llama(weights, "backbone", this.config.backbone);
-      this.decoder = this.config.decoder && new Llama(weights, "decoder.lm", this.config.decoder);
-      this.head = latentHead(weights, this.config);
+      const thinks = config.max_latents > 0;
+      this.decoder = thinks && config.decoder ? new Llama(weights, "decoder.lm", config.decoder) : null;
+      this.head = latentHead(weights, config);
       this.stop = stopHead(weights);
     }
     /** @throws Error if the weights are damaged. */
@@ -4332,17 +4331,17 @@
   }
   var loaded = /* @__PURE__ */ new Map();
   function load(name) {
-    const known = loaded.get(name) ?? read(name);
+    const known = loaded.get(name) ?? read2(name);
     loaded.set(name, known);
     return known;
   }
-  async function read(name) {
+  async function read2(name) {
     const entry = listed().find((one) => one.name === name);
     if (!entry) throw new Error(`this site has no planner ${name}: it has ${listed().map((one) => one.name).join(", ")}`);
     const { checkpoint, examples, landmarks, opening } = await packed(name);
     const planner = await Planner.load(checkpoint);
-    const latents = floats(landmarks.data);
     const d = checkpoint.config.backbone.hidden_size;
+    const latents = matrix(landmarks.data, landmarks.of.length, d);
     return {
       entry,
       planner,
@@ -4438,6 +4437,7 @@
     pages = PAGES.filter((page) => listed().some(page.fits));
     tabs = element("nav", { class: "tabs", "aria-label": "Pages" });
     picker = element("select", { id: "planner", "aria-label": "Planner" });
+    pick = element("label", { class: "pick" }, element("span", {}, "planner"), this.picker);
     status = element("p", { class: "unseen", role: "status" });
     main = element("main", { id: "page", tabindex: "-1" });
     theme;
@@ -4468,7 +4468,7 @@
           element(
             "div",
             { class: "tools" },
-            element("label", { class: "pick" }, element("span", {}, "planner"), this.picker),
+            this.pick,
             this.theme,
             link,
             picture
@@ -4516,6 +4516,7 @@
           return option;
         })
       );
+      this.pick.hidden = fitting.length <= (page.shows ?? 1);
       for (const tab of this.tabs.children) {
         if (tab.getAttribute("href") === `#${page.name}`) tab.setAttribute("aria-current", "page");
         else tab.removeAttribute("aria-current");

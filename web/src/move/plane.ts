@@ -1,6 +1,6 @@
 /** A flat cut through the space of thoughts: it passes through one thought and two others. */
 
-import type { Vector } from "../math";
+import { dot, type Vector } from "../math";
 
 /** Right, up, and out of the plane, in the units of latents. */
 export type Place = readonly [x: number, y: number, z: number];
@@ -56,12 +56,6 @@ export class Plane {
     const sum = (a: Vector, b: Vector): number => a.reduce((total, value, i) => total + value * b[i] * Math.exp(logvar[i]), 0);
     return [sum(right, right), sum(right, up), sum(up, up)];
   }
-}
-
-export function dot(x: Vector, y: Vector): number {
-  let sum = 0;
-  for (let i = 0; i < x.length; i++) sum += x[i] * y[i];
-  return sum;
 }
 
 export const distance = (x: Vector, y: Vector): number => Math.sqrt(x.reduce((sum, value, i) => sum + (value - y[i]) ** 2, 0));

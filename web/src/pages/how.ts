@@ -80,9 +80,9 @@ const STOPS: readonly Stop[] = [
   {
     title: "Practice, with a reward",
     says:
-      "How did it learn to plan? It tried each question eight times, with dice. Every try got a reward: the share of its steps " +
-      "that the question needs, each in its place. Tries above their group's mean were made likelier, those below rarer. " +
-      "Here are eight tries of the network as it was before that practice.",
+      "How does such a network learn to plan? It tries each question eight times, with dice. Every try gets a reward: the " +
+      "share of its steps that the question needs, each in its place. Tries above their group's mean are made likelier, " +
+      "those below rarer.",
     formula: ["A_i = (r_i − mean(r)) / std(r)", "The advantage of try i within its group (GRPO, Shao et al. 2024). It multiplies the gradient of log p(what was tried)."],
   },
 ];
@@ -150,13 +150,12 @@ class HowPage implements Mounted {
     );
     this.watch = new IntersectionObserver(
       (seen) => {
-        for (const { target, isIntersecting } of seen) {
-          const at = this.rail.children.item(this.sections.indexOf(target as HTMLElement));
-          if (isIntersecting) at?.setAttribute("aria-current", "step");
-          else at?.removeAttribute("aria-current");
+        for (const { target } of seen.filter((one) => one.isIntersecting)) {
+          for (const stop of this.rail.children) stop.removeAttribute("aria-current");
+          this.rail.children.item(this.sections.indexOf(target as HTMLElement))?.setAttribute("aria-current", "step");
         }
       },
-      { rootMargin: "-40% 0px -50% 0px" },
+      { rootMargin: "-40% 0px -60% 0px" }, // a line: one stop is on it, or none between two
     );
     for (const each of this.sections) this.watch.observe(each);
     this.think();
@@ -345,6 +344,11 @@ class HowPage implements Mounted {
       this.pictures[7].querySelector("button")?.focus({ preventScroll: true });
     });
     return [
+      caption(
+        this.before === this.context.planner
+          ? "Eight tries of this planner:"
+          : `Eight tries of a network that has not practised, only imitated (${this.before.entry.title}):`,
+      ),
       element(
         "table",
         {},

@@ -11,6 +11,7 @@ export const race: Page = {
   name: "race",
   title: "Race",
   fits: (planner) => planner.domain === "arithmetic",
+  shows: Infinity,
   mount,
 };
 
@@ -18,8 +19,8 @@ export const race: Page = {
 const RACERS: Readonly<Record<string, [string, string]>> = {
   cot: ["Words", "Chain of thought: it writes every step down, one token after the other."],
   "sim-cot": ["SIM-CoT", "Thinks in vectors, always four of them; taught with a decoder at its side."],
-  "atp-sft": ["ATP-Latent", "Thinks in vectors and stops when it is done; taught by imitation."],
-  "atp-plan": ["Planner", "ATP-Latent after planning: paid for chains that are right, in any order."],
+  "atp-sft": ["Imitator", "ATP-Latent: thinks in vectors and stops when it is done; taught by imitation."],
+  "atp-step": ["Planner", "The imitator after practice, paid for right chains in any order; then taught the chains it chose."],
 };
 const PROBLEMS = ["(3+4)*(9-2)", "((2*3)-(2+1))+6", "(2*3)+(4*5)", "((6-2)*3)+8"];
 /** Passes a second at the middle of the slider. */

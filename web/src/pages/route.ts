@@ -14,6 +14,7 @@ export const route: Page = {
   name: "route",
   title: "Draw a route",
   fits: (planner) => planner.domain === "routes" && planner.decodes,
+  shows: 2,
   mount,
 };
 
@@ -340,12 +341,13 @@ class RoutePage implements Mounted {
           this.choose(i, k + 1);
         });
         made.append(
+          element("span", { class: "unseen" }, "Thought"),
           element("span", { class: "number" }, String(k + 1)),
           element("span", { class: "mono" }, (judged.hop ? `${judged.hop.start}→${judged.hop.end}` : text) || "nothing"),
           bars(readings, text),
+          element("span", { class: "unseen" }, `${spokenReadings(readings)}${judged.inPlace ? "" : "; it does not go on from the last hop"}`),
         );
         made.setAttribute("aria-pressed", String(isChosen));
-        made.setAttribute("aria-label", `Thought ${k + 1}: ${spokenReadings(readings)}${judged.inPlace ? "" : "; it does not go on from the last hop"}`);
         made.dataset.kind = judged.inPlace ? "right" : "wrong";
         const hover = (alone: number) => (): void => {
           this.show(i, alone);

@@ -12,8 +12,9 @@ import type { Context, Mounted, Page } from "../site";
 export const watch: Page = {
   name: "watch",
   title: "Watch it learn",
-  fits: (planner) => planner.domain === "routes" && planner.decodes,
-  mount,
+  /** The bundled planner has practised already. */
+  fits: (planner) => planner.domain === "routes" && planner.decodes && planner.name !== "routes-plan",
+  mount: (root, context) => new WatchPage(root, context),
 };
 
 const MAPS: readonly [string, string][] = [
@@ -34,12 +35,6 @@ const SMOOTH = 8;
 interface Update {
   arrived: number;
   reward: number;
-}
-
-async function mount(root: HTMLElement, context: Context): Promise<Mounted> {
-  const start = context.planners.find((entry) => entry.name === "routes-sft");
-  const own = context.planner.entry.name !== "routes-plan" || !start;
-  return new WatchPage(root, context, own ? context.planner : await context.load(start.name));
 }
 
 class WatchPage implements Mounted {
@@ -65,12 +60,12 @@ class WatchPage implements Mounted {
   private on = false;
   private runs = 0;
 
-  constructor(root: HTMLElement, context: Context, live: LivePlanner) {
+  constructor(root: HTMLElement, context: Context) {
     this.context = context;
-    this.live = live;
+    this.live = context.planner;
     this.route = readOr(context.state.get("q"), MAPS[0][1]);
     this.practice = this.fresh();
-    this.others = live.examples.map((question) => Route.read(question)).filter((route) => route.count > 1).slice(0, OTHERS);
+    this.others = this.live.examples.map((question) => Route.read(question)).filter((route) => route.count > 1).slice(0, OTHERS);
     this.map = new MapView({
       label: "Map. Arrow keys walk, Enter builds a wall, s and g set start and goal",
       change: (change) => {
@@ -283,7 +278,7 @@ class WatchPage implements Mounted {
       part(
         "One map is not the world",
         "Practice on a single map teaches that map. The dashed line shows other maps: it need not rise, and may fall. The planner " +
-          "of the page “Draw a route” practised longer, on many maps, with all its numbers.",
+          "of the page “Draw a route” practised longer, on many maps, with all of itself but the decoder.",
       ),
     );
   }
