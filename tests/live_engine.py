@@ -19,7 +19,7 @@ REQUIRED = os.environ.get("ATP_LITE_NODE") == "required"
 
 
 def built(script: str, out: Path) -> Path:
-    """What `npm run SCRIPT` of web/ makes; without node or esbuild the test is skipped, or fails if they are required."""
+    """What `npm run SCRIPT` of web/ makes; without node or esbuild the test is skipped, or fails."""
     if NODE is None or not (WEB / "node_modules").exists():
         (pytest.fail if REQUIRED else pytest.skip)("esbuild is missing: install node 20 and run `npm ci --prefix web`")
     command = ["npm", "run", "--silent", script, "--", f"--outfile={out}", "--log-level=error"]

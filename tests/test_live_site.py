@@ -10,7 +10,6 @@ import pytest
 
 from atp_lite.model import LatentReasoner
 from atp_lite.planner import ModelSettings, Planner
-from atp_lite.recipes import CHECKPOINTS
 from atp_lite.views import live
 
 pytestmark = pytest.mark.browser
@@ -84,7 +83,8 @@ def test_nothing_is_clipped_or_hard_to_reach(browser, site, width, scheme, name)
     seen = opened(browser, f"{site}#{name}", width, scheme, reduced_motion="reduce")
     page = seen.page
     assert page.locator(".tabs a").count() == 5
-    assert len({box["y"] for box in (tab.bounding_box() for tab in page.locator(".tabs a").all())}) <= 2  # lines of tabs
+    lines = {tab.bounding_box()["y"] for tab in page.locator(".tabs a").all()}
+    assert len(lines) <= 2  # of tabs
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     assert page.evaluate(OUTSIDE) == []
     assert page.evaluate(COLLIDING) == []

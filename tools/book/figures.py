@@ -1,22 +1,30 @@
-"""Figures of the notebooks, drawn from their saved JSON by one plotly.js beside the pages; pictures of explorers.
+"""Figures of the notebooks, drawn from their saved JSON by one plotly.js beside the pages; live pages as explorers.
 
 Title and caption of a figure become text of the page, which wraps where a window is narrow.
 """
 
 from __future__ import annotations
 
-import html
 import json
 from pathlib import Path
 
 import plotly
-from nbformat import NotebookNode
+from nbformat import NotebookNode, v4
 from sphinx.application import Sphinx
 
-from tools.stills import PLOTLY, PNG, blank_explorers
+from atp_lite.views.live import write_site
+from tools.stills import PLOTLY, PNG, shown_explorers
 
 PLOTLY_JS = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
-STILL = "A picture of it. In JupyterLab, where this cell runs, it is an explorer that answers to mouse and keys."
+LIVE = {
+    "coherence": ("move", "Move a thought"),
+    "debugger": ("move", "Move a thought"),
+    "microscope": ("watch", "Watch it learn"),
+    "race": ("race", "Race"),
+    "space": ("move", "Move a thought"),
+    "trajectories": ("how", "How it works"),
+}
+"""Explorer -> name and title of the live page that stands in its place where no cell runs."""
 TITLE = 34
 LINE = 18
 """Pixels that a figure's title and a line of its caption take (`atp_lite.views.palette.finish`)."""
@@ -55,30 +63,31 @@ def has_points(trace: dict) -> bool:
     return any(v if isinstance(v, dict) else any(x is not None for x in v) for v in found if v)
 
 
-def still(png: str) -> str:
-    """The picture of an explorer, said to be one."""
-    picture = f'<img alt="{html.escape(STILL)}" src="data:image/png;base64,{"".join(png.split())}">'
-    return f'<figure class="still">{picture}<figcaption>{STILL}</figcaption></figure>'
+def live(name: str, title: str) -> str:
+    """A live page of the site beside the book, inside a page of a folder of the book."""
+    place = f"../live/index.html#{name}"
+    said = f'The live page <a href="{place}">{title}</a>: the planners think here, in your browser.'
+    frame = f'<iframe src="{place}" title="{title}" loading="lazy"></iframe>'
+    return f'<figure class="live">{frame}<figcaption>{said}</figcaption></figure>'
 
 
 def draw(notebook: NotebookNode) -> None:
-    """Put HTML in the place of figures and of pictures of explorers.
+    """Put HTML in the place of figures, and live pages in the place of explorers.
 
     Raises:
-        ValueError: a figure has no data, or an explorer no picture.
+        ValueError: a figure has no data.
     """
-    explorers = blank_explorers(notebook)
-    for i, cell in enumerate(notebook.cells):
-        pictures = 0
+    for cell in notebook.cells:
+        shown = dict.fromkeys(LIVE[name] for name in shown_explorers(cell.source)) if cell.cell_type == "code" else {}
+        if shown:
+            cell.outputs = [
+                output for output in cell.outputs if PNG not in output.get("data", {}) or PLOTLY in output.data
+            ]
+            for page in shown:
+                cell.outputs.append(v4.new_output("display_data", {"text/html": live(*page)}))
         for output in cell.get("outputs", []):
-            data = output.get("data", {})
-            if PLOTLY in data:
-                output["data"] = {"text/html": figure(data[PLOTLY])}
-            elif PNG in data and i in explorers:
-                output["data"] = {"text/html": still(data[PNG])}
-                pictures += 1
-        if pictures < len(explorers.get(i, [])):
-            raise ValueError(f"an explorer without its picture: {cell.source}")
+            if PLOTLY in output.get("data", {}):
+                output["data"] = {"text/html": figure(output.data[PLOTLY])}
 
 
 def add_scripts(app: Sphinx, pagename: str, templatename: str, context: dict, doctree: object) -> None:
@@ -91,7 +100,14 @@ def add_scripts(app: Sphinx, pagename: str, templatename: str, context: dict, do
         app.add_js_file("figures.js", loading_method="defer")
 
 
+def add_live(app: Sphinx, error: Exception | None) -> None:
+    """Write the live site beside the pages."""
+    if error is None:
+        write_site(app.outdir / "live")
+
+
 def setup(app: Sphinx) -> dict[str, bool]:
     app.connect("builder-inited", lambda app: app.config.html_static_path.append(str(PLOTLY_JS)))
     app.connect("html-page-context", add_scripts)
+    app.connect("build-finished", add_live)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -15,7 +15,7 @@ from sphinx.builders.html import StandaloneHTMLBuilder
 from sphinx.util.docutils import SphinxDirective
 
 from tools.badges import slug
-from tools.book.figures import draw
+from tools.book.figures import draw, live
 from tools.notebooks import INSTALL
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -25,6 +25,8 @@ BADGE = re.compile(r"\[!\[([^]]+)\]\(https:[^)]+\)\]")
 TO_SECTION = re.compile(r"\[([^]]*\bsection\s+(\d+))\]\(([^)#]*?)(\w+\.ipynb)\)")
 SECTION = re.compile(r"^## ((\d+) · .+)$", re.MULTILINE)
 CARD_LINE = re.compile(r"^\| \*\*(.+?)\*\* \| (.+) \|$", re.MULTILINE)
+LIVE_HERE = re.compile(r"<!-- live: (\w+), (.+) -->")
+"""In a document: where a live page stands, by its name and title. GitHub shows nothing there."""
 LINK = re.compile(r"!?\[([^]]+)\]\([^)]*\)")
 
 
@@ -63,7 +65,7 @@ def read_source(app: Sphinx, docname: str, source: list[str]) -> None:
     """Adapt a page's source; a notebook loses its install cell, which does nothing outside Colab."""
     path = Path(app.env.doc2path(docname))
     if path.suffix == ".md":
-        source[0] = adapt(source[0])
+        source[0] = LIVE_HERE.sub(lambda found: live(*found.groups()), adapt(source[0]))
     elif path.suffix == ".ipynb":
         notebook = nbformat.reads(source[0], as_version=4)
         notebook.cells = [cell for cell in notebook.cells if INSTALL not in cell.metadata.get("tags", [])]
