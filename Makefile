@@ -23,7 +23,7 @@ export TOKENIZERS_PARALLELISM := false
 export HF_HUB_DISABLE_TELEMETRY := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help lab tour quick test test-unit test-notebooks test-trust coverage audit test-browser engine live lint-engine wheel-test screenshots notebooks exercises class book lint checkpoints lock clean
+.PHONY: help lab tour quick test test-unit test-notebooks test-trust coverage audit test-browser engine live lint-engine wheel-test screenshots notebooks exercises slides class book lint checkpoints lock clean
 
 help:  ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-16s %s\n", $$1, $$2}'
@@ -79,7 +79,7 @@ test-notebooks: $(STAMP)  ## run every notebook again and compare each cell with
 		--nbval-cell-timeout 1200 --nbval-sanitize-with tests/nbval_sanitize.cfg $(ARGS) $(NOTEBOOKS)
 
 test-browser: $(STAMP) web/node_modules  ## the explorers in a real browser, the pages' engine beside PyTorch; needs chromium and node (apt-get)
-	$(ONE_THREAD) $(BIN)/python -m pytest -m browser -n $(WORKERS) --dist loadfile $(ARGS) tests/test_browser.py tests/test_stills.py tests/test_book.py tests/test_live.py tests/test_live_site.py tests/test_live_parts.py tests/test_live_maps.py tests/test_drawings.py
+	$(ONE_THREAD) $(BIN)/python -m pytest -m browser -n $(WORKERS) --dist loadfile $(ARGS) tests
 
 web/node_modules: web/package.json web/package-lock.json
 	npm ci --prefix web
@@ -106,6 +106,9 @@ notebooks: $(STAMP)  ## badges and install cells anew, then every notebook run i
 
 exercises: $(STAMP)  ## the notebooks without their solutions: exercises/
 	$(BIN)/python -m tools.notebooks --without-solutions exercises
+
+slides: $(STAMP) web/node_modules  ## the notebooks as slides, build/slides; needs node 20; ARGS=00 makes one
+	$(BIN)/python -m tools.slides build/slides $(ARGS)
 
 class: $(STAMP)  ## pack a class for a room without internet: build/class; SEED=7 ARGS=--packages
 	$(BIN)/python -m tools.classroom build/class --seed $(SEED) $(ARGS)

@@ -8,6 +8,7 @@ from answers.build import RIGHT, WRONG
 
 from atp_lite.course.assignment import POINTS, hidden_feedback, score
 from atp_lite.course.parts import REFERENCE
+from tools import classroom
 from tools.assignment import mark, write
 from tools.classroom import pack
 
@@ -50,7 +51,10 @@ def test_the_tests_of_otter_are_python_and_keep_the_seed_from_learners(tmp_path)
     assert "70701" not in (tmp_path / "student" / "build_the_planner.ipynb").read_text()
 
 
-def test_a_class_keeps_solutions_and_seed_on_the_teachers_side(tmp_path):
+def test_a_class_keeps_solutions_and_seed_on_the_teachers_side(tmp_path, monkeypatch):
+    monkeypatch.setattr(classroom, "write_site", lambda out: out.write_text("thinks"))  # they have tests of their own
+    monkeypatch.setattr(classroom.slides, "REVEAL", tmp_path)
+    monkeypatch.setattr(classroom.slides, "slides", lambda path: path.stem)
     pack(tmp_path / "class", 70_701)
     pack(tmp_path / "class", 70_702)  # again in the same place
     student, teacher = tmp_path / "class" / "student", tmp_path / "class" / "teacher"
@@ -58,6 +62,9 @@ def test_a_class_keeps_solutions_and_seed_on_the_teachers_side(tmp_path):
     assert len(texts) == 1 + len(list((teacher / "notebooks").glob("*.ipynb")))
     assert not any("<summary>Solution" in text or "70702" in text for text in texts.values())
     assert "<summary>Solution" in (teacher / "notebooks" / "00_tour.ipynb").read_text(encoding="utf-8")
+    assert (tmp_path / "class" / "live.html").is_file() and len(list((teacher / "slides").glob("*.html"))) == len(
+        texts
+    ) - 1
     assert (teacher / "docs" / "teaching.md").is_file() and not (student / "docs" / "teaching.md").exists()
     (tmp_path / "mine").mkdir()
     with pytest.raises(ValueError, match="holds no class: name another folder"):

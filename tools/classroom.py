@@ -1,7 +1,8 @@
 """Pack a class for a room without internet: `python -m tools.classroom build/class --seed 7 [--packages]`.
 
 student/    notebooks without solutions, the assignment, the drawings
-teacher/    notebooks with solutions, docs/teaching.md, the assignment's tests
+teacher/    notebooks with solutions, docs/teaching.md, slides, the assignment's tests
+live.html   planners that think in a page, for the projector or to hand out
 packages/   this package as a wheel; with --packages all others of the lock too, for this system, over the network
 """
 
@@ -13,7 +14,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tools import assignment
+from atp_lite.views.live import write_site
+from tools import assignment, slides
 from tools.notebooks import FOLDER, write_exercises
 
 ROOT = FOLDER.parent
@@ -43,6 +45,11 @@ def pack(out: Path, seed: int) -> None:
         for page in ("glossary.md", "cheatsheet.md"):
             shutil.copy(ROOT / "docs" / page, out / half / "docs")
     shutil.copy(ROOT / "docs" / "teaching.md", out / "teacher" / "docs")
+    write_site(out / "live.html")
+    if slides.REVEAL.is_dir():
+        slides.write(out / "teacher" / "slides", [])
+    else:
+        print(f"no slides: {slides.REVEAL} is missing; install node 20 and run `npm ci --prefix web`", file=sys.stderr)
 
 
 def packages(out: Path, everything: bool) -> None:
