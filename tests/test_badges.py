@@ -78,6 +78,17 @@ def test_words_come_from_the_glossary_in_the_order_of_sections():
     assert with_words(filled, []) == card
 
 
+def test_badges_only_where_the_address_can_be_opened(tmp_path):
+    project = '[project.urls]\nRepository = "https://github.com/ann/a"\n[tool.atp-lite]\npublic = '
+    page = tmp_path / "README.md"
+    page.write_text("# P\n\nText.\n")
+    for said, badged in (("true", True), ("false", False)):
+        (tmp_path / "pyproject.toml").write_text(project + said)
+        page.write_text(dressed(page, tmp_path))
+        assert ("Open in Binder" in page.read_text()) == badged
+    assert page.read_text() == "# P\n\nText.\n"
+
+
 def test_a_card_ends_with_one_map():
     card = "# T\n\n| **Time** | x |\n\nText."
     mapped = with_map(card, "03")

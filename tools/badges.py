@@ -2,9 +2,10 @@
 
     python -m tools.badges
 
-The address stands in one place, `Repository` in pyproject.toml. README.md and every notebook's card get badges that
-open them on Colab and Binder; every notebook gets a first code cell that installs the project on Colab and does nothing
-anywhere else, a line of its card that links the words it teaches, and below the card the map of the course, folded.
+The address stands in one place, `Repository` in pyproject.toml. Once the repository is public there (`public` in
+`[tool.atp-lite]`), README.md and every notebook's card get badges that open them on Colab and Binder; every notebook
+gets a first code cell that installs the project on Colab and does nothing anywhere else, a line of its card that links
+the words it teaches, and below the card the map of the course, folded.
 Nothing is executed, and what is right already stays as it is.
 """
 
@@ -69,6 +70,12 @@ def repository(root: Path = ROOT) -> str:
     return address
 
 
+def public(root: Path = ROOT) -> bool:
+    """Whether the address can be opened yet; else badges would lead nowhere."""
+    tools = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8")).get("tool", {})
+    return bool(tools.get("atp-lite", {}).get("public", True))
+
+
 def badges(address: str, name: str) -> str:
     """One line of Markdown: two badges that open notebook `name`."""
     project = address.removeprefix("https://github.com/")
@@ -79,9 +86,9 @@ def badges(address: str, name: str) -> str:
 
 
 def with_badges(text: str, line: str) -> str:
-    """The page or card with this line of badges below its title, and no other."""
+    """The page or card with this line of badges below its title, and no other; an empty line takes them away."""
     title, *rest = [block for block in text.split("\n\n") if not block.startswith(COLAB)]
-    return "\n\n".join([title, line, *rest])
+    return "\n\n".join([title, *filter(None, [line]), *rest])
 
 
 def words(glossary: str, name: str) -> list[str]:
@@ -108,10 +115,11 @@ def with_map(card: str, number: str) -> str:
     return card.split(MAP.split("{")[0])[0] + MAP.format(number=number)
 
 
-def dress(notebook: nbformat.NotebookNode, name: str, address: str, glossary: str) -> None:
+def dress(notebook: nbformat.NotebookNode, name: str, address: str, glossary: str, badged: bool = True) -> None:
     """Give a notebook its badges, its words, its map and its install cell."""
     card = notebook.cells[0]
-    card.source = with_words(with_badges(card.source, badges(address, name)), words(glossary, name))
+    card.source = with_badges(card.source, badges(address, name) if badged else "")
+    card.source = with_words(card.source, words(glossary, name))
     card.source = with_map(card.source, name[:2])
     rest = [cell for cell in notebook.cells[1:] if INSTALL not in cell.metadata.get("tags", [])]
     install = nbformat.v4.new_code_cell(CELL.format(repository=address), metadata={"tags": [INSTALL]})
@@ -124,9 +132,9 @@ def dressed(path: Path, root: Path = ROOT) -> str:
     """What README.md or a notebook should be, as text."""
     address = repository(root)
     if path.suffix == ".md":
-        return with_badges(path.read_text(encoding="utf-8"), badges(address, "00_tour"))
+        return with_badges(path.read_text(encoding="utf-8"), badges(address, "00_tour") if public(root) else "")
     notebook = nbformat.read(path, as_version=4)
-    dress(notebook, path.stem, address, (root / "docs" / "glossary.md").read_text(encoding="utf-8"))
+    dress(notebook, path.stem, address, (root / "docs" / "glossary.md").read_text(encoding="utf-8"), public(root))
     return nbformat.writes(notebook) + "\n"
 
 
