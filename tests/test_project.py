@@ -78,14 +78,16 @@ def test_lock_has_no_cuda(lock):
 
 
 def test_what_is_imported_is_required(pyproject):
-    """Every outside package that ours import is a dependency, not only somebody else's (google: Colab's own; vllm brings a
-    torch of its own, so it is installed by hand)."""
+    """Every outside package that ours import is a dependency, not only somebody else's.
+
+    google: Colab's own. vllm brings a torch of its own, so it is installed by hand.
+    """
     distribution = {"sklearn": "scikit-learn", "yaml": "pyyaml"}
     project = pyproject["project"]
     extras = project["optional-dependencies"]
     ranges = [*project["dependencies"], *extras["pretrained"], *extras["gym"], *extras["grid"]]
     required = {canonicalize_name(Requirement(r).name) for r in ranges}
-    required |= {"ipython", "jupyter-core"}  # parts of jupyterlab
+    required |= {"ipykernel", "ipython", "jupyter-core"}  # parts of jupyterlab
     known = sys.stdlib_module_names | {"atp_lite", "atp_lab", "google", "vllm"}
     for path in OURS:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
