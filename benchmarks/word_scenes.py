@@ -351,7 +351,7 @@ class _Scene:
         """Take a step from the amount so far. Raises _Misfit for a result that is not whole, positive and small."""
         a, b = (n, self.amount) if backwards else (self.amount, n)
         value = {"+": a + b, "-": a - b, "*": a * b, "/": Fraction(a, b)}[sign]
-        if value <= 0 or value > 2000 or value % 1 or (sign == "/" and value == 1):
+        if value <= 0 or value > 500 or value % 1 or (sign == "/" and value == 1):
             raise _Misfit
         self.steps.append(f"{a}{sign}{b}={value}")
         self.amount = int(value)
@@ -517,3 +517,21 @@ def scenes(count: int, seed: int = 0) -> Iterator[Problem]:
         if problem.question not in seen:
             seen.add(problem.question)
             yield replace(problem, id=f"scene-{seed}-{len(seen):06d}", source="scenes")
+
+
+def drills(count: int, seed: int = 0) -> Iterator[Problem]:
+    """Bare equations, one to four a problem: `7+5, 96/8` -> `7+5=12`, `96/8=12`; the answer is the last result."""
+    rng = random.Random(f"drills-{seed}")
+    for i in range(count):
+        steps = []
+        for _ in range(rng.randint(1, 4)):
+            sign = rng.choice("++--*/")
+            a, b = rng.randint(2, rng.choice((12, 30, 100))), rng.randint(2, rng.choice((12, 30, 100)))
+            if sign in "*/":
+                a, b = rng.randint(2, 12), rng.randint(2, 25)
+                a, b = (a, b) if rng.random() < 0.5 else (b, a)
+            value = {"+": a + b, "-": a, "*": a * b, "/": a}[sign]
+            a = {"-": a + b, "/": a * b}.get(sign, a)
+            steps.append(f"{a}{sign}{b}={value}")
+        question = ", ".join(step.partition("=")[0] for step in steps)
+        yield Problem(question, tuple(steps), str(value), f"drill-{seed}-{i:06d}", "drills")

@@ -28,7 +28,7 @@ def folder(tmp_path_factory):
         rows.append({"question": question, "answer": f"{chain}\n#### {bags * 4 - 2}"})
     (place / "gsm8k.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     made = ["data", "--gsm8k", str(place / "gsm8k.jsonl"), "--folder", str(place)]
-    assert main([*made, "--scenes", "12", "--stories", "12", "--gym", "0", "--variants", "2"]) == 0
+    assert main([*made, "--scenes", "12", "--drills", "12", "--stories", "12", "--gym", "0", "--variants", "2"]) == 0
     return place
 
 
@@ -42,7 +42,8 @@ def test_the_curriculum_keeps_validation_questions_apart(folder):
     varied = [p for p in mixed if "renumbered" in p.source]
     assert len(own) < len(varied) <= 2 * len(own) and not held & {p.question for p in varied}
     rest = [p for p in mixed if p.source in ("story/train", "scenes")]
-    assert len(rest) == len(mixed) - len(own) - len(varied) <= 32, "two thirds of what was made"
+    bare = [p for p in mixed if p.source == "drills"]
+    assert len(bare) == 3 and len(rest) <= 32, "two thirds of what was made, a quarter of the equations"
 
 
 def test_scenes_are_right_chains_of_one_to_four_steps_and_depend_on_the_seed():
@@ -113,7 +114,7 @@ def test_phases_go_on_where_they_were_cut_off_and_are_tested(folder, monkeypatch
     place = folder / "small"
     assert (place / "words-1/last").is_dir() and not (place / "words-2/last").is_dir()
     assert main(train) == 0
-    assert len(calls) == 4, "what was finished is not trained again"
+    assert len(calls) == 5, "what was finished is not trained again"
     planner = Planner.from_pretrained(place / "latents/last")
     assert planner.model.step_encoder is not None and planner.domain.name == "word-problems"
     assert [line["step"] for line in read_metrics(place / "latents/metrics.jsonl")][-1] == 2
