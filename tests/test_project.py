@@ -87,7 +87,7 @@ def test_what_is_imported_is_required(pyproject):
     extras = project["optional-dependencies"]
     ranges = [*project["dependencies"], *extras["pretrained"], *extras["gym"], *extras["grid"]]
     required = {canonicalize_name(Requirement(r).name) for r in ranges}
-    required |= {"ipykernel", "ipython", "jupyter-core"}  # parts of jupyterlab
+    required |= {"ipykernel", "ipython", "jupyter-client", "jupyter-core"}  # parts of jupyterlab
     known = sys.stdlib_module_names | {"atp_lite", "atp_lab", "google", "vllm"}
     for path in OURS:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
