@@ -84,7 +84,7 @@ def solution(numbers: Numbers, target: Fraction) -> tuple[str, ...] | None:
     if len(numbers) == 1:
         return () if numbers[0] == target else None
     for low, high in sorted(set(combinations(numbers, 2))):
-        quotient = high / low if low else 0
+        quotient = high / low if low else Fraction(0)
         for sign, result in (("+", low + high), ("*", low * high), ("-", high - low), ("/", quotient)):
             if result <= 0 or result.denominator > 1:
                 continue
