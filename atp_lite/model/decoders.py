@@ -57,8 +57,9 @@ class Decoder(nn.Module):
 DECODERS: Registry[type[Decoder]] = Registry("decoder")
 """Name in `ReasonerConfig.decoder_type` -> the class, derived from `Decoder`.
 
-    __init__(config, latent_size, latents_per_step, scale)    `ReasonerConfig.decoder`, d, c, `latent_scale`; it sets
-                                                               `lm` (None without a language model) and
+    __init__(config, latent_size, latents_per_step, scale)    `ReasonerConfig.decoder` (a dict with `vocab_size`; for
+                                                               `lm` all of a language model's), d, c, `latent_scale`;
+                                                               it sets `lm` (None without a language model) and
                                                                `latents_per_step`
     log_prob(latents (B, S * c, d), steps (B, S, W), mask (B, S, W))               -> (B, S)
     decode(latents (B, S * c, d), step_mask (B, S), max_tokens, eos_id, pad_id)    -> twice (B, S, W), W <= max_tokens

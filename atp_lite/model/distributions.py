@@ -73,7 +73,10 @@ def gaussian_log_prob(latent: Tensor, mu: Tensor, sigma: Tensor | float) -> Tens
 
 @dataclass(frozen=True)
 class Distribution(ABC):
-    """A distribution over latents for every place of a batch: its tensors share the leading shape `(...)`."""
+    """A distribution over latents for every place of a batch: its fields, tensors, share the leading shape `(...)`.
+
+    Places where nothing is thought hold 0 in every field, so 0 has to be a valid value: store log sigma, not sigma.
+    """
 
     @property
     @abstractmethod
@@ -114,7 +117,11 @@ class Distribution(ABC):
 
     @abstractmethod
     def draw(self, noise: Noise = None) -> Tensor:
-        """(..., d) a sample; the gradient flows through it."""
+        """(..., d) a sample; the gradient flows through it.
+
+        Draw with `normal_like` or `choose` of `model/noise.py` and this noise, a generator or one for each row: what
+        `torch.distributions` draws is the same for no seed.
+        """
 
     @abstractmethod
     def log_prob(self, latent: Tensor) -> Tensor:

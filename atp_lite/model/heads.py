@@ -23,7 +23,8 @@ LATENT_HEADS: Registry[type[nn.Module]] = Registry("latent head")
 """Name in `ReasonerConfig.latent_head` -> the class of the head, a module.
 
     __init__(size, **options)    d, and `ReasonerConfig.latent_head_options`
-    forward(hidden (..., d))     -> a `Distribution` over latents (..., d), any number of leading dimensions
+    forward(hidden (..., d))     -> a `Distribution` over latents (..., d), any number of leading dimensions; under
+                                 `@in_own_precision`, or it runs in bfloat16 where the rest does
 
 What holds for its tensors and their first values, as for every part: `atp_lite/model/parts.py`."""
 

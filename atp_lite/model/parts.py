@@ -12,6 +12,7 @@ What each kind must do stands at its registry: `LATENT_HEADS`, `DECODERS`, `STEP
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import fields
 from typing import Any, TypeGuard, TypeVar
 
 import torch
@@ -126,7 +127,23 @@ def _own_modules(part: nn.Module) -> list[nn.Module]:
 def _check_distribution(said: Any, shape: tuple[int, ...]) -> None:
     if not isinstance(said, Distribution):
         raise ValueError(f"it gave {type(said).__name__}, where a Distribution is needed")
+    if loose := [field.name for field in fields(said) if not isinstance(getattr(said, field.name), Tensor)]:
+        raise ValueError(
+            f"{loose[0]} of its distribution is no tensor: rows are taken of every field, so give (..., d)"
+        )
     _check_shape("the mode of its distribution", said.mode, shape)
+    if not said.has_spread:
+        return
+    first, second = (said.draw(torch.Generator().manual_seed(0)) for _ in range(2))
+    if not torch.equal(first, second):
+        raise ValueError("its distribution draws with other noise than it is given: take those of model/noise.py")
+    blank = said.map(torch.zeros_like)
+    valid = bool((blank.stddev > 0).all()) and bool(blank.log_prob(blank.mode).isfinite().all())
+    if not valid:
+        raise ValueError(
+            "its distribution has no finite log_prob where its tensors are 0, as they are where nothing is thought: "
+            "store log sigma, not sigma"
+        )
 
 
 def _check_shape(what: str, value: Tensor, shape: tuple[int, ...]) -> None:

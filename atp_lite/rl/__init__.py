@@ -17,6 +17,6 @@ from atp_lite.rl.registries import (
     Objective,
     Samples,
 )
-from atp_lite.rl.rewards import register, total_reward
+from atp_lite.rl.rewards import register, total_reward, weighted_sum
 from atp_lite.rl.settings import RLSettings
 from atp_lite.rl.surrogates import PolicyLogProbs, clipped_surrogate, policy_log_probs

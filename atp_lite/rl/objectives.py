@@ -154,9 +154,12 @@ def checked_estimate(model: LatentReasoner, samples: Samples, settings: RLSettin
     """L_estimator + answer_ce L_answer, of samples whose answers are the references where `answer_ce` is above 0.
 
     Raises:
-        ValueError: the estimator's loss is not one finite number.
+        ValueError: the estimator gave no Estimate, or its loss is not one finite number.
     """
     estimate = ESTIMATORS[settings.estimator](model, samples, settings)
+    if not isinstance(estimate, Estimate):
+        given = type(estimate).__name__
+        raise ValueError(f"estimator {settings.estimator!r} gave {given}, where an Estimate is needed")
     checked("estimator", settings.estimator, estimate.loss, (), finite=settings.on_nonfinite == "stop")
     if not settings.answer_ce:
         return estimate

@@ -83,13 +83,15 @@ def checked(kind: str, name: str, values: Tensor, *shapes: tuple[int, ...], fini
     """What an entry of a registry has given, as it is.
 
     Raises:
-        ValueError: it is no tensor of one of these shapes.
+        ValueError: it is no tensor of floats of one of these shapes.
         NonFiniteError: not every value is finite, where all have to be.
     """
     given = tuple(values.shape) if isinstance(values, Tensor) else type(values).__name__
     if given not in shapes:
         needed = " or ".join(map(str, shapes))
         raise ValueError(f"{kind} {name!r} gave {given}, where a tensor of the shape {needed} is needed")
+    if not values.is_floating_point():
+        raise ValueError(f"{kind} {name!r} gave {values.dtype}, where floats are needed: call .float()")
     if finite and not bool(values.isfinite().all()):
         n = int((~values.isfinite()).sum())
         raise NonFiniteError(f"{kind} {name!r} gave {n} of {values.numel()} values that are NaN or infinite")

@@ -1,7 +1,7 @@
 """A head, a decoder, a step encoder, a method and a backbone of one's own: one new file each, chosen by name."""
 
 import sys
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -25,7 +25,7 @@ from atp_lite.engine.lora import LoRASettings, add_lora, has_lora  # noqa: E402
 from atp_lite.engine.pretrained import BackboneSettings  # noqa: E402
 from atp_lite.evaluation import EvalSettings, evaluate  # noqa: E402
 from atp_lite.methods import METHODS  # noqa: E402
-from atp_lite.model import DECODERS, LATENT_HEADS, STEP_ENCODERS, Mixture, Point  # noqa: E402
+from atp_lite.model import DECODERS, LATENT_HEADS, STEP_ENCODERS, Gaussian, Mixture, Point, gaussian_log_prob  # noqa: E402
 from atp_lite.planner import Planner  # noqa: E402
 from atp_lite.rl import RLSettings, train_rl  # noqa: E402
 from atp_lite.sft import SFTSettings, train_sft  # noqa: E402
@@ -154,6 +154,40 @@ class Forgets(OwnStart):
         self.register_buffer("spread", torch.ones(size), persistent=False)
 
 
+@dataclass(frozen=True)
+class Scaled(Gaussian):
+    """N(mu, s^2), given by its mean and s itself, which is 0 where nothing is thought."""
+
+    @property
+    def stddev(self):
+        return self.logvar
+
+    def log_prob(self, latent):
+        return gaussian_log_prob(latent, self.mu, self.stddev)
+
+
+@dataclass(frozen=True)
+class Deaf(Gaussian):
+    def draw(self, noise=None):
+        return torch.distributions.Normal(self.mu, self.stddev).rsample()
+
+
+@dataclass(frozen=True)
+class Numbered(Gaussian):
+    nu: float = 4.0
+
+
+def head_of(distribution):
+    """A head of that distribution with a spread of 1 to begin with."""
+
+    class Head(OwnStart):
+        def forward(self, hidden):
+            mean = self.layer(hidden)
+            return distribution(mean, torch.ones_like(mean))
+
+    return Head
+
+
 class NoSteps(linear_decoder.LinearDecoder):
     def log_prob(self, latents, steps, mask):
         return super().log_prob(latents, steps, mask).sum(-1)
@@ -163,6 +197,8 @@ class NoSteps(linear_decoder.LinearDecoder):
 def registered(monkeypatch):
     for part in (OwnStart, Hidden, OneTooFew, Loose, Forgets):
         monkeypatch.setitem(LATENT_HEADS, part.__name__, part)
+    for distribution in (Scaled, Deaf, Numbered):
+        monkeypatch.setitem(LATENT_HEADS, distribution.__name__, head_of(distribution))
     monkeypatch.setitem(DECODERS, "NoSteps", NoSteps)
 
 
@@ -181,6 +217,9 @@ def test_a_part_begins_with_the_weights_it_gave_itself(registered, tmp_path):
 @pytest.mark.parametrize(("changes", "said"), [
     ({"latent_head": "Hidden"}, "latent head 'Hidden' .*gave Tensor, where a Distribution is needed"),
     ({"latent_head": "OneTooFew"}, r"latent head 'OneTooFew' .*\(2, 3, 31\), where \(2, 3, 32\) is needed"),
+    ({"latent_head": "Scaled"}, "latent head 'Scaled' .*no finite log_prob where its tensors are 0.*: store log sigma"),
+    ({"latent_head": "Deaf"}, "latent head 'Deaf' .*draws with other noise than it is given"),
+    ({"latent_head": "Numbered"}, "latent head 'Numbered' .*nu of its distribution is no tensor"),
     ({"latent_head": "Loose"}, "latent head 'Loose' keeps spread as a tensor that no checkpoint holds"),
     ({"latent_head": "Forgets"}, "latent head 'Forgets' keeps spread as a tensor that no checkpoint holds"),
     ({"latent_head": "mixture", "latent_head_options": {"humps": 2}}, "latent head 'mixture' .*'humps': 2"),
