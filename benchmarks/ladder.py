@@ -28,7 +28,7 @@ from atp_lite.evaluation.metrics import Outcome, mean_interval, wilson
 from atp_lite.model import Decoded
 from atp_lite.planner import Planner
 from atp_lite.recipes import CHECKPOINTS, PLAN, regime_data, train
-from atp_lite.rl.rewards import register
+from atp_lite.rl import REWARDS
 from benchmarks.evidence import fill
 
 NUMBERS, PAGE = Path("data/evidence/ladder.json"), Path("docs/ladder.md")
@@ -78,15 +78,14 @@ def chain(steps: Sequence[str], answer: str, problem: Problem) -> float:
     return DOMAIN.verify(problem, steps).share
 
 
-def as_reward(name: str, score: Score) -> str:
-    """The score in the registry of rewards, under this name."""
+def as_reward(score: Score) -> Callable[[Decoded, Sequence[Problem]], Tensor]:
+    """The score as a reward, (B,)."""
 
-    @register(name)
     def reward(trace: Decoded, problems: Sequence[Problem]) -> Tensor:
         rows = zip(trace.chains, trace.answers, problems, strict=True)
-        return torch.tensor([score(*row) for row in rows], device=trace.latents.device)
+        return torch.tensor([float(score(*row)) for row in rows], device=trace.latents.device)
 
-    return name
+    return reward
 
 
 @dataclass(frozen=True)
@@ -102,12 +101,8 @@ class Rung:
 
 RUNGS = {
     "coherence": Rung("coherence (the paper's)", "nothing of the question", coherence, {"coherence": 1.0}),
-    "used-once": Rung(
-        "each result used once", "nothing of the question", used_once, {as_reward("used-once", used_once): 1.0}
-    ),
-    "belonging": Rung(
-        "... by steps of the question", "which steps it needs", belonging, {as_reward("belonging", belonging): 1.0}
-    ),
+    "used-once": Rung("each result used once", "nothing of the question", used_once, {"used-once": 1.0}),
+    "belonging": Rung("... by steps of the question", "which steps it needs", belonging, {"belonging": 1.0}),
     "chain": Rung("each once, in a possible order", "which it needs, and what they use", chain, {"chain": 1.0}),
     "chain-answer": Rung("... and the true answer", "that, and the label", chain, {"chain": 1.0}, {"answer_ce": 1.0}),
 }
@@ -138,6 +133,8 @@ def scores(score: Score, outcomes: Sequence[Outcome], problems: Sequence[Problem
 def measure(folder: Path) -> dict[str, Any]:
     """Trains what is not trained yet, tests everything, and keeps each line as it comes."""
     data, start = regime_data("clean"), CHECKPOINTS / "atp-sft"
+    for name in set(RUNGS) - set(REWARDS) - {"chain-answer"}:
+        REWARDS.register(name)(as_reward(RUNGS[name].score))
     numbers = json.loads(NUMBERS.read_text()) if NUMBERS.is_file() else {"iterations": SETTINGS.iterations, "rungs": {}}
     if "start" not in numbers["rungs"]:
         numbers["rungs"]["start"] = facts(evaluate(Planner.from_pretrained(start), data["test"]), data["test"], None)

@@ -140,7 +140,7 @@ def test_annotations_are_taken_as_they_stand():
 @pytest.mark.parametrize(
     ("name", "row", "words"),
     [
-        ("gsm8k", {"question": "q"}, ["openai/gsm8k", "row 0", "'answer'", "found: ['question']"]),
+        ("gsm8k", {"question": "q"}, ["openai/gsm8k", "row 0", "'answer'", "found: question"]),
         ("gsm8k", {"question": "q", "answer": "so 5"}, ["row 0", "'so 5'", "####", "main"]),
         ("gsm8k", {"question": "q", "answer": "#### many"}, ["row 0", "'many'", "no number"]),
         ("svamp", {"Body": "b"}, ["ChilleD/SVAMP", "'Question'", "revision"]),

@@ -2,13 +2,15 @@
 
 import json
 from pathlib import Path
+from types import SimpleNamespace as Namespace
 
 import pytest
+import torch
 
 from atp_lite.rl import REWARDS
 from benchmarks import ladder
 from benchmarks.evidence import fill
-from benchmarks.ladder import DOMAIN, RUNGS, belonging, chain, claims, coherence, tables, used_once
+from benchmarks.ladder import DOMAIN, RUNGS, as_reward, belonging, chain, claims, coherence, tables, used_once
 
 ROOT = Path(__file__).parents[1]
 PROBLEM = DOMAIN.read_question("(3+4)*(9-2)")
@@ -38,7 +40,15 @@ def test_a_use_belongs_to_one_step():
 
 
 def test_every_rung_has_its_reward():
-    assert all(set(rung.weights) <= set(REWARDS) for rung in RUNGS.values())
+    assert [set(rung.weights) - set(REWARDS) for rung in RUNGS.values()] == [
+        set(),
+        {"used-once"},
+        {"belonging"},
+        set(),
+        set(),
+    ]
+    trace = Namespace(chains=[["3+4=7", "3+4=7", "7*7=49"], []], answers=["49", ""], latents=torch.zeros(2, 3, 4))
+    assert as_reward(chain)(trace, [PROBLEM, PROBLEM]).tolist() == pytest.approx([1 / 3, 0])
     assert [rung.changes["answer_ce"] for rung in RUNGS.values()] == [0, 0, 0, 0, 1]
 
 

@@ -134,7 +134,7 @@ def test_what_we_wrote_is_not_read_as_anything_else(tmp_path):
         ('[{"question": "q", "steps": [], "answer": "5"}, {"question": "q"}]', "row 2: the key 'steps' is missing"),
         ('[{"question": "q"', "begins as a JSON array, which cannot be read"),
         ("a question||<<1+1=2>> 2", "line 1: .* is no line such as"),
-        ('{"question": null, "cot": "", "answer": "1"}', "line 1: a value of question, cot, answer is not text"),
+        ('{"question": null, "cot": "", "answer": "1"}', r"line 1: a value of .*'cot', 'answer'\] is not text"),
         ('{"question": "q", "answer": "#### none"}', "line 1: the answer .* holds no number"),
     ],
 )
