@@ -187,6 +187,25 @@ def test_picture_theme_and_link(browser, site, tmp_path):
     page.context.close()
 
 
+def test_a_typed_step_counts_as_it_was_typed(browser, site):
+    seen = opened(browser, f"{site}#move?planner=atp-step")
+    page = seen.page
+    assert "We moved it to begin with" in page.inner_text(".verdict")
+    question = page.input_value("#question")
+    assert question == "(5+9)*2"
+    page.get_by_label("or type a thought").fill("5+x")
+    page.keyboard.press("Enter")
+    assert '"x" is not in this planner' in page.inner_text(".problem")
+    page.get_by_label("or type a thought").fill("5+9=15")  # wrong, and the decoder reads it as it would be right
+    page.keyboard.press("Enter")
+    said = page.inner_text(".verdict")
+    assert said.startswith("You typed 5+9=15. The decoder reads 5+9=14") and "We moved it" not in said
+    assert "From what you typed follows 15*2=30, then the answer 30." in said and "the thought is a cause" in said
+    assert "5+9=15" in page.inner_text(".edits") and page.inner_text(".problem") == ""
+    assert seen.faults == []
+    page.context.close()
+
+
 def test_one_file_of_a_planner_that_takes_typed_thoughts(browser, tmp_path):
     small = ModelSettings(hidden_size=32, layers=2, heads=4, intermediate_size=48, max_latents=4)
     fresh = Planner.fresh("arithmetic", small)

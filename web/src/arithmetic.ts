@@ -24,16 +24,20 @@ const work = (left: number, operator: string, right: number): number =>
 
 /** What a text such as `3+4=7` says; null where it is no such step, or wrong. */
 export function readStep(text: string): Step | null {
+  const step = claimed(text);
+  return step && work(step.left, step.operator, step.right) === step.value ? step : null;
+}
+
+/** The same with the value that the text claims, be it right or wrong; null where it is no such step. */
+export function claimed(text: string): Step | null {
   const found = /^(\d+)([-+*])(\d+)=(\d+)$/u.exec(text);
-  if (!found) return null;
-  const step: Step = {
+  return found && {
     left: Number(found[1]),
     operator: found[2],
     right: Number(found[3]),
     value: Number(found[4]),
     sources: [null, null],
   };
-  return work(step.left, step.operator, step.right) === step.value ? step : null;
 }
 
 interface Part {

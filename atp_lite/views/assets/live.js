@@ -3,17 +3,15 @@
   // src/arithmetic.ts
   var stepText = (step) => `${step.left}${step.operator}${step.right}=${step.value}`;
   var work = (left, operator, right) => operator === "+" ? left + right : operator === "-" ? left - right : left * right;
-  function readStep(text) {
+  function claimed(text) {
     const found = /^(\d+)([-+*])(\d+)=(\d+)$/u.exec(text);
-    if (!found) return null;
-    const step = {
+    return found && {
       left: Number(found[1]),
       operator: found[2],
       right: Number(found[3]),
       value: Number(found[4]),
       sources: [null, null]
     };
-    return work(step.left, step.operator, step.right) === step.value ? step : null;
   }
   function workOut(text) {
     const tokens = Array.from(text.matchAll(/\d+|[^\s\d]/gu), ([token2]) => ({ "×": "*", "·": "*", "−": "-" })[token2] ?? token2);
@@ -293,6 +291,11 @@
     edit(thought) {
       return this.edits.get(thought);
     }
+    /** The step that was typed in the place of a thought, and is still there. */
+    typed(thought) {
+      const edit = this.edits.get(thought);
+      return edit?.how === "typed" && typeof edit.first === "string" ? edit.first : void 0;
+    }
     /** Remember the edits as they are, for `undo`. */
     remember() {
       this.past.push(this.edits);
@@ -352,10 +355,10 @@
     /** An edit that puts another thought in the place of one. */
     swapped(thought, mark2) {
       const [first, second] = this.marksOf(thought);
-      const known = mark2 === first || mark2 === second;
-      const marks = known ? [first, second] : [mark2, first];
-      const plane = this.planeOf(this.before(thought), thought, ...marks);
       const how2 = typeof mark2 === "string" ? "typed" : "swapped";
+      const known = mark2 === second && how2 === "swapped";
+      const marks = known ? [first, second] : [mark2, mark2 === first ? second : first];
+      const plane = this.planeOf(this.before(thought), thought, ...marks);
       return { thought, first: marks[0], second: marks[1], place: plane.coordinates(this.latentOf(mark2)), seeds: [], how: how2 };
     }
     textOf(mark2) {
@@ -1268,16 +1271,18 @@
 
   // src/move/words.ts
   function implied(worked, original, thought, text) {
-    const put = readStep(text);
+    const put = claimed(text);
     const chain = original.steps.map((step) => step.text);
     const made = put && replaced(worked.steps, chain, thought - 1, put);
     if (!made) return null;
     const { chain: steps, needed } = made;
     return { later: steps.slice(thought).map(stepText), answer: `${steps[steps.length - 1].value}`, needed };
   }
-  function outcome(worked, original, edited, thought) {
-    const [before, now] = [original.steps[thought - 1]?.text, edited.steps[thought - 1]?.text ?? ""];
-    const chain = edited.steps.map((step) => step.text);
+  function outcome(worked, original, edited, thought, typed) {
+    const [before, reads] = [original, edited].map((trace) => trace.steps.at(thought - 1)?.text ?? "");
+    const now = typed ?? reads;
+    const misread = reads === now ? null : reads;
+    const chain = edited.steps.map((step, i) => i === thought - 1 ? now : step.text);
     const same = edited.answer === original.answer;
     if (now === before) {
       const text = same ? "Cross a border: on the other side it reads as another step." : `Still, the answer is now ${edited.answer}.`;
@@ -1287,13 +1292,13 @@
       const text = "The planner took the steps in another order that is just as right, and the answer stays.";
       return { kind: "cause", head: `Thought ${thought} now reads ${now}.`, text };
     }
-    const head = `Thought ${thought} now reads ${now || "nothing"}.`;
+    const head = misread === null ? `Thought ${thought} now reads ${now || "nothing"}.` : `You typed ${now}. The decoder reads ${misread || "nothing"}: it has learned from right steps alone, and can be wrong.`;
     const should = implied(worked, original, thought, now);
     if (!should) {
       const text = same ? `The answer stays ${edited.answer}.` : `The answer went from ${original.answer} to ${edited.answer}.`;
       return { kind: "other", head, text: `${text} What should follow from it, nobody can say.` };
     }
-    const from = `From that follows ${[...should.later, `the answer ${should.answer}`].join(", then ")}.`;
+    const from = `From ${misread === null ? "that" : "what you typed"} follows ${[...should.later, `the answer ${should.answer}`].join(", then ")}.`;
     if (should.answer === original.answer) {
       const text = same ? "and that is what the planner says" : `but the planner says ${edited.answer}`;
       return { kind: same ? "other" : "partly", head, text: `It gives the same answer as before, ${text}.` };
@@ -1362,12 +1367,19 @@
     thought = 1;
     plane = null;
     asked = 0;
+    /** Whether what is shown is the page's own edit. */
+    opened = false;
+    /** What speaks against the question. */
+    warned = "";
     constructor(root2, context) {
       this.context = context;
       this.live = context.planner;
       this.range = rangeOf(this.live.examples);
       this.map = new ThoughtMap({
-        begin: () => this.experiment?.remember(),
+        begin: () => {
+          this.opened = false;
+          this.experiment?.remember();
+        },
         moveTo: (place) => {
           if (!this.experiment) return;
           const start = performance.now();
@@ -1513,12 +1525,12 @@
         )
       );
       const edits = element("section", { "aria-labelledby": "edits" });
-      edits.append(element("h2", { id: "edits" }, "Your edits"), this.list);
+      edits.append(element("h2", { id: "edits" }, "The edits"), this.list);
       const answers = element("section", { "aria-labelledby": "answers" });
       answers.append(
         element("h2", { id: "answers" }, "What the answer might be"),
         this.answers,
-        what("The planner gives every answer a probability and says the likeliest. Blue: as it thought. Orange: after your edit.")
+        what("The planner gives every answer a probability and says the likeliest. Blue: as it thought. Orange: after the edit.")
       );
       const looked = element("section", { "aria-labelledby": "looked" });
       looked.append(
@@ -1549,6 +1561,7 @@
       } else if (opening) {
         this.ask(opening.question, opening.place);
         if (this.experiment) {
+          this.opened = true;
           this.experiment.put(this.experiment.swapped(opening.place, opening.landmarks[0]));
           this.show();
         }
@@ -1558,12 +1571,14 @@
     }
     ask(question, thought = 1, edits = "") {
       this.field.value = question;
+      this.opened = false;
       this.asked++;
       try {
         const known = (number) => this.knows(`${number}`);
         const worked = workOut(question);
         const said = warnings(worked, this.range, known);
-        this.problem.textContent = said.length ? `Out of its depth: ${said.join("; ")}. The right answer is ${worked.value}.` : "";
+        this.warned = said.length ? `Out of its depth: ${said.join("; ")}. The right answer is ${worked.value}.` : "";
+        this.problem.textContent = this.warned;
         this.hide(worked.numbers.some((number) => !known(number)));
         if (this.working.hidden) return;
         this.worked = worked;
@@ -1599,6 +1614,8 @@
     }
     // --------------------------------------------------------------------- edits
     change(edit) {
+      this.opened = false;
+      this.problem.textContent = this.warned;
       this.experiment?.remember();
       this.experiment?.put(edit);
       this.show();
@@ -1660,7 +1677,7 @@
             experiment.drop(edit.thought);
             this.show();
           }, { "aria-label": `Take back the edit of thought ${edit.thought}` });
-          return element("li", {}, element("span", {}, `Thought ${edit.thought} ${HOW[edit.how]}: `, mono(was), " → ", mono(step)), drop);
+          return element("li", {}, element("span", {}, `Thought ${edit.thought} ${HOW[edit.how]}: `, mono(was), " → ", mono(experiment.typed(edit.thought) ?? step)), drop);
         })
       );
       if (!experiment.list().length) this.list.append(element("li", { class: "soft" }, "None yet: drag the numbered dot."));
@@ -1668,7 +1685,7 @@
       this.drawAnswers(experiment);
       this.drawLooked(experiment);
       this.context.keep({ q: experiment.question, t: `${thought}`, e: experiment.write() });
-      const { head, text } = outcome(worked, experiment.original, experiment.edited, thought);
+      const { head, text } = outcome(worked, experiment.original, experiment.edited, thought, experiment.typed(thought));
       this.context.say(`${head} ${text}`);
     }
     origin(mark2) {
@@ -1693,7 +1710,7 @@
       const { original, edited } = experiment;
       const rows = Array.from({ length: experiment.thoughts }, (_, i) => this.row(experiment, i + 1));
       const right = `${worked.value}`;
-      const { kind, head, text } = outcome(worked, original, edited, this.thought);
+      const { kind, head, text } = outcome(worked, original, edited, this.thought, experiment.typed(this.thought));
       const answer = (trace) => {
         const follows = trace === edited && kind === "cause" && trace.answer !== right;
         const cell = element("td", {}, element("b", {}, trace.answer || "nothing"), follows ? FOLLOWS() : mark(trace.answer === right));
@@ -1702,7 +1719,7 @@
       };
       const word = (trace) => element("td", {}, judged(worked, trace));
       this.chain.replaceChildren(
-        element("thead", {}, element("tr", {}, element("td"), heading("as it thought"), heading("after your edit"))),
+        element("thead", {}, element("tr", {}, element("td"), heading("as it thought"), heading("after the edit"))),
         element("tbody", {}, ...rows),
         element(
           "tfoot",
@@ -1713,7 +1730,7 @@
         )
       );
       this.verdict.className = `verdict ${kind}`;
-      this.verdict.replaceChildren(element("b", {}, head), " ", text);
+      this.verdict.replaceChildren(element("b", {}, head), " ", text, this.opened ? " We moved it to begin with. Now you: drag the dot." : "");
       this.drawGoals(experiment, worked);
     }
     /** Answers that can be had by moving one thought of the opening. */
@@ -2346,7 +2363,7 @@
     cot: ["Words", "Chain of thought: it writes every step down, one token after the other."],
     "sim-cot": ["SIM-CoT", "Thinks in vectors, always four of them; taught with a decoder at its side."],
     "atp-sft": ["Imitator", "ATP-Latent: thinks in vectors and stops when it is done; taught by imitation."],
-    "atp-step": ["Planner", "The imitator after practice, paid for right chains in any order; then taught the chains it chose."]
+    "atp-step": ["Planner", "The imitator after practice, paid for right chains in any order; then imitating the right chains it had chosen itself."]
   };
   var PROBLEMS2 = ["(3+4)*(9-2)", "((2*3)-(2+1))+6", "(2*3)+(4*5)", "((6-2)*3)+8"];
   var USUAL = 3;
@@ -2551,7 +2568,7 @@
       ),
       part(
         "Look at two steps that could come first",
-        "In (3+4)*(9-2) either bracket may be worked out first. Teachers disagree, so imitation thinks of both at once: it says the same step twice, and still gets the answer right. The planner was paid for right chains and takes one after the other."
+        "In (3+4)*(9-2) either bracket may be worked out first. Teachers disagree, so imitation thinks of both at once: it says the same step twice. The answer may be right all the same: it is read from the vectors, not from their text. The planner was paid for right chains and takes one after the other."
       )
     );
   }
@@ -3467,7 +3484,7 @@
       ),
       part(
         "What planning changes",
-        "Planning is practice with a reward. The network tries eight walks on a map. Walks that arrive by legal hops are made likelier, whichever way they take. No teacher is asked. So it may settle on one way, and orange fades."
+        "Planning is practice with a reward. The network tries eight walks on a map. Walks that arrive by legal hops are made likelier, whichever way they take. No teacher is asked. So it may settle on one way. Orange grows paler and need not go: what counts is that the blue hops join up."
       ),
       part(
         "Why look at thoughts at all?",
@@ -3819,7 +3836,7 @@
         { class: "story" },
         part(
           "What is learnt",
-          `The network has ${all} numbers. Here only the head that makes the middle of the cloud of thoughts learns: ${this.practice.size.toLocaleString("en")} of them. The rest stays as it is, so that a browser keeps up. Dice add noise to every thought; if a noisy thought led to a good walk, the middle moves towards it.`
+          `The network has ${all} numbers. Here only the head that makes the middle of the cloud of thoughts learns: ${this.practice.size.toLocaleString("en")} of them. The rest stays as it is, so that a browser keeps up. Dice add noise to every thought; if a noisy thought led to a good walk, the middle moves towards it. For some 25 updates little may be seen of it.`
         ),
         part(
           "No teacher",

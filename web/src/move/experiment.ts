@@ -56,6 +56,12 @@ export class Experiment {
     return this.edits.get(thought);
   }
 
+  /** The step that was typed in the place of a thought, and is still there. */
+  typed(thought: number): string | undefined {
+    const edit = this.edits.get(thought);
+    return edit?.how === "typed" && typeof edit.first === "string" ? edit.first : undefined;
+  }
+
   /** Remember the edits as they are, for `undo`. */
   remember(): void {
     this.past.push(this.edits);
@@ -127,10 +133,10 @@ export class Experiment {
   /** An edit that puts another thought in the place of one. */
   swapped(thought: number, mark: Mark): Edit {
     const [first, second] = this.marksOf(thought);
-    const known = mark === first || mark === second;
-    const marks: [Mark, Mark] = known ? [first, second] : [mark, first];
-    const plane = this.planeOf(this.before(thought), thought, ...marks);
     const how = typeof mark === "string" ? "typed" : "swapped";
+    const known = mark === second && how === "swapped";
+    const marks: [Mark, Mark] = known ? [first, second] : [mark, mark === first ? second : first];
+    const plane = this.planeOf(this.before(thought), thought, ...marks);
     return { thought, first: marks[0], second: marks[1], place: plane.coordinates(this.latentOf(mark)), seeds: [], how };
   }
 

@@ -1,6 +1,6 @@
 /** What an edit has done, in words. */
 
-import { readStep, replaced, stepText, verify, type Step, type Worked } from "../arithmetic";
+import { claimed, replaced, stepText, verify, type Step, type Worked } from "../arithmetic";
 import type { Trace } from "../planner";
 
 /** What should follow from a thought that reads as another step. */
@@ -11,9 +11,9 @@ export interface Implied {
   needed: Step[];
 }
 
-/** null where nobody can say: the chain before was not right, or the thought reads as no equation. */
+/** null where nobody can say: the chain before was not right, or the thought reads as no equation. A wrong one counts as it says. */
 export function implied(worked: Worked, original: Trace, thought: number, text: string): Implied | null {
-  const put = readStep(text);
+  const put = claimed(text);
   const chain = original.steps.map((step) => step.text);
   const made = put && replaced(worked.steps, chain, thought - 1, put);
   if (!made) return null;
@@ -28,10 +28,12 @@ export interface Sentence {
   text: string;
 }
 
-/** What came of moving thought t. */
-export function outcome(worked: Worked, original: Trace, edited: Trace, thought: number): Sentence {
-  const [before, now] = [original.steps[thought - 1]?.text, edited.steps[thought - 1]?.text ?? ""];
-  const chain = edited.steps.map((step) => step.text);
+/** What came of moving thought t. typed: the step whose thought stands there now, where one was typed. */
+export function outcome(worked: Worked, original: Trace, edited: Trace, thought: number, typed?: string): Sentence {
+  const [before, reads] = [original, edited].map((trace) => trace.steps.at(thought - 1)?.text ?? "");
+  const now = typed ?? reads;
+  const misread = reads === now ? null : reads;
+  const chain = edited.steps.map((step, i) => (i === thought - 1 ? now : step.text));
   const same = edited.answer === original.answer;
   if (now === before) {
     const text = same ? "Cross a border: on the other side it reads as another step." : `Still, the answer is now ${edited.answer}.`;
@@ -41,13 +43,16 @@ export function outcome(worked: Worked, original: Trace, edited: Trace, thought:
     const text = "The planner took the steps in another order that is just as right, and the answer stays.";
     return { kind: "cause", head: `Thought ${thought} now reads ${now}.`, text };
   }
-  const head = `Thought ${thought} now reads ${now || "nothing"}.`;
+  const head =
+    misread === null
+      ? `Thought ${thought} now reads ${now || "nothing"}.`
+      : `You typed ${now}. The decoder reads ${misread || "nothing"}: it has learned from right steps alone, and can be wrong.`;
   const should = implied(worked, original, thought, now);
   if (!should) {
     const text = same ? `The answer stays ${edited.answer}.` : `The answer went from ${original.answer} to ${edited.answer}.`;
     return { kind: "other", head, text: `${text} What should follow from it, nobody can say.` };
   }
-  const from = `From that follows ${[...should.later, `the answer ${should.answer}`].join(", then ")}.`;
+  const from = `From ${misread === null ? "that" : "what you typed"} follows ${[...should.later, `the answer ${should.answer}`].join(", then ")}.`;
   if (should.answer === original.answer) {
     const text = same ? "and that is what the planner says" : `but the planner says ${edited.answer}`;
     return { kind: same ? "other" : "partly", head, text: `It gives the same answer as before, ${text}.` };

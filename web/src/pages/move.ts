@@ -58,13 +58,20 @@ class MovePage implements Mounted {
   private thought = 1;
   private plane: Plane | null = null;
   private asked = 0;
+  /** Whether what is shown is the page's own edit. */
+  private opened = false;
+  /** What speaks against the question. */
+  private warned = "";
 
   constructor(root: HTMLElement, context: Context) {
     this.context = context;
     this.live = context.planner;
     this.range = rangeOf(this.live.examples);
     this.map = new ThoughtMap({
-      begin: () => this.experiment?.remember(),
+      begin: () => {
+        this.opened = false;
+        this.experiment?.remember();
+      },
       moveTo: (place) => {
         if (!this.experiment) return;
         const start = performance.now();
@@ -216,12 +223,12 @@ class MovePage implements Mounted {
       ),
     );
     const edits = element("section", { "aria-labelledby": "edits" });
-    edits.append(element("h2", { id: "edits" }, "Your edits"), this.list);
+    edits.append(element("h2", { id: "edits" }, "The edits"), this.list);
     const answers = element("section", { "aria-labelledby": "answers" });
     answers.append(
       element("h2", { id: "answers" }, "What the answer might be"),
       this.answers,
-      what("The planner gives every answer a probability and says the likeliest. Blue: as it thought. Orange: after your edit."),
+      what("The planner gives every answer a probability and says the likeliest. Blue: as it thought. Orange: after the edit."),
     );
     const looked = element("section", { "aria-labelledby": "looked" });
     looked.append(
@@ -255,6 +262,7 @@ class MovePage implements Mounted {
     } else if (opening) {
       this.ask(opening.question, opening.place);
       if (this.experiment) {
+        this.opened = true;
         this.experiment.put(this.experiment.swapped(opening.place, opening.landmarks[0]));
         this.show();
       }
@@ -265,12 +273,14 @@ class MovePage implements Mounted {
 
   private ask(question: string, thought = 1, edits = ""): void {
     this.field.value = question;
+    this.opened = false;
     this.asked++;
     try {
       const known = (number: number): boolean => this.knows(`${number}`);
       const worked = workOut(question);
       const said = warnings(worked, this.range, known);
-      this.problem.textContent = said.length ? `Out of its depth: ${said.join("; ")}. The right answer is ${worked.value}.` : "";
+      this.warned = said.length ? `Out of its depth: ${said.join("; ")}. The right answer is ${worked.value}.` : "";
+      this.problem.textContent = this.warned;
       this.hide(worked.numbers.some((number) => !known(number)));
       if (this.working.hidden) return;
       this.worked = worked;
@@ -311,6 +321,8 @@ class MovePage implements Mounted {
   // --------------------------------------------------------------------- edits
 
   private change(edit: Edit): void {
+    this.opened = false;
+    this.problem.textContent = this.warned;
     this.experiment?.remember();
     this.experiment?.put(edit);
     this.show();
@@ -375,7 +387,7 @@ class MovePage implements Mounted {
           experiment.drop(edit.thought);
           this.show();
         }, { "aria-label": `Take back the edit of thought ${edit.thought}` });
-        return element("li", {}, element("span", {}, `Thought ${edit.thought} ${HOW[edit.how]}: `, mono(was), " → ", mono(step)), drop);
+        return element("li", {}, element("span", {}, `Thought ${edit.thought} ${HOW[edit.how]}: `, mono(was), " → ", mono(experiment.typed(edit.thought) ?? step)), drop);
       }),
     );
     if (!experiment.list().length) this.list.append(element("li", { class: "soft" }, "None yet: drag the numbered dot."));
@@ -383,7 +395,7 @@ class MovePage implements Mounted {
     this.drawAnswers(experiment);
     this.drawLooked(experiment);
     this.context.keep({ q: experiment.question, t: `${thought}`, e: experiment.write() });
-    const { head, text } = outcome(worked, experiment.original, experiment.edited, thought);
+    const { head, text } = outcome(worked, experiment.original, experiment.edited, thought, experiment.typed(thought));
     this.context.say(`${head} ${text}`);
   }
 
@@ -412,7 +424,7 @@ class MovePage implements Mounted {
     const { original, edited } = experiment;
     const rows = Array.from({ length: experiment.thoughts }, (_, i) => this.row(experiment, i + 1));
     const right = `${worked.value}`;
-    const { kind, head, text } = outcome(worked, original, edited, this.thought);
+    const { kind, head, text } = outcome(worked, original, edited, this.thought, experiment.typed(this.thought));
     const answer = (trace: Trace): HTMLElement => {
       const follows = trace === edited && kind === "cause" && trace.answer !== right;
       const cell = element("td", {}, element("b", {}, trace.answer || "nothing"), follows ? FOLLOWS() : mark(trace.answer === right));
@@ -421,7 +433,7 @@ class MovePage implements Mounted {
     };
     const word = (trace: Trace): HTMLElement => element("td", {}, judged(worked, trace));
     this.chain.replaceChildren(
-      element("thead", {}, element("tr", {}, element("td"), heading("as it thought"), heading("after your edit"))),
+      element("thead", {}, element("tr", {}, element("td"), heading("as it thought"), heading("after the edit"))),
       element("tbody", {}, ...rows),
       element(
         "tfoot",
@@ -432,7 +444,7 @@ class MovePage implements Mounted {
       ),
     );
     this.verdict.className = `verdict ${kind}`;
-    this.verdict.replaceChildren(element("b", {}, head), " ", text);
+    this.verdict.replaceChildren(element("b", {}, head), " ", text, this.opened ? " We moved it to begin with. Now you: drag the dot." : "");
     this.drawGoals(experiment, worked);
   }
 

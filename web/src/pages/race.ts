@@ -20,7 +20,7 @@ const RACERS: Readonly<Record<string, [string, string]>> = {
   cot: ["Words", "Chain of thought: it writes every step down, one token after the other."],
   "sim-cot": ["SIM-CoT", "Thinks in vectors, always four of them; taught with a decoder at its side."],
   "atp-sft": ["Imitator", "ATP-Latent: thinks in vectors and stops when it is done; taught by imitation."],
-  "atp-step": ["Planner", "The imitator after practice, paid for right chains in any order; then taught the chains it chose."],
+  "atp-step": ["Planner", "The imitator after practice, paid for right chains in any order; then imitating the right chains it had chosen itself."],
 };
 const PROBLEMS = ["(3+4)*(9-2)", "((2*3)-(2+1))+6", "(2*3)+(4*5)", "((6-2)*3)+8"];
 /** Passes a second at the middle of the slider. */
@@ -263,7 +263,7 @@ function notes(): HTMLElement {
     part(
       "Look at two steps that could come first",
       "In (3+4)*(9-2) either bracket may be worked out first. Teachers disagree, so imitation thinks of both at once: it " +
-        "says the same step twice, and still gets the answer right. The planner was paid for right chains and takes one after the other.",
+        "says the same step twice. The answer may be right all the same: it is read from the vectors, not from their text. The planner was paid for right chains and takes one after the other.",
     ),
   );
 }

@@ -453,7 +453,7 @@ function story(): HTMLElement {
     part(
       "What planning changes",
       "Planning is practice with a reward. The network tries eight walks on a map. Walks that arrive by legal hops " +
-        "are made likelier, whichever way they take. No teacher is asked. So it may settle on one way, and orange fades.",
+        "are made likelier, whichever way they take. No teacher is asked. So it may settle on one way. Orange grows paler and need not go: what counts is that the blue hops join up.",
     ),
     part(
       "Why look at thoughts at all?",

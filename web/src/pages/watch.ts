@@ -268,7 +268,7 @@ class WatchPage implements Mounted {
         "What is learnt",
         `The network has ${all} numbers. Here only the head that makes the middle of the cloud of thoughts learns: ` +
           `${this.practice.size.toLocaleString("en")} of them. The rest stays as it is, so that a browser keeps up. Dice add noise to ` +
-          "every thought; if a noisy thought led to a good walk, the middle moves towards it.",
+          "every thought; if a noisy thought led to a good walk, the middle moves towards it. For some 25 updates little may be seen of it.",
       ),
       part(
         "No teacher",
