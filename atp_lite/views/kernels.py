@@ -16,6 +16,7 @@ from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from typing import Any, ClassVar
 
+import ipywidgets
 from ipykernel import ipkernel  # noqa: F401  what kernels load, loaded once
 from ipykernel.kernelapp import IPKernelApp
 from jupyter_client.provisioning import KernelProvisionerFactory, LocalProvisioner
@@ -90,9 +91,11 @@ def _be_a_kernel(connection_file: str) -> None:
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     sys.modules["debugpy"] = None  # type: ignore[assignment]  a page needs no debugger
     try:
-        IPKernelApp.launch_instance(
-            ["-f", connection_file, "--HistoryManager.enabled=False", f"--IPKernelApp.parent_handle={os.getppid()}"]
-        )
+        app = IPKernelApp.instance()
+        parent = f"--IPKernelApp.parent_handle={os.getppid()}"
+        app.initialize(["-f", connection_file, "--HistoryManager.enabled=False", parent])
+        ipywidgets.register_comm_target()  # what its import does where there is a kernel already
+        app.start()
     finally:
         os._exit(0)
 
