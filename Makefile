@@ -40,10 +40,10 @@ lab: $(STAMP)  ## open JupyterLab at the first notebook, on this computer only
 	$(BIN)/jupyter lab --ServerApp.ip=127.0.0.1 --ServerApp.root_dir="$(CURDIR)" \
 		--LabApp.default_url=/lab/tree/notebooks/00_tour.ipynb $(ARGS)
 
-tour: $(STAMP)  ## train a small planner from nothing and write a report (at most ten minutes)
+tour: $(STAMP)  ## train a small planner from nothing, write a report and a live page (about a quarter of an hour)
 	$(BIN)/atp-lite tour $(ARGS)
 
-quick: $(STAMP)  ## the tests that matter while you type: under a minute
+quick: $(STAMP)  ## the tests that matter while you type: a minute and a half
 	$(ONE_THREAD) $(BIN)/python -m pytest -n $(WORKERS) -m "not slow and not browser and not large" $(ARGS) tests
 
 test: $(STAMP)  ## unit tests and every notebook; both run even if one fails
