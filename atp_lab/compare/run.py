@@ -29,7 +29,7 @@ from atp_lab.compare.measure import measure
 from atp_lab.compare.rows import code_version, read_rows, write_row
 from atp_lite.cli.command_line import printed
 from atp_lite.domains import DOMAINS, Problem, data_hash
-from atp_lite.engine.folder import check_run, held, recover_folder
+from atp_lite.engine.folder import check_run, held, recover_folder, write_atomically
 from atp_lite.planner import Planner
 from atp_lite.recipes import REGIMES, fresh_planner, regime_data, train
 
@@ -184,10 +184,7 @@ def row_file(grid: Grid, job: Job) -> Path:
 def run_alone(grid: Grid, job: Job) -> None:
     """One job, whose line goes into its own folder."""
     torch.set_num_threads(1)
-    row = json.dumps(run_job(grid, job))
-    file = row_file(grid, job)
-    file.with_suffix(".part").write_text(row)
-    file.with_suffix(".part").replace(file)
+    write_atomically(row_file(grid, job), json.dumps(run_job(grid, job)))
 
 
 def plan_of(grid: Grid, only: Sequence[str], settings: Path) -> list[dict[str, Any]]:

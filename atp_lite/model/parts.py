@@ -134,7 +134,7 @@ def _check_distribution(said: Any, shape: tuple[int, ...]) -> None:
     _check_shape("the mode of its distribution", said.mode, shape)
     if not said.has_spread:
         return
-    first, second = (said.draw(torch.Generator().manual_seed(0)) for _ in range(2))
+    first, second = (said.draw(torch.Generator(said.mode.device).manual_seed(0)) for _ in range(2))
     if not torch.equal(first, second):
         raise ValueError("its distribution draws with other noise than it is given: take those of model/noise.py")
     blank = said.map(torch.zeros_like)
