@@ -165,7 +165,7 @@ def test_solutions_are_folded_and_formulas_are_drawn(book):
 
 @pytest.mark.slow
 @pytest.mark.browser
-@pytest.mark.parametrize(("name", "width"), [("docs/live", 390), ("notebooks/06_seeing_thoughts", 1280)])
+@pytest.mark.parametrize(("name", "width"), [("docs/live", 390), ("notebooks/00_tour", 1280)])
 def test_the_planners_think_in_the_book(book, name, width):
     from tools.browser import Watched, launched
 

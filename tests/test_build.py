@@ -129,8 +129,9 @@ def test_nothing_is_trained_with_a_part_that_is_wrong(capsys, monkeypatch):
 def test_what_the_package_reached_is_shown_alone():
     found = reference_run()
     assert found.imitated < build.SHARE <= found.planned and found.reached
-    (line,) = found.figure().data
-    assert line.name == "the package's parts" and len(line.y) == build.PLANNING["iterations"]
+    loss, share = found.figure().data
+    assert loss.name == share.name == "the package's parts" and len(share.y) == build.PLANNING["iterations"]
+    assert (loss.x[0], loss.x[-1]) == (build.IMITATION.log_every, *build.IMITATION.stage_steps)
     assert f"{found.planned:.0%} after" in found.figure().layout.annotations[0].text
 
 
@@ -145,4 +146,6 @@ def test_a_run_calls_every_part_and_says_what_came_of_it(capsys, monkeypatch):
     assert len(found.curve["loss"]) == 2 and len(found.curve["reward"]) == 2 and not found.reached
     printed = capsys.readouterr().out
     assert "kl             right on numbers" in printed and f"calls of your parts: kl {found.calls['kl']}" in printed
-    assert [trace.name for trace in found.figure().data] == ["the package's parts", "yours"]
+    drawn = found.figure().data
+    assert [trace.name for trace in drawn] == [*["the package's parts"] * 2, *["yours"] * 2]
+    assert drawn[2].y == tuple(round(value, 3) for value in found.curve["loss"]), "the learner's own curve"

@@ -89,6 +89,22 @@ def test_an_exception_is_shown_with_its_input_and_line():
     )
 
 
+@pytest.mark.parametrize(
+    ("number", "answer", "said"),
+    [
+        ("07.4", lambda *chain: "x", "it gives 'x': that is not a number."),
+        ("build.verify", lambda *chain: [1], "it gives [1]: that is not a number."),
+        ("06.3", lambda points: "x", "'x' is not a list of numbers."),
+        ("03.3", lambda mask: 5, "5 is not a list."),
+        ("07.2", (["1+3=4"],), "Give a pair: the list of steps, and the answer."),
+        ("build.think", lambda imagine, read, hidden, n: 1 / 0, "Called with imagine, read, tensor("),
+    ],
+)
+def test_a_value_of_another_kind_is_named(number, answer, said):
+    right, message = grade(number, answer)
+    assert not right and said in message and "ended in" not in message
+
+
 def test_tries_are_kept_in_the_learners_file(own_file, capsys):
     check("00.2", None)
     assert not own_file.exists(), "a placeholder is no try"

@@ -493,6 +493,17 @@ def test_coherence_figure_tells_the_kinds_apart():
     assert fig.layout.xaxis.title.text == "order in which the steps were thought"
 
 
+def test_steps_figure_draws_every_use_as_an_arrow_to_the_right():
+    *arrows, points = views.steps_figure("((1+2)*3)-((1+2)*2)", "one result, two users").data
+    named = dict(zip(zip(points.x, points.y, strict=True), points.text, strict=True))
+    assert sorted(named.values()) == ["1+2=3", "3*2=6", "3*3=9", "9-6=3"], "each at a place of its own"
+    drawn = [tuple(named[place] for place in zip(arrow.x, arrow.y, strict=True)) for arrow in arrows]
+    assert sorted(drawn) == [("1+2=3", "3*2=6"), ("1+2=3", "3*3=9"), ("3*2=6", "9-6=3"), ("3*3=9", "9-6=3")]
+    assert all(arrow.x[0] < arrow.x[1] for arrow in arrows)
+    with pytest.raises(ValueError):
+        views.steps_figure("(7*", "no expression")
+
+
 def test_thought_figure(planner):
     fig = views.thought_figure(views.thought_table(planner, made(planner, [GOOD])))
     check(fig)

@@ -26,6 +26,7 @@ from unittest import mock
 
 import plotly.graph_objects as go
 import torch
+from plotly.subplots import make_subplots
 from torch import Tensor
 
 from atp_lite.course.grading import NO_ANSWER, grade
@@ -95,21 +96,26 @@ class Run:
         return self.planned >= SHARE
 
     def figure(self) -> go.Figure:
-        """The rewards of planning beside those of the package's own parts (or these alone)."""
+        """Both halves of the run beside those of the package's own parts (or these alone): loss, then rewards."""
         package = reference_run()
         lines = [("the package's parts", package, GREY, "dot"), ("yours", self, BLUE, "solid")]
-        fig = go.Figure()
+        fig = make_subplots(2, 1, vertical_spacing=0.2)
         for name, made, colour, dash in lines if self != package else lines[:1]:
-            y = [round(100 * value, 1) for value in smooth(made.curve["reward"])]
-            fig.add_scatter(
-                x=list(range(1, len(y) + 1)), y=y, name=name, mode="lines", line={"color": colour, "dash": dash}
-            )
-        fig.update_xaxes(title_text="iteration")
-        fig.update_yaxes(title_text="tries that the verifier accepts (%)", range=[0, 103])
-        caption = f"Mean over five iterations. Imitation ends where the curves begin. {self.imitated:.0%} of the test "
-        return finish(
-            fig, "Planning with eight parts", caption + f"questions were right before, {self.planned:.0%} after."
+            look = {"name": name, "legendgroup": name, "mode": "lines", "line": {"color": colour, "dash": dash}}
+            loss = [round(value, 3) for value in made.curve["loss"]]
+            fig.add_scatter(x=[IMITATION.log_every * (i + 1) for i in range(len(loss))], y=loss, row=1, col=1, **look)
+            share = [round(100 * value, 1) for value in smooth(made.curve["reward"])]
+            x = list(range(1, len(share) + 1))
+            fig.add_scatter(x=x, y=share, showlegend=False, row=2, col=1, **look)
+        fig.update_xaxes(title_text="optimizer step of imitation", row=1, col=1)
+        fig.update_yaxes(title_text="loss (nats)", rangemode="tozero", row=1, col=1)
+        fig.update_xaxes(title_text="iteration of planning", row=2, col=1)
+        fig.update_yaxes(title_text="tries accepted (%)", range=[0, 103], row=2, col=1)
+        caption = "Above: the loss of imitation. Below: tries that the verifier accepts, a mean over five iterations. "
+        caption += (
+            f"{self.imitated:.0%} of the test questions were right after imitation, {self.planned:.0%} after planning."
         )
+        return finish(fig, "A run with eight parts", caption, height=560)
 
 
 def reference_run() -> Run:

@@ -10,6 +10,7 @@ import linecache
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from inspect import isfunction
 from typing import Any
 
 import torch
@@ -231,7 +232,7 @@ def _shown(value: Any) -> str:
         value = value.detach()
         rounded = value.double().round(decimals=3).tolist() if value.is_floating_point() else value.tolist()
         return f"tensor({rounded})"
-    return " ".join(repr(value).split())
+    return value.__name__ if isfunction(value) else " ".join(repr(value).split())
 
 
 def _short(value: Any) -> str:

@@ -9,9 +9,6 @@ from atp_lite.domains import needed_steps, same_number, true_answer
 from atp_lite.domains.coherence import coherence
 from atp_lite.evaluation import wilson
 
-OF_SECTION_1 = "((2+6)*4)-(7+5)"
-"""The question that the planner answers wrongly in section 1."""
-
 
 @exercise(
     "00.1",
@@ -60,9 +57,6 @@ def a_mistake(answer: Any) -> str:
     short = [(p.question, given) for p, given in rows if len(needed_steps(p.question)) <= 4]
     if not short:
         return "No question of the trace has four steps or fewer."
-    wrong = [question for question, given in short if not same_number(given, true_answer(question))]
-    if not wrong:
+    if all(same_number(given, true_answer(question)) for question, given in short):
         return f"No answer to a question of at most four steps is wrong ({len(short)} of {len(short)} are right)."
-    if set(wrong) == {OF_SECTION_1}:
-        return f"{OF_SECTION_1} is the mistake of section 1: find another one."
     return ""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from math import log, tanh
 from typing import Any
 
@@ -36,6 +36,8 @@ def latents(read: Mixer, inputs: Sequence[Vector], n_latents: int) -> list[Vecto
 
 def rows_feedback(answer: Any, wanted: Sequence[Sequence[float]]) -> str:
     """What is wrong with a list of lists of numbers, "" where it is right."""
+    if not isinstance(answer, Iterable):
+        return f"{answer!r} is not a list."
     rows = list(answer)
     if len(rows) != len(wanted):
         return f"it has {len(rows)} rows, and should have {len(wanted)}."
@@ -52,7 +54,7 @@ def rows_feedback(answer: Any, wanted: Sequence[Sequence[float]]) -> str:
     "Read all vectors, put what comes out behind them, and do it again. Return only what was made.",
 )
 def loop(answer: Any) -> str:
-    """think(read, inputs, n_latents): a list of latents."""
+    """latent_loop(read, inputs, n_latents): a list of latents."""
     cases = [
         (Mixer(0.5), [[1.0, 0.0], [0.0, -1.0]], 1),
         (Mixer(0.5), [[1.0, 0.0], [0.0, -1.0]], 3),
@@ -64,7 +66,7 @@ def loop(answer: Any) -> str:
 
 @exercise(
     "03.2",
-    "The last latent is made, and nobody reads it any more.",
+    "Count until the last latent is made: reading it is the business of the answer.",
     "Add up what each of the six turns reads: everything so far, or only what is new.",
     "Naively six turns read 20, 21, ... positions. With a cache a turn after the first one reads one.",
 )

@@ -52,7 +52,10 @@ def first_axis(answer: Any) -> str:
 
 def axis_feedback(answer: Any, wanted: torch.Tensor) -> str:
     """What is wrong with an axis, "" where it is the right one or its opposite."""
-    axis = torch.as_tensor(answer, dtype=wanted.dtype).flatten()
+    try:
+        axis = torch.as_tensor(answer, dtype=wanted.dtype).flatten()
+    except (TypeError, ValueError, RuntimeError):
+        return f"{answer!r} is not a list of numbers."
     if axis.shape != wanted.shape:
         return f"it has {len(axis)} numbers, and should have {len(wanted)}."
     if abs(axis.norm().item() - 1) > 1e-2:

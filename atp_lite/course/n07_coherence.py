@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from atp_lite.course.grading import exercise, list_feedback, number_feedback, require_function
+from atp_lite.course.grading import Wrong, exercise, list_feedback, number_feedback, require_function
 from atp_lite.domains.coherence import coherence
 
 RIGHT_CHAINS: dict[str, list[tuple[list[str], str]]] = {
@@ -63,6 +63,8 @@ def coherence_by_hand(answer: Any) -> str:
 )
 def a_cheat(answer: Any) -> str:
     """(steps, answer): by text 1, by value 0, at least three steps of valid arithmetic."""
+    if not isinstance(answer, list | tuple) or len(answer) != 2:
+        return "Give a pair: the list of steps, and the answer."
     steps, final = answer
     if not isinstance(final, str) or not all(isinstance(step, str) for step in steps):
         return "Give a list of texts and a text."
@@ -99,7 +101,10 @@ def own_reward(answer: Any) -> str:
     reward_of = require_function(answer)
 
     def value(question: str, steps: list[str], final: str) -> float:
-        return float(reward_of(question, list(steps), final))
+        given = reward_of(question, list(steps), final)
+        if not isinstance(given, int | float) and not (hasattr(given, "item") and given.ndim == 0):
+            raise Wrong(f"For {question} with {steps} and {final} it gives {given!r}: that is not a number.")
+        return float(given)
 
     for question, chains in RIGHT_CHAINS.items():
         rewards = [value(question, *chain) for chain in chains]

@@ -6,7 +6,6 @@ import math
 from typing import Any
 
 from atp_lite.course.grading import exercise, function_feedback, list_feedback, number_feedback
-from atp_lite.domains.coherence import coherence
 
 
 @exercise(
@@ -62,25 +61,3 @@ def clipped_objective(answer: Any) -> str:
 def drift(answer: Any) -> str:
     """KL in nats of two Gaussians of one sigma whose means are 0.1 sigma apart in each of 64 dimensions."""
     return number_feedback(answer, 0.32)
-
-
-@exercise(
-    "08.5",
-    "Try a chain in which a digit occurs inside a longer number.",
-    "Turn what stands beside = into numbers first. What is the share of no steps?",
-    "Compare numbers, not text. Look at later steps only. Mind an empty text, and a chain without steps.",
-)
-def honest_coherence(answer: Any) -> str:
-    """coherence_reward(steps, answer), against chains that should not score and look as if they could."""
-    cases = [
-        (["3+4=7", "9-2=7", "7*7=49"], "49"),
-        (["1+3=4", "14+1=15"], "15"),  # 4 is in 14 as text only
-        ([], "7"),
-        (["", "3+4=7"], "7"),  # an empty result is in every text
-        (["7+1=8", "3+4=7"], "7"),  # 8 is never used
-        (["3+4=7", "2+5=7"], "9"),  # used by nothing: only a later OPERAND counts
-        (["1+3=4", "no equation", "4*2=8"], "08"),  # 08 is the number 8
-        (["7*2=14", "3+4=7"], "14"),  # 7 is used before it is made, 14 is the answer
-    ]
-    wanted = [coherence(steps, final).score for steps, final in cases]
-    return function_feedback(answer, cases, wanted, number_feedback)

@@ -6,4 +6,4 @@ from atp_lite.views.points import trajectory_figure
 from atp_lite.views.projection import Projection, fit_projection, trajectories
 from atp_lite.views.report import write_report
 from atp_lite.views.tables import accuracy_html, thought_html, thought_text
-from atp_lite.views.thoughts import coherence_figure, thought_figure
+from atp_lite.views.thoughts import coherence_figure, steps_figure, thought_figure

@@ -1,4 +1,4 @@
-"""One problem, as plotly figures: which result is used where, and how confident the planner was."""
+"""One problem, as plotly figures: which steps it needs, which result is used where, how confident the planner was."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
+from atp_lite.domains import needed_steps
 from atp_lite.views.palette import BLUE, GREEN, GREY, ORANGE, VERMILLION, finish, percent, plain
 
 
@@ -60,6 +61,46 @@ def coherence_figure(graph: Mapping) -> go.Figure:
         f"{graph['ruler']}. Uses are found by value: where two steps have the same result, both count as used.",
         height=300 if height < 0.5 else 360,
     )
+
+
+def steps_figure(question: str, caption: str) -> go.Figure:
+    """The steps that an expression needs, as a graph: an arrow from each step to the one that uses its result.
+
+    Raises:
+        ValueError: it is no expression (`needed_steps`).
+    """
+    steps = needed_steps(question)
+    at: list[tuple[int, float]] = []
+    """Of each step: the most arrows that lead to it one after the other, and its height."""
+    leaves = 0
+    for step in steps:
+        if step.uses:
+            depths, heights = zip(*(at[j] for j in step.uses), strict=True)
+            place = (1 + max(depths), sum(heights) / len(heights))
+            while place in at:  # two steps that use the same results
+                place = (place[0], place[1] - 1)
+        else:
+            place, leaves = (0, -float(leaves)), leaves + 1
+        at.append(place)
+    fig = go.Figure()
+    arrow = {"size": 12, "symbol": ["circle", "arrow"], "angleref": "previous", "standoff": 9, "color": GREY}
+    for step, (x, y) in zip(steps, at, strict=True):
+        for x0, y0 in (at[j] for j in step.uses):
+            look = {"mode": "lines+markers", "marker": arrow, "line": {"color": GREY}, "hoverinfo": "skip"}
+            fig.add_scatter(x=[x0, x], y=[y0, y], **look)
+    fig.add_scatter(
+        x=[x for x, _ in at],
+        y=[y for _, y in at],
+        text=[step.text for step in steps],
+        textposition=["top center" if step.uses else "middle left" for step in steps],
+        mode="markers+text",
+        textfont={"size": 15},
+        marker={"size": 14, "color": BLUE},
+    )
+    fig.update_layout(showlegend=False)
+    fig.update_xaxes(visible=False, range=[-0.6, max(x for x, _ in at) + 0.4])
+    fig.update_yaxes(visible=False, range=[min(y for _, y in at) - 0.4, 0.6])
+    return finish(fig, plain(question), caption, height=250, bottom=20)
 
 
 def thought_figure(table: Mapping) -> go.Figure:

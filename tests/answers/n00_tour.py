@@ -25,7 +25,6 @@ WRONG = {
     "00.4": [
         trace(("(3+4)*(9-2)", "49")),
         trace(("((((1+2)+3)+4)+5)+6", "20")),  # wrong, but five steps
-        trace(("((2+6)*4)-(7+5)", "22")),  # the one of section 1
         trace(),
         "(3+4)*(9-2)",
         read_expression("(3+4)*(9-2)"),  # a problem, not what was thought about it

@@ -2,8 +2,6 @@ import math
 
 import torch
 
-from atp_lite.domains.coherence import read_answer, read_equation
-
 
 def leave_one_out(rewards):
     others = [[r for j, r in enumerate(rewards) if j != i] for i in range(len(rewards))]
@@ -16,20 +14,6 @@ def surrogate(rho, advantage, eps):
     return max(rho, 1 - eps) * advantage
 
 
-def coherence_reward(steps, answer):
-    total = 0
-    for i, step in enumerate(steps):
-        equation = read_equation(step)
-        later = [x for text in steps[i + 1 :] if (e := read_equation(text)) for x in e.operands]
-        total += equation is not None and equation.rhs in [*later, read_answer(answer)]
-    return total / max(1, len(steps))
-
-
-def by_text(steps, answer):
-    rest = [" ".join([*(s.split("=")[0] for s in steps[i + 1 :]), answer]) for i in range(len(steps))]
-    return sum(s.split("=")[-1] in r for s, r in zip(steps, rest, strict=True)) / max(1, len(steps))
-
-
 RIGHT = {
     "08.1": [
         [math.sqrt(3), -0.577, -0.577, -0.577],
@@ -40,7 +24,6 @@ RIGHT = {
     "08.2": [leave_one_out, lambda r: torch.tensor(leave_one_out(r))],
     "08.3": [surrogate],
     "08.4": [0.32, 64 * 0.01 / 2],
-    "08.5": [coherence_reward],
 }
 
 WRONG = {
@@ -67,5 +50,4 @@ WRONG = {
         lambda rho: rho,
     ],
     "08.4": [0.64, 0.005, 0.8],
-    "08.5": [by_text, lambda steps, answer: 1.0, lambda steps, answer: 0.0, lambda steps, answer: "high"],
 }
