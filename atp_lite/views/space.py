@@ -178,12 +178,13 @@ def noise_figure(found: Mapping) -> go.Figure:
             line={"color": COLOURS[i % len(COLOURS)], "dash": DASHES[i % len(DASHES)]},
             marker={"symbol": SYMBOLS[i % len(SYMBOLS)], "size": 9},
         )
-    fig.update_xaxes(title_text="noise, in root mean squares of the latents")
+    fig.update_xaxes(title_text="noise (root mean squares)")
     fig.update_yaxes(title_text="accuracy (%)", range=[0, 103])
     return finish(
         fig,
         "Accuracy under noise in the latents",
-        f"Gaussian noise is added to every latent before it is fed back; {found['n']} problems, bars are 95 % "
-        "intervals over problems. A flat line: neighbours mean the same, or the latents are not used.",
+        "Gaussian noise, in root mean squares of the latents, is added to each before it is fed back; "
+        f"{found['n']} problems, bars are 95 % intervals over problems. A flat line: neighbours mean the same, or the "
+        "latents are not used.",
         height=360,
     )
