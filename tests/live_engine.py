@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 
+from atp_lite.views.live import in_base64
+
 WEB = Path(__file__).parents[1] / "web"
 NODE = shutil.which("node")
 REQUIRED = os.environ.get("ATP_LITE_NODE") == "required"
@@ -36,7 +38,9 @@ def run(worker: str, task: Any) -> subprocess.CompletedProcess[str]:
     """The worker's process, ended: the task was its stdin as JSON."""
     script = Path(__file__).with_name(worker)
     command = [NODE or "node", str(script), str(_engine())]
-    return subprocess.run(command, input=json.dumps(task), capture_output=True, text=True, timeout=600)
+    return subprocess.run(
+        command, input=json.dumps(task, default=in_base64), capture_output=True, text=True, timeout=600
+    )
 
 
 def ask(worker: str, task: Any) -> Any:

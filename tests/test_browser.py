@@ -227,6 +227,32 @@ def test_every_explorer_in_jupyterlab(browser, tmp_path):
         assert faults == []
 
 
+def test_a_live_page_in_jupyterlab_keeps_its_keys_to_itself(browser, tmp_path):
+    cell = """from atp_lite.planner import Planner
+from atp_lite.recipes import DEFAULT_CHECKPOINT
+from atp_lite.views.explorers import LivePage
+LivePage(Planner.from_pretrained(DEFAULT_CHECKPOINT))"""
+    notebook = tmp_path / "live.ipynb"
+    nbformat.write(notebook_of([cell]), notebook)
+    with jupyterlab(notebook) as address:
+        seen = watched(browser)
+        page = seen.page
+        page.goto(address)
+        page.wait_for_selector(".jp-Notebook")
+        run_all(page, address)
+        page.wait_for_selector(".space:not(.coarse)")
+        before = page.inner_text(".chain")
+        page.locator(".handle").focus()
+        for key in ("Shift+ArrowLeft", "a", "b"):  # JupyterLab inserts a cell for a letter
+            page.keyboard.press(key)
+        until(lambda: page.inner_text(".chain") != before, "another chain", page=page)
+        page.fill("#question", "(3+4)*2")
+        page.keyboard.press("Enter")
+        until(lambda: "7*2=14" in page.inner_text(".chain"), "another question", page=page)
+        assert page.locator(".jp-Cell").count() == 1
+        assert [fault for fault in seen.faults if not harmless(fault)] == []
+
+
 def harmless(fault: str) -> bool:
     """JupyterLab's own noise: it asks for settings and workspaces that are not there yet."""
     return bool(re.search(r"^console: Failed to load resource.*404", fault))

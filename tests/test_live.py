@@ -10,8 +10,10 @@ import re
 from functools import lru_cache
 from pathlib import Path
 
+import nbformat
 import pytest
 import torch
+from ipywidgets.widgets.widget import _remove_buffers
 
 from atp_lite.domains import DOMAINS, generate
 from atp_lite.domains.arithmetic.expressions import read
@@ -19,7 +21,9 @@ from atp_lite.domains.chains import Step, all_orders, chain_order, replaced_chai
 from atp_lite.model import LatentReasoner
 from atp_lite.planner import ModelSettings, Planner
 from atp_lite.views import live
+from atp_lite.views.explorers import LivePage
 from tests.live_engine import ask, built, run
+from tools.notebooks import tidy
 
 ROOT = Path(__file__).parents[1]
 ASSETS = ROOT / "atp_lite/views/assets"
@@ -171,7 +175,7 @@ def test_arithmetic_is_judged_as_in_python():
 
 def test_packed_weights_are_those_of_the_hash():
     packed = live.pack(Planner.fresh("arithmetic", SMALL))
-    data = base64.b64decode(packed["data"])
+    data = packed["data"]
     assert hashlib.sha256(data).hexdigest() == packed["sha256"]
     sizes = [(torch.Size(shape).numel(), shape) for _, shape in packed["tensors"]]
     assert len(data) == sum(4 * n if len(shape) < 2 else n + 4 * n // shape[-1] for n, shape in sizes)
@@ -213,7 +217,8 @@ def test_a_site_is_a_folder_or_one_file(tmp_path):
     whole = live.write_site(tmp_path / "one.html", [folder]).read_text(encoding="utf-8")
     text = re.search(r'<script type="application/json" id="planner-mine">(.*?)</script>', whole)[1]
     packed = json.loads(text)
-    assert packed["checkpoint"] == live.pack(Planner.from_pretrained(folder))
+    own = live.pack(Planner.from_pretrained(folder))
+    assert packed["checkpoint"] == own | {"data": live.in_base64(own["data"])}
     places = [packed["examples"][row] for _, row, _ in packed["landmarks"]["of"]]
     latents = base64.b64decode(packed["landmarks"]["data"])
     assert len(latents) == (4 + 32) * len(places) > 0
@@ -230,3 +235,31 @@ def test_a_site_refuses_a_checkpoint_by_its_folder(tmp_path, monkeypatch):
     monkeypatch.setattr(live, "MOST_PARAMETERS", 1000)
     with pytest.raises(ValueError, match=f"{folder}: this planner has .* `atp-lite explore` shows larger ones"):
         live.write_site(tmp_path / "site", [folder])
+
+
+def test_a_notebook_s_page_gets_bytes_and_leaves_the_planner_as_it_was():
+    planner = Planner.fresh("arithmetic", SMALL)
+    before = live.pack(planner)["data"]
+    weight = next(planner.model.parameters()).detach().clone()
+    shown = LivePage({"mine": planner}, state={"q": "3+4"})
+    sent, where, buffers = _remove_buffers(shown.get_state())
+    assert ["planners", 0, "packed", "checkpoint", "data"] in where and before in buffers
+    assert sent["state"] == {"q": "3+4"} and sent["planners"][0]["entry"]["pages"] == ["move", "race", "how"]
+    assert torch.equal(next(planner.model.parameters()), weight)
+
+
+def test_a_notebook_s_page_is_one_line_where_it_cannot_run():
+    shown = LivePage(Planner.fresh("arithmetic", SMALL))
+    line = "The live page 'move' of this planner: run this cell to move its thoughts."
+    data, _ = shown._repr_mimebundle_()
+    assert data["text/plain"] == line and data["text/html"] == line.replace("'", "&#x27;")
+    output = nbformat.v4.new_output("execute_result", data)
+    assert [set(kept.data) for kept in tidy([output])] == [{"text/plain", "text/html"}]
+
+
+def test_a_notebook_s_page_refuses_planners_that_it_cannot_show():
+    arithmetic = Planner.fresh("arithmetic", SMALL)
+    with pytest.raises(ValueError, match="no planner here fits the page 'route': choose move, race, how, or give"):
+        LivePage(arithmetic, page="route")
+    with pytest.raises(ValueError, match="no page shows planners of the domain 'stories'"):
+        LivePage(Planner.fresh("stories", SMALL))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import statistics
 from pathlib import Path
@@ -10,7 +11,9 @@ import pytest
 
 from atp_lite.model import LatentReasoner
 from atp_lite.planner import ModelSettings, Planner
+from atp_lite.recipes import CHECKPOINTS
 from atp_lite.views import live
+from atp_lite.views.explorers import LivePage
 
 pytestmark = pytest.mark.browser
 required = os.environ.get("ATP_LITE_BROWSER") == "required"
@@ -150,6 +153,14 @@ def test_a_thought_is_moved_and_put_back(browser, site):
     page.context.close()
 
 
+def test_on_a_phone_thoughts_and_map_are_seen_together(browser, site):
+    seen = opened(browser, site, width=390)
+    chain, space = (seen.page.locator(each).bounding_box() for each in (".chain", ".space"))
+    assert chain["y"] < space["y"]
+    assert space["y"] + space["height"] - chain["y"] < 664  # what a phone of that width shows below its address bar
+    seen.page.context.close()
+
+
 @pytest.mark.parametrize(
     ("question", "said", "thinks"),
     [
@@ -180,9 +191,9 @@ def test_picture_theme_and_link(browser, site, tmp_path):
         page.get_by_role("button", name="picture").click()
     download.value.save_as(tmp_path / "picture.png")
     assert (tmp_path / "picture.png").read_bytes().startswith(b"\x89PNG")
-    light = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    light = page.evaluate("getComputedStyle(document.documentElement).backgroundColor")
     page.get_by_role("button", name="Theme").click(click_count=2)
-    assert page.evaluate("getComputedStyle(document.body).backgroundColor") != light
+    assert page.evaluate("getComputedStyle(document.documentElement).backgroundColor") != light
     assert seen.faults == []
     page.context.close()
 
@@ -229,6 +240,52 @@ def test_a_planner_without_a_step_encoder_takes_no_typed_thought(browser, site):
     seen = opened(browser, f"{site}#move?planner=atp-sft")
     assert not seen.page.get_by_label("or type a thought").is_visible()
     seen.page.context.close()
+
+
+MOUNT = """async ([code, state]) => {
+  const bytes = (value) => new DataView(Uint8Array.from(atob(value), (char) => char.charCodeAt(0)).buffer);
+  for (const { packed } of state.planners)
+    for (const part of [packed.checkpoint, packed.landmarks]) part.data = bytes(part.data);
+  globalThis.sent = [];
+  const model = { get: (name) => state[name], set: (name, value) => { state[name] = value; },
+                  save_changes: () => sent.push(state.state) };
+  const esm = await import(URL.createObjectURL(new Blob([code], { type: "text/javascript" })));
+  globalThis.stop = await esm.default.render({ model, el: document.getElementById("output") });
+}"""
+"""Do with the module what anywidget does: `sent` is what the kernel hears."""
+
+
+@pytest.mark.parametrize("width", [900, 390])
+def test_in_a_notebook_the_kernel_hears_of_a_drag_when_it_is_over(browser, width):
+    shown = LivePage(Planner.from_pretrained(CHECKPOINTS / "atp-step"), state={"q": "(5+9)*2"})
+    state = json.loads(json.dumps(shown.get_state(["page", "planners", "state", "_style"]), default=live.in_base64))
+    seen = Watched(browser.new_context(offline=True, viewport={"width": width, "height": 900}).new_page())
+    page = seen.page
+    page.set_default_timeout(WAIT)
+    page.set_content("<body style='margin: 0; background: #fff'><p>a cell</p><div id='output'></div>")
+    page.evaluate(MOUNT, [shown._esm, state])
+    page.wait_for_selector(".space:not(.coarse)")
+    assert page.locator("header").count() == 0
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    said = page.evaluate("sent.length")
+    box, dot = page.locator(".space").bounding_box(), page.locator(".handle").bounding_box()
+    before = answers(page)
+    page.mouse.move(dot["x"] + dot["width"] / 2, dot["y"] + dot["height"] / 2)
+    page.mouse.down()
+    for share in (0.4, 0.6, 0.8):
+        page.mouse.move(box["x"] + share * box["width"], box["y"] + 0.3 * box["height"])
+        page.wait_for_timeout(50)
+    until(lambda: answers(page)[1] != before[1], "another answer", page=page)
+    assert page.evaluate("sent.length") == said
+    page.mouse.up()
+    assert page.evaluate("sent.length") == said + 1 and page.evaluate("sent.at(-1)")["q"] == "(5+9)*2"
+
+    page.evaluate("document.body.style.background = '#111'")
+    ground = "getComputedStyle(document.querySelector('#output > div')).backgroundColor"
+    until(lambda: page.evaluate(ground) == "rgb(18, 22, 26)", "the dark theme", page=page)
+    page.evaluate("stop()")
+    assert seen.faults == []
+    page.context.close()
 
 
 def test_how_fast_it_is(browser, site, capsys):

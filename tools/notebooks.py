@@ -137,12 +137,14 @@ def cell_id(content: str, seen: dict[str, int]) -> str:
 def tidy(outputs: list[nbformat.NotebookNode]) -> list[nbformat.NotebookNode]:
     """Without progress bars (a widget without its state is an error message), and text in one piece.
 
-    How many pieces a cell's text comes in depends on timing.
+    A widget that says something in HTML is left with that. How many pieces a cell's text comes in depends on timing.
     """
     kept: list[nbformat.NotebookNode] = []
     for output in outputs:
         if WIDGET_VIEW in output.get("data", {}):
-            continue
+            if "text/html" not in output.data:
+                continue
+            del output.data[WIDGET_VIEW]
         if output.output_type == "stream" and kept and kept[-1].get("name") == output.name:
             kept[-1].text += output.text
         else:

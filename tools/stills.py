@@ -31,12 +31,13 @@ CRISP = "#figure path, #figure line, #figure rect { shape-rendering: crispEdges 
 """Without blended edges a picture needs few colours, and half as many bytes."""
 IMAGES = Path(__file__).resolve().parents[1] / "docs" / "img"
 EXPLORERS = {
-    "CoherenceExplorer": "coherence",
-    "LatentDebugger": "debugger",
-    "Race": "race",
-    "RLMicroscope": "microscope",
-    "SpaceExplorer": "space",
-    "TrajectoryExplorer": "trajectories",
+    "CoherenceExplorer": "explorer-coherence",
+    "LatentDebugger": "explorer-debugger",
+    "LivePage": "live",
+    "Race": "explorer-race",
+    "RLMicroscope": "explorer-microscope",
+    "SpaceExplorer": "explorer-space",
+    "TrajectoryExplorer": "explorer-trajectories",
 }
 """Class -> what its picture is called."""
 SHOWN = re.compile(rf"^({'|'.join(EXPLORERS)})\(", re.MULTILINE)
@@ -74,7 +75,7 @@ def blank_explorers(notebook: nbformat.NotebookNode) -> dict[int, list[str]]:
     for i, cell in enumerate(notebook.cells):
         before = notebook.cells[i - 1].source if i else ""
         names = shown_explorers(cell.source) if cell.cell_type == "code" else []
-        if names := [name for name in names if f"docs/img/explorer-{name}.png" not in before]:
+        if names := [name for name in names if f"docs/img/{name}.png" not in before]:
             found[i] = names
     return found
 
@@ -113,7 +114,7 @@ def add_stills(notebook: nbformat.NotebookNode, before: nbformat.NotebookNode | 
     for i, names in blank_explorers(notebook).items():
         cell = notebook.cells[i]
         others = [output for output in cell.outputs if set(output.get("data", {})) != {PNG}]
-        pictures = [encoded(Image.open(IMAGES / f"explorer-{name}.png"), 4 * COLOURS) for name in names]
+        pictures = [encoded(Image.open(IMAGES / f"{name}.png"), 4 * COLOURS) for name in names]
         cell.outputs = others + [nbformat.v4.new_output("display_data", {PNG: picture}) for picture in pictures]
     return len(missing)
 

@@ -58,7 +58,7 @@ _STEP_ENCODERS = ("places", "pooled")
 
 
 def pack(planner: Planner) -> dict[str, Any]:
-    """What `Planner.load` of the engine reads, ready for `json.dumps`: `Checkpoint` in `web/src/checkpoint.ts`.
+    """What `Planner.load` of the engine reads: `Checkpoint` in `web/src/checkpoint.ts`, its `data` as bytes.
 
     Raises:
         ValueError: the planner is too large for a page, or has a part that the engine does not know.
@@ -78,9 +78,7 @@ def pack(planner: Planner) -> dict[str, Any]:
     decoder = planner.model.decoder
     unread = ("step_encoder.log_variance",) if config.max_latents else ("latent_head", "stop_head", "decoder")
     weights = {
-        name: tensor.cpu().numpy()
-        for name, tensor in planner.model.state_dict().items()
-        if not name.startswith(unread)
+        name: tensor.cpu().numpy() for name, tensor in planner.model.state_dict().items() if not name.startswith(unread)
     }
     data = b"".join(_bytes(values) for values in weights.values())
     return {
@@ -92,7 +90,7 @@ def pack(planner: Planner) -> dict[str, Any]:
         },
         "tokenizer": _tokenizer(planner),
         "tensors": [[name, list(values.shape)] for name, values in weights.items()],
-        "data": base64.b64encode(data).decode(),
+        "data": data,
         "sha256": hashlib.sha256(data).hexdigest(),
     }
 
@@ -140,14 +138,9 @@ def write_site(out: str | os.PathLike[str], checkpoints: Sequence[Path] = (), ve
             raise ValueError(f"two checkpoints are called {name!r}: rename the folder of {folder}")
         try:
             planner = Planner.from_pretrained(folder, verify=verify)
-            if planner.domain.name not in DOMAINS:
-                known = " and ".join(DOMAINS)
-                raise ValueError(f"no page shows planners of the domain {planner.domain.name!r}: give one of {known}")
-            checkpoint = pack(planner)
-            found = landmarks(as_packed(planner))
-            packed[name] = _script({"checkpoint": checkpoint, **found})
-            moves = len(found["landmarks"]["of"]) > 3
-            entries.append({"name": name, "moves": moves} | _entry(planner, folder))
+            entry, found = for_page(planner, name)
+            packed[name] = _script(found)
+            entries.append(entry | _of_folder(folder))
         except ValueError as error:
             raise ValueError(f"{folder}: {error}") from error
     whole = out.suffix == ".html"
@@ -168,29 +161,62 @@ def write_site(out: str | os.PathLike[str], checkpoints: Sequence[Path] = (), ve
     return write_atomically(out if whole else out / "index.html", Template(asset("live.html")).substitute(filled))
 
 
+def for_page(planner: Planner, name: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """`Entry` and `Packed` in `web/src/planners.ts`: what is known of a planner, and the planner with its landmarks.
+
+    Rounds its weights in place (`as_packed`). Raises ValueError for one that no page can show.
+    """
+    if planner.domain.name not in DOMAINS:
+        known = " and ".join(DOMAINS)
+        raise ValueError(f"no page shows planners of the domain {planner.domain.name!r}: give one of {known}")
+    checkpoint = pack(planner)
+    found = landmarks(as_packed(planner))
+    arithmetic = planner.domain.name == "arithmetic"
+    decodes = planner.model.decoder is not None and planner.model.config.max_latents > 0
+    fits = {
+        "move": arithmetic and len(found["landmarks"]["of"]) > 3,
+        "route": decodes and not arithmetic,
+        "watch": decodes and not arithmetic and name != "routes-plan",  # it is to practise, and has
+        "race": arithmetic,
+        "how": decodes and arithmetic,
+    }
+    entry = {
+        "name": name,
+        "title": name,
+        "domain": planner.domain.name,
+        "parameters": sum(p.numel() for p in planner.model.parameters()),
+        "encodes": planner.model.step_encoder is not None,
+        "decodes": decodes,
+        "pages": [page for page, does in fits.items() if does],
+        "accuracy": None,
+    }
+    return entry, {"checkpoint": checkpoint, **found}
+
+
 def _name(folder: Path) -> str:
     """The folder's name; that of the run before it, where it is the run's best or last."""
     parts = folder.resolve().parts
     return re.sub(r"[^\w.-]", "-", "-".join(parts[-2:]) if parts[-1] in ("best", "last") else parts[-1])
 
 
+def in_base64(data: bytes) -> str:
+    """Bytes as text, for `json.dumps`."""
+    return base64.b64encode(data).decode()
+
+
 def _script(value: object) -> str:
-    """JSON that can stand in a script element."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).replace("</", "<\\/").replace("<!--", "<\\!--")
+    """JSON that can stand in a script element; bytes in base64."""
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=in_base64)
+    return text.replace("</", "<\\/").replace("<!--", "<\\!--")
 
 
-def _entry(planner: Planner, folder: Path) -> dict[str, Any]:
-    """`Entry` in `web/src/planners.ts`."""
+def _of_folder(folder: Path) -> dict[str, Any]:
+    """What a checkpoint's folder says: its title, and its accuracy where the card has one."""
     card = folder / "card.json"
     values = json.loads(card.read_text(encoding="utf-8")) if card.exists() else {}
     bundled = folder.resolve().parent == CHECKPOINTS.resolve()
     return {
         "title": BUNDLED.get(folder.name, folder.name) if bundled else _name(folder),
-        "domain": planner.domain.name,
-        "parameters": sum(p.numel() for p in planner.model.parameters()),
-        "encodes": planner.model.step_encoder is not None,
-        "decodes": planner.model.decoder is not None and planner.model.config.max_latents > 0,
-        "sha256": hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest(),
         "accuracy": values.get("evaluation", {}).get("metrics", {}).get("accuracy", {}).get("mean"),
     }
 
@@ -220,12 +246,11 @@ def landmarks(planner: Planner) -> dict[str, Any]:
                 found.setdefault((text, t + 1), (row, trace.latents[row, t]))
         opening = _opening(planner, trace, [(*key, latent) for key, (_, latent) in found.items()])
     latents = [latent.cpu().numpy() for _, latent in found.values()]
-    data = _bytes(np.stack(latents)) if latents else b""
     return {
         "examples": [problem.question for problem in problems],
         "landmarks": {
             "of": [[text, row, place] for (text, place), (row, _) in found.items()],
-            "data": base64.b64encode(data).decode(),
+            "data": _bytes(np.stack(latents)) if latents else b"",
         },
         "opening": opening,
     }

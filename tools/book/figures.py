@@ -13,16 +13,17 @@ from nbformat import NotebookNode, v4
 from sphinx.application import Sphinx
 
 from atp_lite.views.live import write_site
-from tools.stills import PLOTLY, PNG, shown_explorers
+from tools.stills import PLOTLY, shown_explorers
 
 PLOTLY_JS = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
 LIVE = {
-    "coherence": ("move", "Move a thought"),
-    "debugger": ("move", "Move a thought"),
-    "microscope": ("watch", "Watch it learn"),
-    "race": ("race", "Race"),
-    "space": ("move", "Move a thought"),
-    "trajectories": ("how", "How it works"),
+    "explorer-coherence": ("move", "Move a thought"),
+    "explorer-debugger": ("move", "Move a thought"),
+    "explorer-microscope": ("watch", "Watch it learn"),
+    "explorer-race": ("race", "Race"),
+    "explorer-space": ("move", "Move a thought"),
+    "explorer-trajectories": ("how", "How it works"),
+    "live": ("move", "Move a thought"),
 }
 """Explorer -> name and title of the live page that stands in its place where no cell runs."""
 TITLE = 34
@@ -80,9 +81,7 @@ def draw(notebook: NotebookNode) -> None:
     for cell in notebook.cells:
         shown = dict.fromkeys(LIVE[name] for name in shown_explorers(cell.source)) if cell.cell_type == "code" else {}
         if shown:
-            cell.outputs = [
-                output for output in cell.outputs if PNG not in output.get("data", {}) or PLOTLY in output.data
-            ]
+            cell.outputs = [output for output in cell.outputs if PLOTLY in output.get("data", {PLOTLY: "printed"})]
             for page in shown:
                 cell.outputs.append(v4.new_output("display_data", {"text/html": live(*page)}))
         for output in cell.get("outputs", []):

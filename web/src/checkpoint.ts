@@ -40,13 +40,16 @@ export interface TokenizerFile {
   glue: string | null;
 }
 
+/** In base64, as a page holds them, or as a notebook's kernel sends them. */
+export type Bytes = string | DataView<ArrayBuffer>;
+
 export interface Checkpoint {
   config: PlannerConfig;
   tokenizer: TokenizerFile;
   /** Name and shape of every tensor, in the order of `data`. */
   tensors: [string, number[]][];
-  /** Little-endian, in base64. A vector is float32; a matrix is a float32 scale for each row, then 8-bit integers. */
-  data: string;
+  /** Little-endian. A vector is float32; a matrix is a float32 scale for each row, then 8-bit integers. */
+  data: Bytes;
   /** Of the bytes in `data`, in hexadecimal digits. */
   sha256: string;
 }
@@ -93,7 +96,7 @@ export class Weights {
  * @throws Error if the bytes are not those that the checkpoint's hash was made of.
  */
 export async function unpack(checkpoint: Checkpoint): Promise<Weights> {
-  const bytes = fromBase64(checkpoint.data);
+  const bytes = plain(checkpoint.data);
   if ("subtle" in crypto) {
     // elsewhere (plain http from another computer) browsers have no digest
     const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
@@ -113,12 +116,15 @@ export async function unpack(checkpoint: Checkpoint): Promise<Weights> {
   return new Weights(tensors);
 }
 
-/** The rows of a matrix (n, width) in base64, packed as those of `Checkpoint.data`. */
-export function matrix(base64: string, n: number, width: number): Vector {
-  return n ? read(fromBase64(base64), 0, [n, width])[0] : new Float32Array();
+/** The rows of a matrix (n, width), packed as those of `Checkpoint.data`. */
+export function matrix(data: Bytes, n: number, width: number): Vector {
+  return n ? read(plain(data), 0, [n, width])[0] : new Float32Array();
 }
 
-const fromBase64 = (text: string): Uint8Array<ArrayBuffer> => Uint8Array.from(atob(text), (char) => char.charCodeAt(0));
+const plain = (data: Bytes): Uint8Array<ArrayBuffer> =>
+  typeof data === "string"
+    ? Uint8Array.from(atob(data), (char) => char.charCodeAt(0))
+    : new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
 
 /** One tensor from some byte on, and where the next begins.
  *

@@ -34,13 +34,24 @@ export function shape<K extends keyof SVGElementTagNameMap>(
   return made;
 }
 
-/** The colour of a variable of `site.css` such as `--ink`, in the theme of now, for a canvas. */
-export function colour(name: string): string {
+/** The colour of a variable of `site.css` such as `--ink` at an element, in the theme of now, for a canvas. */
+export function colour(name: string, at: Element): string {
   const probe = element("span", { style: `color: var(${name})` });
-  document.body.append(probe);
+  at.append(probe);
   const found = getComputedStyle(probe).color;
   probe.remove();
   return found;
+}
+
+/** Whose `data-theme` counts for a node: the page's root element, or what a notebook's output stands in. */
+export function themed(node: Node): HTMLElement {
+  const root = node.getRootNode();
+  return root instanceof ShadowRoot ? (root.host as HTMLElement) : document.documentElement;
+}
+
+export function isDark(node: Node): boolean {
+  const { theme } = themed(node).dataset;
+  return theme === "dark" || (theme !== "light" && matchMedia("(prefers-color-scheme: dark)").matches);
 }
 
 /** Size a canvas to its box at the screen's resolution; its context, which draws in CSS pixels. */

@@ -192,7 +192,7 @@ export class PlaneView {
   draw(): void {
     const { pen, width, height } = sized(this.canvas);
     pen.clearRect(0, 0, width, height);
-    const [ink, page, orange, soft] = ["--ink", "--page", "--orange", "--soft"].map(colour);
+    const [ink, page, orange, soft] = ["--ink", "--page", "--orange", "--soft"].map((name) => colour(name, this.canvas));
     const at = ([x, y]: Point): Point => [
       ((x - this.centre[0]) / this.reach + 1) * 0.5 * width,
       (1 - (y - this.centre[1]) / this.reach) * 0.5 * height,
@@ -223,8 +223,8 @@ export class PlaneView {
   private drawField(pen: CanvasRenderingContext2D, width: number, height: number, ink: string, dots: Point[]): void {
     const { n, cells } = this.field ?? { n: 1, cells: [] };
     const [w, h] = [width / n, height / n];
-    const colours = new Map(Object.values(DIRECTIONS).map((name) => [name, colour(name)]));
-    const other = colour("--soft");
+    const colours = new Map(Object.values(DIRECTIONS).map((name) => [name, colour(name, this.canvas)]));
+    const other = colour("--soft", this.canvas);
     const sums = new Map<string, [number, number, number]>();
     cells.forEach(({ text, share }, k) => {
       const hop = readHop(text);
@@ -251,7 +251,7 @@ export class PlaneView {
       for (const [u, v] of dots) if (Math.abs(u - x) < 52 && Math.abs(v - y) < 22) y = v + (v > height - 60 ? -27 : 27);
       if (put.some(([u, v]) => Math.abs(u - x) < 74 && Math.abs(v - y) < 18)) continue;
       put.push([x, y]);
-      pen.font = `${here ? "600 14px" : "12px"} ${getComputedStyle(document.body).fontFamily}`;
+      pen.font = `${here ? "600 14px" : "12px"} ${getComputedStyle(this.canvas).fontFamily}`;
       pen.fillText(`${direction(hop)} ${hop.start} to ${hop.end}`, x, y);
     }
   }

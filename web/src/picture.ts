@@ -1,5 +1,7 @@
 /** What is on the page as a picture: its elements with all their rules inside an SVG, painted on a canvas. */
 
+import { isDark, themed } from "./dom";
+
 /** Save an element as a PNG.
  *
  * @returns what came of it, in a word or two.
@@ -17,7 +19,7 @@ export async function save(what: HTMLElement, name: string): Promise<string> {
   const pen = canvas.getContext("2d");
   if (!pen) return "no canvas";
   pen.scale(scale, scale);
-  pen.fillStyle = getComputedStyle(document.body).backgroundColor;
+  pen.fillStyle = getComputedStyle(themed(what)).backgroundColor;
   pen.fillRect(0, 0, canvas.width, canvas.height);
   pen.drawImage(image, 0, 0);
   const link = document.createElement("a");
@@ -46,10 +48,9 @@ function svg(what: HTMLElement, width: number, height: number, margin: number): 
   copy.querySelectorAll("input").forEach((field, i) => {
     field.setAttribute("value", fields[i].value);
   });
-  const rules = Array.from(document.querySelectorAll("style"), (style) => style.textContent).join("\n");
+  const rules = Array.from((what.getRootNode() as ParentNode).querySelectorAll("style"), (style) => style.textContent).join("\n");
   const html = document.createElement("html");
-  html.dataset.theme = matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light";
-  if (document.documentElement.dataset.theme !== "auto") html.dataset.theme = document.documentElement.dataset.theme;
+  html.dataset.theme = isDark(what) ? "dark" : "light";
   const style = document.createElement("style");
   style.textContent = rules;
   const body = document.createElement("body");

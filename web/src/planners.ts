@@ -1,6 +1,6 @@
-/** The planners that a site holds (atp_lite/views/live.py writes them): inside the page, or each a script beside it. */
+/** The planners that a page can show (atp_lite/views/live.py packs them): inside it, each a script beside it, or a kernel's. */
 
-import { type Checkpoint, matrix } from "./checkpoint";
+import { type Bytes, type Checkpoint, matrix } from "./checkpoint";
 import type { Vector } from "./math";
 import { Planner } from "./planner";
 
@@ -15,10 +15,8 @@ export interface Entry {
   encodes: boolean;
   /** Whether thoughts can be read. */
   decodes: boolean;
-  /** Whether there are landmarks to move its thoughts to. */
-  moves: boolean;
-  /** Of the checkpoint's model.safetensors. */
-  sha256: string;
+  /** Names of the pages that can show it. */
+  pages: string[];
   /** On the bundled test set, a share; null where nobody has measured. */
   accuracy: number | null;
 }
@@ -43,11 +41,11 @@ export interface LivePlanner {
   opening: { question: string; place: number; landmarks: number[] } | null;
 }
 
-interface Packed {
+export interface Packed {
   checkpoint: Checkpoint;
   examples: string[];
   /** Text, place among the examples, thought; their latents as a matrix, packed as `Checkpoint.data`. */
-  landmarks: { of: [string, number, number][]; data: string };
+  landmarks: { of: [string, number, number][]; data: Bytes };
   opening: { example: number; place: number; landmarks: number[] } | null;
 }
 
@@ -56,47 +54,61 @@ declare global {
   var atpLive: Record<string, Packed> | undefined;
 }
 
-let entries: Entry[] | null = null;
+/** Planners, each unpacked when it is first asked for. */
+export class Library {
+  readonly entries: readonly Entry[];
+  private readonly packed: (name: string) => Packed | Promise<Packed>;
+  private readonly loaded = new Map<string, Promise<LivePlanner>>();
+
+  /** @param packed gives one of them by its name. */
+  constructor(entries: readonly Entry[], packed: (name: string) => Packed | Promise<Packed>) {
+    this.entries = entries;
+    this.packed = packed;
+  }
+
+  /** Those that a page can show. */
+  fitting(page: string): Entry[] {
+    return this.entries.filter((entry) => entry.pages.includes(page));
+  }
+
+  /** A planner, ready to think.
+   *
+   * @throws Error if its weights are damaged or missing.
+   */
+  load(name: string): Promise<LivePlanner> {
+    const known = this.loaded.get(name) ?? this.read(name);
+    this.loaded.set(name, known);
+    return known;
+  }
+
+  private async read(name: string): Promise<LivePlanner> {
+    const entry = this.entries.find((one) => one.name === name);
+    if (!entry) throw new Error(`there is no planner ${name} here: choose ${this.entries.map((one) => one.name).join(", ")}`);
+    const { checkpoint, examples, landmarks, opening } = await this.packed(name);
+    const planner = await Planner.load(checkpoint);
+    const d = checkpoint.config.backbone.hidden_size;
+    const latents = matrix(landmarks.data, landmarks.of.length, d);
+    return {
+      entry,
+      planner,
+      examples,
+      landmarks: landmarks.of.map(([text, example, place], i) => ({
+        text,
+        question: examples[example],
+        place,
+        latent: latents.subarray(i * d, (i + 1) * d),
+      })),
+      opening: opening && { ...opening, question: examples[opening.example] },
+    };
+  }
+}
 
 /** The planners of this site. */
-export function listed(): readonly Entry[] {
-  return (entries ??= JSON.parse(document.getElementById("planners")?.textContent ?? "[]") as Entry[]);
+export function ofSite(): Library {
+  return new Library(JSON.parse(document.getElementById("planners")?.textContent ?? "[]") as Entry[], besides);
 }
 
-const loaded = new Map<string, Promise<LivePlanner>>();
-
-/** A planner, ready to think.
- *
- * @throws Error if its weights are damaged or missing.
- */
-export function load(name: string): Promise<LivePlanner> {
-  const known = loaded.get(name) ?? read(name);
-  loaded.set(name, known);
-  return known;
-}
-
-async function read(name: string): Promise<LivePlanner> {
-  const entry = listed().find((one) => one.name === name);
-  if (!entry) throw new Error(`this site has no planner ${name}: it has ${listed().map((one) => one.name).join(", ")}`);
-  const { checkpoint, examples, landmarks, opening } = await packed(name);
-  const planner = await Planner.load(checkpoint);
-  const d = checkpoint.config.backbone.hidden_size;
-  const latents = matrix(landmarks.data, landmarks.of.length, d);
-  return {
-    entry,
-    planner,
-    examples,
-    landmarks: landmarks.of.map(([text, example, place], i) => ({
-      text,
-      question: examples[example],
-      place,
-      latent: latents.subarray(i * d, (i + 1) * d),
-    })),
-    opening: opening && { ...opening, question: examples[opening.example] },
-  };
-}
-
-async function packed(name: string): Promise<Packed> {
+async function besides(name: string): Promise<Packed> {
   const inside = document.getElementById(`planner-${name}`);
   if (inside) return JSON.parse(inside.textContent) as Packed;
   const src = `planners/${name}.js`;

@@ -1,4 +1,4 @@
-/** The live site: one header, one page at a time, nothing fetched from elsewhere.
+/** The live site: one header, one page at a time, nothing fetched from elsewhere. In a notebook one page alone (`notebook.ts`).
  *
  * A page is a module `pages/NAME.ts` that exports a `Page`; `pages/index.ts` lists them in the order of the tabs. Its
  * rules are in `pages/NAME.css`, which it imports, each of them below `.page-NAME`; colours are the variables of
@@ -9,18 +9,17 @@
 
 import "./site.css";
 import { PAGES } from "./pages";
-import { listed, load, type Entry, type LivePlanner } from "./planners";
+import { type Entry, type LivePlanner, ofSite } from "./planners";
 import { save } from "./picture";
 import { button, element } from "./dom";
+import notebook from "./notebook";
 
 /** What a page is. */
 export interface Page {
-  /** Of its link (`#NAME`) and of its class (`page-NAME`). */
+  /** Of its link (`#NAME`) and of its class (`page-NAME`). Without a planner that fits it, the page has no tab. */
   name: string;
   /** Of its tab, such as "Move a thought". */
   title: string;
-  /** Which planners it can show. Without one in the site, the page has no tab. */
-  fits: (planner: Entry) => boolean;
   /** How many planners it shows beside each other, 1 unless said; where no more fit, the header offers no choice. */
   shows?: number;
   mount: (root: HTMLElement, context: Context) => Mounted | Promise<Mounted>;
@@ -55,7 +54,8 @@ const THEMES = ["auto", "light", "dark"] as const;
 type Theme = (typeof THEMES)[number];
 
 class Site {
-  private readonly pages = PAGES.filter((page) => listed().some(page.fits));
+  private readonly library = ofSite();
+  private readonly pages = PAGES.filter((page) => this.library.fitting(page.name).length);
   private readonly tabs = element("nav", { class: "tabs", "aria-label": "Pages" });
   private readonly picker = element("select", { id: "planner", "aria-label": "Planner" });
   private readonly pick = element("label", { class: "pick" }, element("span", {}, "planner"), this.picker);
@@ -130,7 +130,7 @@ class Site {
 
   private async show(page: Page, state: Map<string, string>): Promise<void> {
     const turn = ++this.shown;
-    const fitting = listed().filter(page.fits);
+    const fitting = this.library.fitting(page.name);
     const entry = fitting.find((one) => one.name === state.get("planner")) ?? fitting[0];
     this.mounted.unmount?.();
     this.mounted = {};
@@ -150,6 +150,7 @@ class Site {
     const root = element("div", { class: `page page-${page.name}` });
     this.main.replaceChildren(root);
     try {
+      const load = (name: string): Promise<LivePlanner> => this.library.load(name);
       const planner = await load(entry.name);
       if (turn !== this.shown) return;
       const mounted = await page.mount(root, {
@@ -218,3 +219,5 @@ class Site {
 
 const root = document.getElementById("site");
 if (root) new Site(root);
+
+export default notebook;

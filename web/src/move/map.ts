@@ -1,7 +1,7 @@
 /** The plane around a thought: territories, landmarks, the cloud, and the thought itself, which can be dragged. */
 
 import { hcl } from "d3-color";
-import { button, element, shape, sized } from "../dom";
+import { button, element, isDark, shape, sized } from "../dom";
 import { Plane, type Place } from "./plane";
 import { Territories, type Reading } from "./territories";
 
@@ -286,10 +286,6 @@ function ellipse([xx, xy, yy]: readonly number[], n: number, ox: number, oy: num
     transform: `translate(${100 * ox} ${100 * oy}) rotate(${(-Math.atan2(2 * xy, xx - yy) * 90) / Math.PI})`,
   });
 }
-
-const isDark = (node: HTMLElement): boolean =>
-  getComputedStyle(node).colorScheme === "dark" ||
-  (document.documentElement.dataset.theme === "auto" && matchMedia("(prefers-color-scheme: dark)").matches);
 
 const hues = new Map<string, number>();
 

@@ -12,7 +12,6 @@ import type { Context, Mounted, Page } from "../site";
 export const how: Page = {
   name: "how",
   title: "How it works",
-  fits: (planner) => planner.domain === "arithmetic" && planner.decodes,
   mount,
 };
 

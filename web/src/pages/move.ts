@@ -14,7 +14,6 @@ import type { Context, Mounted, Page } from "../site";
 export const move: Page = {
   name: "move",
   title: "Move a thought",
-  fits: (planner) => planner.domain === "arithmetic" && planner.moves,
   mount: (root, context) => new MovePage(root, context),
 };
 
@@ -197,9 +196,9 @@ class MovePage implements Mounted {
         "one point but a normal distribution, and they lie at one, two and three standard deviations. The slider moves the cut out of the plane, towards a third thought.",
       ),
     );
-    const right = element("section", { class: "follow", "aria-label": "What is thought" });
+    const cards = element("section", { class: "cards", "aria-label": "What is thought" }, this.chain);
+    const right = element("section", { class: "follow", "aria-label": "What came of it, and other edits" });
     right.append(
-      this.chain,
       this.verdict,
       this.goals,
       element("div", { class: "row" }, noise, this.swaps, back, this.undo),
@@ -210,7 +209,7 @@ class MovePage implements Mounted {
         "“All needed steps” is the word of a program that knows arithmetic, not of the model.",
       ),
     );
-    this.working.append(left, right);
+    this.working.append(cards, left, right);
     const matters = element("section", { "aria-labelledby": "matters" });
     matters.append(
       element("h2", { id: "matters" }, "How much does each thought matter?"),

@@ -10,7 +10,6 @@ import type { Context, Mounted, Page } from "../site";
 export const race: Page = {
   name: "race",
   title: "Race",
-  fits: (planner) => planner.domain === "arithmetic",
   shows: Infinity,
   mount,
 };

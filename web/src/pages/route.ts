@@ -13,7 +13,6 @@ import type { Context, Mounted, Page } from "../site";
 export const route: Page = {
   name: "route",
   title: "Draw a route",
-  fits: (planner) => planner.domain === "routes" && planner.decodes,
   shows: 2,
   mount,
 };
@@ -73,6 +72,7 @@ class RoutePage implements Mounted {
   private readonly undo = button("undo the edit", () => {
     this.think();
   });
+  private readonly field = element("input", { type: "text", id: "question", autocomplete: "off", spellcheck: "false" });
   private readonly ways = element("input", { type: "checkbox", id: "ways" });
   private readonly stage: HTMLElement;
   private route: Route;
@@ -168,10 +168,9 @@ class RoutePage implements Mounted {
     const go = (question: string): void => {
       this.open(Route.read(question));
     };
-    const field = element("input", { type: "text", id: "question", autocomplete: "off", spellcheck: "false" });
-    field.addEventListener("change", () => {
+    this.field.addEventListener("change", () => {
       try {
-        go(field.value);
+        go(this.field.value);
       } catch (error) {
         this.warning.textContent = error instanceof Error ? error.message : String(error);
       }
@@ -189,7 +188,7 @@ class RoutePage implements Mounted {
         this.open(anyMap());
       }),
       element("label", { class: "check", for: "ways" }, this.ways, "show every shortest way"),
-      element("label", { class: "as-text", for: "question" }, element("span", { class: "soft" }, "what it reads"), field),
+      element("label", { class: "as-text", for: "question" }, element("span", { class: "soft" }, "what it reads"), this.field),
     );
   }
 
@@ -316,8 +315,7 @@ class RoutePage implements Mounted {
     if (edit && typeof edit.how === "string") keep.pick = edit.how;
     else if (edit) keep.at = (edit.how as Point).map((value) => value.toFixed(3)).join(",");
     this.context.keep(keep);
-    const field = this.stage.ownerDocument.getElementById("question") as HTMLInputElement | null;
-    if (field) field.value = route.question;
+    this.field.value = route.question;
   }
 
   /** A side's map; of one thought alone, or of all. */

@@ -13,7 +13,6 @@ export const watch: Page = {
   name: "watch",
   title: "Watch it learn",
   /** The bundled planner has practised already. */
-  fits: (planner) => planner.domain === "routes" && planner.decodes && planner.name !== "routes-plan",
   mount: (root, context) => new WatchPage(root, context),
 };
 
