@@ -23,7 +23,7 @@ export TOKENIZERS_PARALLELISM := false
 export HF_HUB_DISABLE_TELEMETRY := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help lab tour quick test test-unit test-notebooks test-trust coverage audit test-browser engine live lint-engine wheel-test screenshots notebooks exercises slides class book lint checkpoints lock clean
+.PHONY: help lab tour quick test test-unit test-thorough test-notebooks test-trust coverage audit test-browser engine live lint-engine wheel-test screenshots notebooks exercises slides class book lint checkpoints lock clean
 
 help:  ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-16s %s\n", $$1, $$2}'
@@ -44,7 +44,7 @@ tour: $(STAMP)  ## train a small planner from nothing, write a report and a live
 	$(BIN)/atp-lite tour $(ARGS)
 
 quick: $(STAMP)  ## the tests that matter while you type: a minute and a half
-	$(ONE_THREAD) $(BIN)/python -m pytest -n $(WORKERS) -m "not slow and not browser and not large" $(ARGS) tests
+	$(ONE_THREAD) $(BIN)/python -m pytest -n $(WORKERS) -m "not slow and not thorough and not browser and not large" $(ARGS) tests
 
 test: $(STAMP)  ## unit tests and every notebook; both run even if one fails
 	@status=0; \
@@ -57,7 +57,7 @@ test-unit: $(STAMP)  ## unit tests; ARGS='-k name' picks some
 
 coverage: $(STAMP)  ## lines and branches of the package that the unit tests reach; fails below the floor of pyproject.toml
 	$(BIN)/python -m coverage erase
-	$(ONE_THREAD) $(BIN)/python -m coverage run -m pytest -n $(WORKERS) $(ARGS) tests
+	$(ONE_THREAD) $(BIN)/python -m coverage run -m pytest -m "not browser and not large" -n $(WORKERS) $(ARGS) tests
 	$(BIN)/python -m coverage combine -q
 	$(BIN)/python -m coverage report
 
@@ -72,6 +72,9 @@ test-trust: $(STAMP)  ## hours: fuzzing, runs that are killed at random moments,
 	$(ONE_THREAD) $(BIN)/python -m tests.trust.fuzz
 	$(ONE_THREAD) $(BIN)/python -m tests.mutations
 	$(ONE_THREAD) $(BIN)/python -m tests.trust.kills $(ARGS)
+
+test-thorough: $(STAMP)  ## tests of half a minute and more: the book, every bundled checkpoint against its card, same seed same bits
+	$(ONE_THREAD) $(BIN)/python -m pytest -m thorough -n $(WORKERS) --dist loadscope $(ARGS) tests
 
 test-notebooks: $(STAMP)  ## run every notebook again and compare each cell with its saved output
 	@[ -n "$(NOTEBOOKS)" ] || { echo "There are no notebooks in notebooks/, so nothing was compared." >&2; exit 1; }

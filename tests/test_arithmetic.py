@@ -294,6 +294,7 @@ def test_the_small_spaces_are_complete():
 
 @pytest.mark.parametrize("hidden", [False, True])
 @pytest.mark.parametrize("split", SPLITS)
+@pytest.mark.slow
 def test_generated_problems_keep_the_rules(split, hidden):
     settings = ArithmeticSettings(min_ops=1, max_ops=6, hidden_length=hidden)
     counts = {1: 10, 2: 40, 3: 60, 4: 60, 5: 30, 6: 30}
@@ -369,11 +370,7 @@ def test_splits_are_disjoint_also_as_decorated_twins():
 
 def test_split_shares_and_pinned_examples():
     counts = Counter(
-        split_of(f"({a}+{b})*({c}-{d})")
-        for a in range(9)
-        for b in range(9)
-        for c in range(9)
-        for d in range(9)
+        split_of(f"({a}+{b})*({c}-{d})") for a in range(9) for b in range(9) for c in range(9) for d in range(9)
     )
     total = sum(counts.values())
     for split, share in (("train", 0.7), ("rl", 0.1), ("validation", 0.1), ("test", 0.1)):
@@ -490,9 +487,7 @@ def test_label_noise_swaps_the_last_plus_and_minus(hidden):
 @pytest.mark.parametrize("split", ["rl", "validation", "test"])
 def test_only_training_labels_are_noisy(split):
     counts = {2: 50, 3: 50, 4: 50}
-    assert generate(ArithmeticSettings(label_noise=1.0), split, counts) == generate(
-        ArithmeticSettings(), split, counts
-    )
+    assert generate(ArithmeticSettings(label_noise=1.0), split, counts) == generate(ArithmeticSettings(), split, counts)
 
 
 # --- how many ---------------------------------------------------------------------------------------------
@@ -518,9 +513,7 @@ def test_a_space_that_is_too_small_is_named():
     settings = ArithmeticSettings(min_ops=1)
     exist = len(list_questions(2, "test", settings))
     assert len(generate(settings, "test", {2: exist})) == exist
-    with pytest.raises(
-        ValueError, match=f"{exist + 1} problems of n = 2 .*'test' split, but only {exist} were found"
-    ):
+    with pytest.raises(ValueError, match=f"{exist + 1} problems of n = 2 .*'test' split, but only {exist} were found"):
         generate(settings, "test", {2: exist + 1})
     hidden = ArithmeticSettings(min_ops=1, max_ops=2, operators="-", max_leaf=1, hidden_length=True)
     with pytest.raises(ValueError, match="only 0 were found"):  # 1-1=0 is out of range

@@ -12,6 +12,8 @@ from tools import classroom
 from tools.assignment import mark, write
 from tools.classroom import pack
 
+pytestmark = pytest.mark.slow
+
 SOLVED = {name: RIGHT[f"build.{name}"][0] for name in REFERENCE}
 
 
@@ -71,7 +73,6 @@ def test_a_class_keeps_solutions_and_seed_on_the_teachers_side(tmp_path, monkeyp
         pack(tmp_path / "mine", 1)
 
 
-@pytest.mark.slow
 def test_a_notebook_is_marked_though_a_cell_of_it_fails(tmp_path):
     write(tmp_path, 7)
     path = tmp_path / "student" / "build_the_planner.ipynb"

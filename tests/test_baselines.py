@@ -226,6 +226,7 @@ def test_colar_losses_one_question_at_a_time():
 
 
 @pytest.mark.parametrize("name", METHODS)
+@pytest.mark.slow
 def test_every_method_trains_thinks_answers_and_is_saved(name, tmp_path):
     method, stage = METHODS[name], stage_of(name)
     planner = started(name)
@@ -246,6 +247,7 @@ def test_every_method_trains_thinks_answers_and_is_saved(name, tmp_path):
 
 
 @pytest.mark.parametrize("name", [n for n, m in METHODS.items() if m.layout not in ("dropped",) and n != "cot"])
+@pytest.mark.slow
 def test_batched_thinking_is_one_by_one_for_every_head(name):
     planner = started(name)
     together = planner.reason(EXAMPLES)

@@ -76,7 +76,7 @@ def saved_figures(path: Path) -> list[dict]:
     return [output.data[PLOTLY] for output in outputs if PLOTLY in output.get("data", {})]
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_a_page_for_everything_and_a_way_to_it(book):
     for path in [*NOTEBOOKS, *DOCUMENTS]:
         title = re.search(r"<h1>(.*?)<a", book.pages[page_of(path)], flags=re.DOTALL)[1]
@@ -90,7 +90,7 @@ def test_a_page_for_everything_and_a_way_to_it(book):
             assert 'class="theme-toggle"' in text and 'name="q"' in text, f"{name}: theme switch and search"
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_the_reference_has_every_module_and_what_is_said_below_a_name(book):
     for package in PACKAGES:
         for name, _ in modules(package, ROOT / package):
@@ -107,7 +107,7 @@ def test_the_reference_has_every_module_and_what_is_said_below_a_name(book):
     assert not re.search(r" at 0x[0-9a-f]+", "".join(map(book.article, (n for n in book.pages if "/api/" in n))))
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_nothing_is_loaded_from_elsewhere(book):
     for name, text in book.pages.items():
         for target in LOADS.findall(text):
@@ -119,7 +119,7 @@ def test_nothing_is_loaded_from_elsewhere(book):
         assert not re.search(r"(url\(|@import)\s*[\"']?(https?:)?//", path.read_text(encoding="utf-8")), path.name
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 @pytest.mark.parametrize("path", [p for p in NOTEBOOKS if p.stem != "13_silent_bugs"], ids=lambda path: path.stem)
 def test_every_figure_is_there(book, path):
     text = book.pages[page_of(path)]
@@ -134,7 +134,7 @@ def test_every_figure_is_there(book, path):
     assert not list(book.folder.glob("notebooks/plotly*")) and len(list(book.folder.rglob("plotly.min.js"))) == 1
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_links_and_anchors_lead_somewhere(book):
     seen = 0
     for name, text in book.pages.items():
@@ -152,7 +152,7 @@ def test_links_and_anchors_lead_somewhere(book):
     assert 'href="../notebooks/09_does_it_hold.html#' in book.article("docs/glossary")
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_solutions_are_folded_and_formulas_are_drawn(book):
     text = book.article("notebooks/09_does_it_hold")
     folded = re.findall(r"<details>\s*<summary>Solution</summary>.*?</details>", text, flags=re.DOTALL)
@@ -163,7 +163,6 @@ def test_solutions_are_folded_and_formulas_are_drawn(book):
     assert cheatsheet.count("<math") > 40 and "&lt;|start-latent|&gt;" in cheatsheet and r"\|" not in cheatsheet
 
 
-@pytest.mark.slow
 @pytest.mark.browser
 @pytest.mark.parametrize(("name", "width"), [("docs/live", 390), ("notebooks/00_tour", 1280)])
 def test_the_planners_think_in_the_book(book, name, width):
@@ -183,7 +182,6 @@ def test_the_planners_think_in_the_book(book, name, width):
         assert watched.faults == []
 
 
-@pytest.mark.slow
 @pytest.mark.browser
 @pytest.mark.parametrize("width", [1280, 390])
 @pytest.mark.parametrize("theme", ["light", "dark"])

@@ -18,6 +18,8 @@ from atp_lite.planner import ModelSettings, Planner
 from atp_lite.recipes import CHECKPOINTS, LATENT, OWN_SETTINGS, PARENTS, REGIMES, ROUTES_PLAN, SETTINGS, settings_of
 from atp_lite.sft import SFTSettings
 
+pytestmark = pytest.mark.slow
+
 TINY = ModelSettings(hidden_size=16, layers=1, heads=2, intermediate_size=32)
 
 
@@ -90,7 +92,6 @@ def test_mistakes_in_the_grid_are_found_before_anything_runs(cells, message):
         Grid(cells=cells)
 
 
-@pytest.mark.slow
 def test_the_committed_grids_hold_every_recipe():
     smoke, toy, planning = (read_config(f"configs/compare-{name}.yaml", Grid) for name in ("smoke", "toy", "planning"))
     for grids in ((smoke,), (toy, planning)):
@@ -101,7 +102,6 @@ def test_the_committed_grids_hold_every_recipe():
     assert len(planning.seeds) >= 5 and set(planning.regimes) == {"clean", "routes"}
 
 
-@pytest.mark.slow
 def test_training_and_test_questions_are_apart_and_longer_ones_are_longer():
     for regime, longest in (("clean", 4), ("routes", 6)):
         data = grid_data(regime, 30)
@@ -112,7 +112,6 @@ def test_training_and_test_questions_are_apart_and_longer_ones_are_longer():
         assert max(len(p.steps) for p in data["train"]) == longest
 
 
-@pytest.mark.slow
 def test_a_grid_runs_once_and_in_the_order_that_its_starts_allow(grid):
     order = []
 
@@ -143,7 +142,6 @@ def test_a_grid_runs_once_and_in_the_order_that_its_starts_allow(grid):
     assert "sim-cot" in main_table(list(rows.values()), "clean", list(grid.cells))
 
 
-@pytest.mark.slow
 def test_a_lost_start_is_trained_anew(grid):
     small = replace(grid, cells={"cot": Cell(), "no-cot": Cell(), "icot": Cell()})
     run_grid(small, progress=False, only=("cot",))
@@ -182,7 +180,6 @@ def test_the_plan_for_several_workers_waits_for_what_a_job_starts_from(grid, mon
         run_grid(grid, workers=2)
 
 
-@pytest.mark.slow
 def test_what_snakemake_runs_in_two_processes_has_one_line_each(grid):
     pytest.importorskip("snakemake")
     small = replace(grid, cells={"cot": Cell(), "no-cot": Cell()})
@@ -243,7 +240,6 @@ def test_noise_is_measured_by_the_size_of_the_latents(monkeypatch):
     assert noise_curve(Planner.from_pretrained(CHECKPOINTS / "cot"), problems) == {}
 
 
-@pytest.mark.slow
 def test_a_row_says_what_follows_from_replaced_thoughts(monkeypatch):
     """Of the first problems alone, and nothing where no decoder reads the thoughts."""
     monkeypatch.setattr("atp_lab.compare.measure.EDITED", 12)
@@ -296,7 +292,6 @@ def test_tables_by_hand():
     assert "62.0 ± 5.0" in text
 
 
-@pytest.mark.slow
 def test_the_smallest_grid_has_problems_enough_for_every_batch():
     smoke = read_config("configs/compare-smoke.yaml", Grid)
     found = {job: resolve(smoke, job) for job in jobs(smoke)}

@@ -257,6 +257,7 @@ class Shaky:
         return trace
 
 
+@pytest.mark.slow
 def test_close_decisions_are_made_alone(planner, monkeypatch):
     problems = [replace(p, id=str(i)) for i, p in enumerate(PROBLEMS)]
     shaky = Shaky(planner, monkeypatch, {"2"})
@@ -270,6 +271,7 @@ def test_close_decisions_are_made_alone(planner, monkeypatch):
     assert shaky.sizes[0] == 28 and shaky.sizes.count(1) == 4, "every sample of the close problem alone"
 
 
+@pytest.mark.slow
 def test_a_stop_can_be_close(planner, monkeypatch):
     """The limit is a stop that nobody decides, so it is never close."""
     trace = planner.reason(PROBLEMS)

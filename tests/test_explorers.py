@@ -64,6 +64,8 @@ from atp_lite.views.race import race
 from atp_lite.views.serve import offline_template, page_notebook, serve
 from atp_lite.views.space import interpolate, kl_by_dimension, noise_accuracy, noise_figure
 
+pytestmark = pytest.mark.slow
+
 NASTY = "<script>alert(1)</script>"
 FORTY_NINE = "(3+4)*(9-2)"
 
@@ -181,7 +183,6 @@ def debugger(planner, problems):
     return LatentDebugger(planner, problems)
 
 
-@pytest.mark.slow
 def test_a_slider_moves_the_latent_along_its_axis_and_undo_takes_it_back(debugger):
     before = debugger.before.path
     uids = [trace.uid for trace in debugger.path.figure.data]
@@ -203,7 +204,6 @@ def test_a_slider_moves_the_latent_along_its_axis_and_undo_takes_it_back(debugge
     assert "nothing to undo" in debugger.message.value
 
 
-@pytest.mark.slow
 def test_swap_interpolation_noise_draws_and_reset(debugger, planner, problems):
     other = problems[5]
     debugger.other.value = other.question
@@ -232,7 +232,6 @@ def test_a_click_on_a_point_chooses_its_step(debugger):
     assert debugger.step.value == 3
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -274,7 +273,6 @@ def test_planners_that_cannot_be_debugged_are_refused(problems):
 # --- coherence ---
 
 
-@pytest.mark.slow
 def test_a_rewritten_step_changes_graph_and_reward(planner, problems):
     explorer = CoherenceExplorer(planner, problems, group_size=4)
     row = explorer.measured["rows"][0]
@@ -292,7 +290,6 @@ def test_a_rewritten_step_changes_graph_and_reward(planner, problems):
     assert "Type a problem" in explorer.message.value
 
 
-@pytest.mark.slow
 def test_drawing_again_draws_others(planner, problems):
     explorer = CoherenceExplorer(planner, problems, group_size=3)
     before = explorer.trace.latents
@@ -304,7 +301,6 @@ def test_drawing_again_draws_others(planner, problems):
 # --- trajectories ---
 
 
-@pytest.mark.slow
 def test_two_planners_on_the_same_axes(planner, problems):
     sft = Planner.from_pretrained(CHECKPOINTS / "atp-sft")
     explorer = TrajectoryExplorer({"SFT": sft, "RL": planner}, problems)
@@ -375,7 +371,6 @@ def test_noise_begins_at_greedy_accuracy_and_does_harm(planner, problems):
     assert list(line.x) == [0.0, 3.0] and line.y[0] == pytest.approx(100 * clean)
 
 
-@pytest.mark.slow
 def test_the_space_explorer_follows_its_controls(planner, problems):
     sft = Planner.from_pretrained(CHECKPOINTS / "atp-sft")
     explorer = SpaceExplorer({"RL": planner, "SFT": sft}, problems)
@@ -422,7 +417,7 @@ def test_a_page_holds_every_state_once_and_no_text_of_data_as_markup(tmp_path):
     assert not (tmp_path / "no.html").exists()
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_the_debuggers_page_tells_what_the_debugger_tells(planner, problems, tmp_path):
     page = export_debugger(tmp_path / "page.html", planner, problems, shown=1).read_text()
     data, store = parts_of(page)
@@ -437,7 +432,6 @@ def test_the_debuggers_page_tells_what_the_debugger_tells(planner, problems, tmp
     assert store[frozen[3]]["data"][1]["x"] == pytest.approx(list(live.path.figure.data[1].x), abs=2e-3)
 
 
-@pytest.mark.slow
 def test_the_space_page_offers_pairs_that_need_as_many_steps(planner, problems, tmp_path):
     data, store = parts_of(export_space(tmp_path / "page.html", {"RL": planner}, problems).read_text())
     assert data["sizes"][0] == 1 and all(" → " in label for label in data["labels"][1])
@@ -446,7 +440,6 @@ def test_the_space_page_offers_pairs_that_need_as_many_steps(planner, problems, 
         export_space(tmp_path / "page.html", {"RL": planner}, problems[:1])
 
 
-@pytest.mark.slow
 def test_the_coherence_page_shows_the_trajectories_that_were_drawn(planner, problems, tmp_path):
     page = export_coherence(tmp_path / "page.html", planner, problems[:2], group_size=3, sigma=0.8, seed=4)
     data, store = parts_of(page.read_text())
@@ -462,7 +455,6 @@ def test_the_coherence_page_shows_the_trajectories_that_were_drawn(planner, prob
         export_coherence(tmp_path / "no.html", planner, [])
 
 
-@pytest.mark.slow
 def test_the_trajectories_page_shows_what_the_explorer_shows(planner, problems, tmp_path):
     planners = {"SFT": Planner.from_pretrained(CHECKPOINTS / "atp-sft"), "RL": planner}
     data, store = parts_of(export_trajectories(tmp_path / "page.html", planners, problems).read_text())
@@ -476,7 +468,6 @@ def test_the_trajectories_page_shows_what_the_explorer_shows(planner, problems, 
         assert store[part]["data"][0]["x"] == list(shown.data[0].x)
 
 
-@pytest.mark.slow
 def test_the_race_and_the_microscope_as_pages(planner, problems, run, tmp_path):
     data, store = parts_of(export_race(tmp_path / "race.html", {"RL": planner}, problems[:3]).read_text())
     assert len(data["states"]) == 3 and FORTY_NINE in data["labels"][0][0] and "49 (right)" in store[0]["html"]
@@ -488,7 +479,6 @@ def test_the_race_and_the_microscope_as_pages(planner, problems, run, tmp_path):
         export_race(tmp_path / "no.html", {}, problems[:1])
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("explorer", ["coherence", "trajectories", "space", "microscope", "race"])
 def test_every_explorer_of_a_bundled_checkpoint_can_be_exported(explorer, problems, tmp_path):
     page = export_bundled(tmp_path / "page.html", explorer, CHECKPOINTS / "atp-rl", problems, 2)
@@ -506,7 +496,6 @@ def test_an_unknown_explorer_is_named_with_the_known_ones(problems, tmp_path):
 NAMES = ("debugger", "coherence", "trajectories", "space", "RL microscope", "race")
 
 
-@pytest.mark.slow
 def test_tabs_are_made_when_they_are_opened():
     page = explore()
     kinds = [type(child).__name__ for child in page.tabs.children]
@@ -521,7 +510,6 @@ def test_tabs_are_made_when_they_are_opened():
     assert list(race.planners) == ["cot", "coconut", "sim-cot", "atp-step"]
 
 
-@pytest.mark.slow
 def test_a_planner_for_stories_is_explored_with_stories(tmp_path):
     page = explore(CHECKPOINTS / "atp-sft-stories")
     debugger = page.tabs.children[0]
@@ -551,7 +539,6 @@ def test_what_stands_beside_a_checkpoint(planner):
     assert list(bundled_rivals(CHECKPOINTS / "cot", planner)) == ["coconut", "sim-cot"]
 
 
-@pytest.mark.slow
 def test_without_a_run_the_microscope_says_how_to_make_one(planner, problems):
     page = Dashboard(planner, problems)
     page.tabs.selected_index = NAMES.index("RL microscope")
@@ -560,14 +547,12 @@ def test_without_a_run_the_microscope_says_how_to_make_one(planner, problems):
     assert list(page.tabs.children[5].planners) == ["this planner"]
 
 
-@pytest.mark.slow
 def test_a_run_of_ones_own_is_looked_at(run):
     page = explore(CHECKPOINTS / "atp-rl", run=run)
     page.tabs.selected_index = NAMES.index("RL microscope")
     assert page.tabs.children[4].found["stops"] == [0, 2, 4]
 
 
-@pytest.mark.slow
 def test_a_checkpoint_that_cannot_be_explored_gets_a_message_and_no_traceback(tmp_path):
     assert "is not a planner" in explore(tmp_path / "nothing").value
     assert "no kept checkpoints" in explore(run=tmp_path).value
@@ -597,7 +582,7 @@ def private_memory(pid: int) -> float:
     return sum(int(size) for size in re.findall(r"^Private_\w+:\s+(\d+)", found, re.M)) / 1024
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 @pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
 def test_a_page_asks_for_its_token_and_its_kernel_ends_when_nobody_is_connected(tmp_path, repo_root):
     code = "from atp_lite.views import serve as s; s.UNUSED_SECONDS = 6; s.serve(browser=False)"
@@ -640,7 +625,6 @@ def run(tmp_path_factory):
     return folder
 
 
-@pytest.mark.slow
 def test_a_run_keeps_what_it_is_asked_to_keep(run):
     kept = kept_checkpoints(run)
     assert list(kept) == [0, 2, 4]
@@ -652,7 +636,6 @@ def test_a_run_keeps_what_it_is_asked_to_keep(run):
     assert all(torch.equal(weights[2][key], last[key]) for key in last)
 
 
-@pytest.mark.slow
 def test_the_microscope_moves_along_the_run(run, problems):
     microscope = RLMicroscope(journey(run, problems[:2], problems))
     assert [label for label, _ in microscope.stop.options] == ["iteration 0", "iteration 2", "iteration 4"]
@@ -674,7 +657,6 @@ def test_a_run_that_kept_nothing_says_how_to_keep(tmp_path, problems):
         journey(tmp_path, problems)
 
 
-@pytest.mark.slow
 def test_a_journey_can_be_kept_and_read_again(run, problems, tmp_path):
     found = journey(run, problems[:2], problems)
     write_journey(tmp_path / "deep" / "journey.json", found)
@@ -699,7 +681,6 @@ def test_the_bundled_journey_is_that_of_the_bundled_checkpoint():
 # --- a race ---
 
 
-@pytest.mark.slow
 def test_a_race_tells_answers_steps_and_what_they_took(planner, problems):
     words = Planner.from_pretrained(CHECKPOINTS / "cot")
     blind = Planner.from_pretrained(CHECKPOINTS / "atp-sft")

@@ -13,6 +13,7 @@ from fractions import Fraction
 from functools import cache
 from pathlib import Path
 
+import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
@@ -207,6 +208,7 @@ def weights() -> dict[str, torch.Tensor]:
 
 
 @given(SEEDS, st.booleans())
+@pytest.mark.slow
 def test_checkpoint_folders(seed, verify):
     rng, files = random.Random(seed), dict(checkpoint())
     name = rng.choice(sorted(files))

@@ -37,6 +37,7 @@ work(Record(Path(sys.argv[1])), {part: (9.0, globals()[part]) for part in sys.ar
 """
 
 
+@pytest.mark.slow
 def test_a_part_that_crashes_or_hangs_is_recorded_and_the_rest_goes_on(tmp_path, repo_root, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(repo_root))
     (tmp_path / "worker.py").write_text(WORKER)
@@ -69,7 +70,7 @@ def test_a_part_is_left_when_its_time_is_over(tmp_path):
     assert found["next"]["results"] == {"a": 1}
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_every_kind_of_part_runs_in_tiny_sizes(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "environ", {**os.environ, "PYTHONPATH": os.getcwd()})
     parts = ["machine", "parity", "1B", "training"]
@@ -98,6 +99,7 @@ def test_operations_of_a_plain_step_by_hand():
     assert found["tokens a second"] == pytest.approx(40 / found["seconds"])
 
 
+@pytest.mark.slow
 def test_the_planned_memory_is_that_of_the_method():
     given = measure.Given(torch.device("cpu"), small=True)
     size = measure.size_of("toy", given)

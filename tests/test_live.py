@@ -25,6 +25,8 @@ from atp_lite.views.explorers import LivePage
 from tests.live_engine import ask, built, run
 from tools.notebooks import tidy
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[1]
 ASSETS = ROOT / "atp_lite/views/assets"
 CHECKPOINTS = [*sorted((ROOT / "data/checkpoints").glob("*/")), ROOT / "data/evidence/starts/routes-0/atp-sft"]
@@ -101,7 +103,6 @@ def test_engine_thinks_as_pytorch(folder):
     compare(planner, problems_of(planner.domain.name, 300))
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     "change",
     [

@@ -6,6 +6,8 @@ from atp_lite.domains import read_question
 from atp_lite.views.maps import group_figure, map_figure
 from atp_lite.views.palette import BLUE, VERMILLION
 
+pytestmark = pytest.mark.slow
+
 ROUND = read_question("3 : bb : aa to cc")
 
 

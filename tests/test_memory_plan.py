@@ -40,6 +40,8 @@ from atp_lite.rl import RLSettings
 from atp_lite.sft import Curriculum, SFTSettings
 from benchmarks import memory
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parent.parent
 CONFIGS = [path for path in sorted((ROOT / "configs").glob("*.yaml")) if "cells" not in read_values(path)]
 TOY = Lengths(124_000, question=16, steps=4, step=5, chain=24, answer=1, mean_question=13.8, mean_steps=3.5,
@@ -189,7 +191,6 @@ def test_devices_share_rows_and_fsdp_shares_weights():
     assert plan.shape(plan.sizes("sft")).rows == 16 and plan.practice().questions == 16
 
 
-@pytest.mark.slow
 def test_what_fsdp_gathers_by_hand(monkeypatch, capsys):
     model = Planner.fresh("arithmetic", ModelSettings(hidden_size=16, layers=3, heads=2, intermediate_size=32)).model
     layer = 4 * (4 * 16 * 16 + 3 * 16 * 32 + 2 * 16)
@@ -213,7 +214,6 @@ def test_what_fsdp_gathers_by_hand(monkeypatch, capsys):
 # --- plan and measurement ---
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("part", ["sft", "rl"])
 def test_toy_takes_what_is_planned(part, tmp_path, monkeypatch):
     monkeypatch.chdir(ROOT)
@@ -225,7 +225,6 @@ def test_toy_takes_what_is_planned(part, tmp_path, monkeypatch):
     assert measured > 40e6 and planned == pytest.approx(measured, rel=0.15)
 
 
-@pytest.mark.slow
 def test_a_parallel_step_takes_what_is_planned(tmp_path, monkeypatch):
     monkeypatch.chdir(ROOT)
     plan = plan_of("toy", lengths=TOY, rate=1e9)
@@ -273,7 +272,6 @@ def test_a_checkpoint_with_lora_is_merged_into_copies():
 # --- the command ---
 
 
-@pytest.mark.slow
 def test_plan_counts_llama_without_its_weights(monkeypatch, capsys):
     monkeypatch.chdir(ROOT)
     assert main(["plan", "configs/llama-1b.yaml", "--sft.settings.batch-size", "8"]) == 0
@@ -288,7 +286,6 @@ def test_plan_counts_llama_without_its_weights(monkeypatch, capsys):
     assert share in said and "KV cache" in said
 
 
-@pytest.mark.slow
 def test_plan_reads_a_folder_and_its_questions(tmp_path, capsys):
     folder = tiny_lm("llama", tmp_path / "lm")
     rows = [{"id": str(i), "question": "9 - 2?", "steps": ["9-2=7"], "answer": "7", "source": ""} for i in range(3)]
@@ -303,7 +300,6 @@ def test_plan_reads_a_folder_and_its_questions(tmp_path, capsys):
     assert "peak:" in said and "rollout" not in said
 
 
-@pytest.mark.slow
 def test_plan_reads_a_file_of_rl_without_sections(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(ROOT)
     path = tmp_path / "rl.yaml"
@@ -328,7 +324,6 @@ def test_plan_reads_a_file_of_rl_without_sections(tmp_path, monkeypatch, capsys)
     assert "unknown setting 'learning_rate'; known: accumulate" in capsys.readouterr().err
 
 
-@pytest.mark.slow
 def test_plan_names_the_file_that_it_has_read(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(ROOT)
     for given in (["--devices", "4", "configs/stories.yaml"], ["--config", "configs/stories.yaml", "--devices", "4"]):

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import huggingface_hub
 import pytest
 import torch
 from small_lms import FAMILIES, PROBLEMS, own_tokenizer, tiny_lm
@@ -13,7 +14,11 @@ from atp_lite.methods import METHODS
 from atp_lite.model import LatentReasoner, total_loss
 from atp_lite.planner import Planner
 
+pytestmark = pytest.mark.slow
+
 SETTINGS = BackboneSettings(max_latents=6, max_answer_tokens=5, max_step_tokens=5)
+
+
 @pytest.fixture(scope="module")
 def lm_folder(tmp_path_factory):
     """Family -> the folder of a tiny pretrained LM of it, made once."""
@@ -93,7 +98,6 @@ def test_a_window_that_holes_would_narrow_is_refused(family, planner):
         planner.reason(PROBLEMS)
 
 
-@pytest.mark.slow
 def test_what_is_saved_is_what_is_loaded(planner, tmp_path):
     planner.save_pretrained(tmp_path)
     assert not list(tmp_path.glob("*.bin")), "safetensors only"
@@ -140,7 +144,6 @@ def trained_a_little(planner: Planner) -> None:
     model.eval()
 
 
-@pytest.mark.slow
 def test_merged_lora_answers_as_lora_did(planner, tmp_path):
     model = planner.model
     untouched = planner.reason(PROBLEMS)
@@ -183,7 +186,6 @@ def test_merged_lora_answers_as_lora_did(planner, tmp_path):
     assert torch.allclose(again.latents, merged.latents, atol=1e-6)
 
 
-@pytest.mark.slow
 def test_a_planner_with_lora_is_saved_merged_and_goes_on_unmerged(lm_folder, tmp_path):
     planner = Planner.from_backbone(lm_folder("llama"), SETTINGS)
     add_lora(planner.model, LoRASettings(rank=2))
@@ -261,7 +263,6 @@ def test_positions_stay_exact_where_weights_are_bfloat16(decoder, lm_folder, tmp
         assert value.dtype == torch.float32 and torch.equal(value, saved[name]), name
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", METHODS)
 def test_every_method_starts_from_bfloat16_weights(name, lm_folder):
     base = Planner.from_backbone(lm_folder("llama"), replace(SETTINGS, dtype="bfloat16"))
@@ -276,9 +277,8 @@ def test_every_method_starts_from_bfloat16_weights(name, lm_folder):
     assert planner.reason(PROBLEMS).answers
 
 
-@pytest.mark.slow
 def test_a_model_that_cannot_be_had_is_one_line_with_a_remedy(tmp_path, monkeypatch):
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)  # the environment was read at the import
     with pytest.raises(OSError, match="nobody/nothing cannot be loaded: no folder here is called so") as caught:
         Planner.from_backbone("nobody/nothing")
     assert "\n" not in str(caught.value) and "hf download nobody/nothing" in str(caught.value)

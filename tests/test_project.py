@@ -77,6 +77,7 @@ def test_lock_has_no_cuda(lock):
     assert [name for name in lock if re.match(r"nvidia|cuda|cupy|triton|cu\d\d", name)] == []
 
 
+@pytest.mark.slow
 def test_what_is_imported_is_required(pyproject):
     """Every outside package that ours import is a dependency, not only somebody else's.
 
@@ -166,9 +167,7 @@ def test_unsafe_lets_pass(source):
 
 def test_the_package_runs_nothing_that_it_reads():
     found = {
-        path.relative_to(ROOT).as_posix(): seen
-        for path in OURS
-        if (seen := unsafe(path.read_text(encoding="utf-8")))
+        path.relative_to(ROOT).as_posix(): seen for path in OURS if (seen := unsafe(path.read_text(encoding="utf-8")))
     }
     assert found == {}
 

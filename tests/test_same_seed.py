@@ -57,7 +57,7 @@ def ran(tmp_path_factory):
     return found
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_the_same_seed_gives_the_same_bits_in_another_process(ran):
     one, again = ran["one"], ran["again"]
     for before, after in zip(one[:2], again[:2], strict=True):
@@ -66,7 +66,7 @@ def test_the_same_seed_gives_the_same_bits_in_another_process(ran):
     assert any(not torch.equal(one[0][name], one[1][name]) for name in one[0]), "RL changes weights"
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_two_threads_stay_within_the_bound_of_one(ran):
     one, two = ran["one"], ran["two threads"]
     assert one[2][0] == two[2][0], "data"

@@ -467,6 +467,7 @@ def test_a_step_is_shared_out_in_order():
     assert step == 2
 
 
+@pytest.mark.slow
 def test_own_chains_take_the_place_of_labels_where_the_verifier_lets_them_pass(tmp_path):
     """Of several right orders the planner has one; a wrong chain leaves its label; training reads what comes out."""
     planner = Planner.from_pretrained(CHECKPOINTS / "atp-plan")

@@ -240,6 +240,7 @@ def test_pronouns_and_then_read_well(stories):
         assert re.search(r"\b1 \w", problem.question) is None, "1 marbles"
 
 
+@pytest.mark.slow
 def test_chains_are_counted_as_by_brute_force(stories):
     counts = Counter()
     for problem in stories:

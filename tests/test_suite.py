@@ -35,6 +35,8 @@ from atp_lite.model import RowNoise
 from atp_lite.model.decisions import argmax, record_margins
 from atp_lite.model.noise import choose, normal_like, uniform
 
+pytestmark = pytest.mark.slow
+
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "benchmarks"
 BIG = EvalSettings(batch_size=500, samples=3, temperature=1.0, diversity=True)
 SETTINGS = EvalSettings(batch_size=2, samples=3, temperature=1.0, diversity=True)
@@ -141,7 +143,6 @@ def test_decisions_say_how_close_they_were():
 # --- what is found ---
 
 
-@pytest.mark.slow
 def test_greedy_is_what_evaluate_finds(planner, sets):
     report = evaluate_benchmarks(planner, sets, EvalSettings(batch_size=3))
     expected = evaluate(planner, sets["gsm8k"])
@@ -152,7 +153,6 @@ def test_greedy_is_what_evaluate_finds(planner, sets):
     assert found.summary()["accuracy"] == expected.summary()["accuracy"]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("size", [1, 4, 500])
 def test_the_batch_size_changes_nothing(planner, sets, whole, tmp_path, size):
     evaluate_benchmarks(planner, sets, replace(SETTINGS, batch_size=size), tmp_path)
@@ -185,7 +185,6 @@ def test_noise_differs_by_seed_place_and_sample(planner, sets, monkeypatch):
     assert torch.equal(drawn[0], drawn[2])
 
 
-@pytest.mark.slow
 def test_where_slices_are_asked_for_a_whole_model_evaluates_on_the_device(planner, sets, monkeypatch):
     moved = []
     monkeypatch.setattr("atp_lite.engine.distributed.sharding_requested", lambda: True)
@@ -203,7 +202,6 @@ def test_pass_at_k_counts_the_right_samples(planner, sets, monkeypatch):
     assert metrics["pass@2"].mean == pytest.approx(metrics["accuracy"].mean) and metrics["accuracy"].mean > 0
 
 
-@pytest.mark.slow
 def test_an_outcome_line_has_what_happened(planner, sets, whole):
     lines = [json.loads(line) for line in (whole / "gsm8k.outcomes.jsonl").read_text().splitlines()]
     trace = planner.reason(sets["gsm8k"])
@@ -229,7 +227,6 @@ def test_only_samples(planner, sets, tmp_path):
 # --- cut off ---
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("call", [1, 2, 6, 9, 13])
 def test_a_run_goes_on_where_it_was_cut_off(planner, sets, whole, tmp_path, monkeypatch, call):
     """A batch of two problems takes three calls here: one greedy, two for its samples (three to a problem)."""
@@ -255,7 +252,6 @@ def test_a_run_goes_on_where_it_was_cut_off(planner, sets, whole, tmp_path, monk
     assert idle.calls == 0 and kept(tmp_path) == kept(whole)
 
 
-@pytest.mark.slow
 def test_a_folder_takes_more_sets_of_the_same_run(planner, sets, whole, tmp_path, monkeypatch):
     evaluate_benchmarks(planner, {"gsm8k": sets["gsm8k"]}, SETTINGS, tmp_path)
     more = Failing(planner, monkeypatch, lambda calls, rows: False, None)
@@ -263,7 +259,6 @@ def test_a_folder_takes_more_sets_of_the_same_run(planner, sets, whole, tmp_path
     assert more.rows == 3 * 4 and kept(tmp_path) == kept(whole)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("change", "words"),
     [
@@ -329,7 +324,6 @@ def test_ctrl_c_says_how_to_go_on(tmp_path, monkeypatch, capsys):
 CPU = "[enforce fail at alloc_cpu.cpp:117] err == 0. DefaultCPUAllocator: can't allocate memory: you tried to allocate"
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     "error", [RuntimeError(CPU), MemoryError(), torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB")]
 )
@@ -346,7 +340,6 @@ def test_the_batch_is_halved_until_it_fits(planner, sets, whole, tmp_path, monke
         assert len(lines) == len(sets["own"])
 
 
-@pytest.mark.slow
 def test_samples_of_one_problem_are_split_where_they_do_not_fit(planner, sets, whole, tmp_path, monkeypatch):
     """Three at once are too many: one greedy pass, then 2 + 1 samples of each problem."""
     fails = Failing(planner, monkeypatch, lambda calls, rows: rows == 3, RuntimeError(CPU))
@@ -355,7 +348,6 @@ def test_samples_of_one_problem_are_split_where_they_do_not_fit(planner, sets, w
     assert (tmp_path / "report.md").read_text() == (whole / "report.md").read_text()
 
 
-@pytest.mark.slow
 def test_memory_that_does_not_hold_one_problem_is_told(planner, sets, monkeypatch):
     Failing(planner, monkeypatch, lambda calls, rows: True, RuntimeError(CPU))
     with pytest.raises(ValueError, match="own: problem [012] alone does not fit .*DefaultCPUAllocator.*take"):
@@ -460,7 +452,6 @@ def test_the_papers_figures_have_the_papers_mean():
     assert {name for name, r in PAPER.items() if not r.mark} == {"multiarith"}
 
 
-@pytest.mark.slow
 def test_the_command_makes_one_table(mirror, tmp_path, planner, capsys):
     planner.save_pretrained(tmp_path / "checkpoint")
     command = ["eval", str(tmp_path / "checkpoint"), "--benchmarks", "gsm8k", "gsm-hard", "svamp", "multiarith"]
@@ -524,7 +515,6 @@ for line in sys.argv[1:]:
 """
 
 
-@pytest.mark.slow
 def test_without_a_network_commands_fail_in_one_line_that_names_the_remedy(tmp_path):
     """And with a mirror they do not need one: `data`, here, and above `eval`."""
     rows = [Problem(f"{n} and 1?", (f"{n}+1={n + 1}",), str(n + 1), f"id-{n}") for n in range(40)]

@@ -141,6 +141,7 @@ STORIES = StorySettings(min_ops=1, max_ops=6, max_distractors=2)
 WORDS = word_tokenizer(story_words(STORIES))
 
 
+@pytest.mark.slow
 def test_stories_and_their_steps_come_back_as_they_were():
     collate = Collator(WORDS)
     problems = generate(STORIES, "train", {n: 100 for n in range(2, 7)})

@@ -90,6 +90,7 @@ def test_there_is_a_tour_of_some_domains_only(tmp_path):
         tour.tour(tmp_path, domain="stories")
 
 
+@pytest.mark.thorough
 def test_bundled_checkpoints_carry_their_cards(tiny, tmp_path):
     some = ("cot", "atp-rl-noisy", "coconut", "atp-step", "atp-sft-stories", "routes-plan")
     bundle.make_checkpoints(tmp_path / "out", tmp_path / "runs", seed=1, only=some)
@@ -109,6 +110,7 @@ def test_bundled_checkpoints_carry_their_cards(tiny, tmp_path):
         assert ("A planner for routes on small maps" in text) == (regime == "routes")
 
 
+@pytest.mark.thorough
 def test_one_bundled_checkpoint_or_the_journey_alone(tiny, tmp_path, monkeypatch):
     monkeypatch.setattr(bundle, "KEPT_EVERY", 1)
     bundle.make_checkpoints(tmp_path / "out", tmp_path / "runs", only=["sim-cot"])

@@ -18,6 +18,8 @@ from atp_lite.planner import ModelSettings, Planner
 from atp_lite.recipes import CHECKPOINTS
 from atp_lite.views import palette
 
+pytestmark = pytest.mark.slow
+
 TINY = dict(hidden_size=4, heads=1, layers=1, intermediate_size=8)
 NASTY = "<script>alert('x')</script>&<b>3</b>"
 

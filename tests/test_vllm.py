@@ -11,6 +11,8 @@ from transformers import AutoModelForCausalLM
 
 from atp_lite.engine.vllm import VLLMWriter, prompt_embeds
 
+pytestmark = pytest.mark.slow
+
 
 class PlainLM:
     """What `vllm.LLM` does with prompt embeddings, one prompt at a time, by plain transformers without a cache."""

@@ -142,6 +142,14 @@ PLANNING_CLAIMS = tuple(
     )
     for regime in ("clean", "routes")
 ) + tuple(
+    replace(claim, regime=regime, ours=step)
+    for claim in (
+        Claim("with a step posterior and planning it has more right chains than SIM-CoT with planning", "not measured",
+              "", "", "sim-cot-plan", RIGHT),
+        Claim("... where several are right", "not measured", "", "", "sim-cot-plan", EQUIVALENT),
+    )
+    for regime, step in (("clean", "plan-step"), ("routes", "atp-step-plan"))
+) + tuple(
     replace(claim, regime=regime, ours=step, base={"": "atp-sft", "itself": step}[claim.base],
             metric=f"causes {claim.metric} {outcome}" if claim.metric in ("borrowed", "typed") else claim.metric,
             base_metric=claim.base_metric and f"causes {claim.base_metric} {outcome}")

@@ -21,7 +21,7 @@ MAX_EXPONENT = 30
 _MAX_BITS = int(MAX_DIGITS * 3.3219280948873623)
 _SIGNED = re.compile(
     r"(?P<sign>[-−–+]?)(?:(?P<whole>[0-9]+) +(?=[0-9]+/))?"
-    rf"(?P<top>{NUMBER})(?P<percent>%?)(?:\s*/\s*(?P<under>{NUMBER}))?"
+    rf"(?P<top>{NUMBER})(?:(?P<percent>%)|\s*/\s*(?P<under>{NUMBER}))?"
     rf"|\$[-−–](?P<behind_dollar>{NUMBER})"
 )
 
@@ -58,7 +58,7 @@ def parse_number(text: str) -> Fraction:
 
     Reads `7`, `-7`, `+7`, `.5`, `5.`, `1,234.5`, `$3`, `-$3`, `25%` (1/4), `3/4`, `2 1/2`, `1e3` and what `respelled`
     makes of other spellings; white space around it is dropped. A comma before one or two digits is not read: in some
-    countries it is a decimal point, in others nothing.
+    countries it is a decimal point, in others nothing. `50%/2` is an expression, no number.
     Raises EquationError for anything else, for a zero denominator, and for numbers too large to be meant (more than
     MAX_DIGITS digits, an exponent beyond MAX_EXPONENT).
     """
