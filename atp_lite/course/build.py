@@ -98,10 +98,10 @@ class Run:
     def figure(self) -> go.Figure:
         """Both halves of the run beside those of the package's own parts (or these alone): loss, then rewards."""
         package = reference_run()
-        lines = [("the package's parts", package, GREY, "dot"), ("yours", self, BLUE, "solid")]
+        lines = [("the package's parts", package, GREY, 5), ("yours", self, BLUE, 2)]  # a thin line on a thick one
         fig = make_subplots(2, 1, vertical_spacing=0.2)
-        for name, made, colour, dash in lines if self != package else lines[:1]:
-            look = {"name": name, "legendgroup": name, "mode": "lines", "line": {"color": colour, "dash": dash}}
+        for name, made, colour, width in lines if self != package else lines[:1]:
+            look = {"name": name, "legendgroup": name, "mode": "lines", "line": {"color": colour, "width": width}}
             loss = [round(value, 3) for value in made.curve["loss"]]
             fig.add_scatter(x=[IMITATION.log_every * (i + 1) for i in range(len(loss))], y=loss, row=1, col=1, **look)
             share = [round(100 * value, 1) for value in smooth(made.curve["reward"])]

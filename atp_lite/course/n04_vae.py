@@ -50,7 +50,7 @@ def free_bits(answer: Any) -> str:
     "04.4",
     "A dimension that says nothing has the same mean for every input.",
     "How much does the mean vary from input to input? Rows are inputs.",
-    "mu.var(0, correction=0) is the variance over inputs; count those above the threshold.",
+    "The variance is taken over rows, one for each dimension, and divides by their number. Then count.",
 )
 def active_dimensions(answer: Any) -> str:
     """active(mu, threshold): dimensions whose mean varies over inputs by more than the threshold."""

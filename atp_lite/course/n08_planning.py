@@ -43,7 +43,7 @@ def leave_one_out(answer: Any) -> str:
     "08.3",
     "For which signs of A does leaving the clip pay?",
     "Work out both products, with the ratio as it is and with the clipped one. Which of the two is the careful choice?",
-    "min(rho * A, clamp(rho, 1 - eps, 1 + eps) * A): the minimum is taken after multiplying by A.",
+    "Multiply by A first, and compare afterwards: for a negative A the smaller product belongs to the larger ratio.",
 )
 def clipped_objective(answer: Any) -> str:
     """surrogate(rho, A, eps) of one action."""

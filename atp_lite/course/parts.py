@@ -101,7 +101,7 @@ def fixed(*shape: int, seed: int = 0) -> Tensor:
     "build.think",
     "Each turn makes one latent and reads it. What does the next turn begin with?",
     "Keep the latents in a list; what `read` returns is the hidden state of the next turn. The last one is read too.",
-    "imagine(hidden), append, hidden = read(latent), n times; torch.stack(latents, 1) puts turns in dimension 1.",
+    "A turn makes a latent, keeps it, reads it. `torch.stack` makes a tensor of a list; turns are dimension 1.",
 )
 def check_think(answer: Any) -> str:
     """think(imagine, read, hidden, n), with a toy model that writes down what it reads."""
@@ -133,7 +133,7 @@ def check_think(answer: Any) -> str:
     "build.reparameterise",
     "A draw is a centre and some noise. Which of the two may the gradient know?",
     "logvar is the logarithm of sigma squared: get sigma out of it first.",
-    "Multiply eps, which is given, by sigma = exp(logvar / 2), and add mu.",
+    "sigma is the root of a variance: where does the half go in exp? Then sigma widens eps, and mu shifts it.",
 )
 def check_reparameterise(answer: Any) -> str:
     """reparameterise(mu, logvar, eps)."""
@@ -146,7 +146,7 @@ def check_reparameterise(answer: Any) -> str:
     "build.kl",
     "One number for each latent: what is done with the dimensions?",
     "The formula of 04, section 4, for every dimension; the last dimension is added up.",
-    "Half of the sum over the last dimension of mu^2 + exp(logvar) - 1 - logvar.",
+    "Four terms a dimension: what is sigma^2, given logvar, and what is its logarithm? Halve; one dimension goes.",
 )
 def check_kl(answer: Any) -> str:
     """kl(mu, logvar) -> (...)."""
@@ -160,7 +160,7 @@ def check_kl(answer: Any) -> str:
     "build.decoder_loss",
     "Padding is no text: what the model says of it is nobody's business.",
     "Cross-entropy takes rows of scores and their right tokens. Choose the rows first.",
-    "logits[real] is (number of real tokens, V) and tokens[real] goes with it; the mean of their cross-entropy.",
+    "A mask of True and False can stand between brackets, and keeps what is real, of scores and of tokens alike.",
 )
 def check_decoder_loss(answer: Any) -> str:
     """decoder_loss(logits, tokens, real), with padding that must not count."""
@@ -176,7 +176,7 @@ def check_decoder_loss(answer: Any) -> str:
     "build.stop_loss",
     "One yes-or-no question at each latent that is there.",
     "There is a loss for logits and yes-no labels; it wants labels as numbers. Which places count?",
-    "Take logits[real] and stopped[real].float(), and the mean of their binary cross-entropy with logits.",
+    "Keep the real places of both, as for the decoder. `binary_cross_entropy_with_logits` wants labels as floats.",
 )
 def check_stop_loss(answer: Any) -> str:
     """stop_loss(logits, stopped, real)."""
@@ -213,7 +213,7 @@ def check_verify(answer: Any) -> str:
     "build.advantages",
     "Rewards of one question stand beside each other, G of them. Which shape makes groups of them?",
     "Mean and spread are of a group, not of the batch. What if all rewards of a group are equal?",
-    "reshape(-1, G), minus the mean of dimension 1, over its standard deviation (correction=0) with a floor of 1e-6.",
+    "A row for each question; `keepdim=True` lets a column be taken off it. `std` divides by G - 1 by default.",
 )
 def check_advantages(answer: Any) -> str:
     """advantages(rewards, G): the group's mean is subtracted, and divided by its spread."""
@@ -231,7 +231,7 @@ def check_advantages(answer: Any) -> str:
     "build.surrogate",
     "08.3 was one action; here are many at once, in tensors.",
     "torch.minimum compares number by number; clamp keeps a tensor between two limits.",
-    "The smaller of ratio * advantage and ratio.clamp(1 - clip, 1 + clip) * advantage.",
+    "Make two tensors of products, with the ratio as it is and with the clamped one. Which of each pair counts?",
 )
 def check_surrogate(answer: Any) -> str:
     """surrogate(ratio, advantage, clip), number by number."""
