@@ -124,12 +124,25 @@ def test_the_served_page(browser, tmp_path):
             page.wait_for_selector(f"text={sign} >> visible=true")
         assert page.locator("text=sim-cot >> visible=true").count(), "the race shows its planners"
         assert seen.faults == []
+        phone = browser.new_context(viewport={"width": 390, "height": 800}, color_scheme="dark").new_page()
+        phone.set_default_timeout(60_000)
+        phone.goto(address)
+        phone.wait_for_selector(".js-plotly-plot .main-svg")
+        assert phone.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(20, 24, 28)"
+        assert phone.evaluate("document.documentElement.scrollWidth") <= 390
+        clipped = "tabs => tabs.filter(tab => tab.scrollWidth > tab.clientWidth).map(tab => tab.textContent)"
+        assert phone.locator(".lm-TabBar-tabLabel").evaluate_all(clipped) == []
+        assert phone.locator(".modebar").count() == 0
+        assert phone.get_by_role("slider", name="axis 1").count() == 1
+        assert phone.get_by_role("figure", name="The path of the latents").count() == 1
     assert "Traceback" not in (tmp_path / "voila.log").read_text()
 
 
 def move_a_thought(page) -> None:
-    """Slider, swap, undo, noise and bad input, in a debugger that is on the page."""
-    assert "Nothing that can be read has changed" in summary(page)
+    """Slider, swap, undo, noise and bad input, in a debugger that is on the page. It opens on a swap."""
+    assert "the answer went from" in summary(page)
+    page.get_by_role("button", name="undo").first.click()
+    until(lambda: "Nothing that can be read has changed" in summary(page), "undo of the opening", page=page)
     handle = page.locator(".widget-hslider .noUi-handle").first
 
     def focused() -> bool:

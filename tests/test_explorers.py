@@ -17,7 +17,7 @@ import torch
 from plotly.callbacks import Points
 from plotly.offline import get_plotlyjs
 
-from atp_lite.domains import DOMAINS, generate, read_expression
+from atp_lite.domains import DOMAINS, Problem, generate, read_expression
 from atp_lite.model import Point
 from atp_lite.model.noise import noise_of_norm
 from atp_lite.planner import ModelSettings, Planner
@@ -47,6 +47,7 @@ from atp_lite.views.explorers import (
     TrajectoryExplorer,
     explore,
 )
+from atp_lite.views.explorers.base import unfamiliar
 from atp_lite.views.export import (
     Control,
     export_bundled,
@@ -68,6 +69,7 @@ pytestmark = pytest.mark.slow
 
 NASTY = "<script>alert(1)</script>"
 FORTY_NINE = "(3+4)*(9-2)"
+FORTY_NINE_IS = "49"
 
 
 @pytest.fixture(scope="module")
@@ -180,7 +182,61 @@ def test_what_an_edit_changed_in_words():
 
 @pytest.fixture
 def debugger(planner, problems):
-    return LatentDebugger(planner, problems)
+    """Without the swap that it opens on."""
+    made = LatentDebugger(planner, problems)
+    made.undo.click()
+    made.step.value = 1
+    made.history.clear()
+    return made
+
+
+@pytest.mark.slow
+def test_it_opens_on_a_swap_that_changes_the_answer_lists_it_and_undo_takes_it_back(planner, problems):
+    made = LatentDebugger(planner, problems)
+    assert made.before.table["answer"] == FORTY_NINE_IS and made.after.table["answer"] != FORTY_NINE_IS
+    donor = rethink(planner, read_expression(made.other.value))
+    torch.testing.assert_close(made.edit.swap, donor.latents[0, made.step.value - 1])
+    assert f"<li>replaced by that of {made.other.value}</li>" in made.edits.value
+    made.along[1].value = -1.5
+    assert "<li>moved -1.5 standard deviations along axis 2</li>" in made.edits.value
+    made.undo.click()
+    made.undo.click()
+    assert made.edits.value == "" and made.after.table["answer"] == FORTY_NINE_IS
+
+
+@pytest.mark.slow
+def test_axes_stay_while_a_latent_moves(debugger):
+    def ranges():
+        layout = debugger.path.figure.layout
+        return layout.xaxis.range, layout.yaxis.range
+
+    before = ranges()
+    lows, highs = (pick(point[0] for point in debugger.around) for pick in (min, max))
+    assert before[0][0] < lows and highs < before[0][1]
+    x = debugger.after.path[0][0]
+    debugger.along[0].value = 0.5 if x < 0 else -0.5
+    assert debugger.after.path[0][0] != x and ranges() == before
+    assert debugger.path.figure._config["displayModeBar"] is False
+
+
+def test_what_is_unlike_all_known_problems_is_said():
+    known = [read_expression("(3+4)*2"), read_expression("((1+2)+3)-4")]
+    assert unfamiliar(read_expression("(2+2)*4"), known) == ""
+    assert unfamiliar(read_expression("3+4"), known) == (
+        "This planner is out of its depth: it takes 1 step, those it knows 2 to 3. The right answer is 7."
+    )
+    assert "its numbers are 1 to 4, and here is 9, 8." in unfamiliar(read_expression("(9+8)+9"), known)
+    assert unfamiliar(Problem("how far?", (), ""), known) == ""
+
+
+@pytest.mark.slow
+def test_every_explorer_that_is_asked_says_what_is_out_of_its_depth(debugger, planner, problems):
+    asked = [debugger, CoherenceExplorer(planner, problems, group_size=2), Race({"RL": planner}, problems)]
+    for explorer in asked:
+        explorer.problem.value = "3+4"
+        assert "out of its depth: it takes 1 step" in explorer.message.value
+        explorer.problem.value = "(3+4)*2"
+        assert explorer.message.value == ""
 
 
 def test_a_slider_moves_the_latent_along_its_axis_and_undo_takes_it_back(debugger):
@@ -425,6 +481,7 @@ def test_the_debuggers_page_tells_what_the_debugger_tells(planner, problems, tmp
     still = store[data["states"][4][0]]
     assert "Nothing that can be read has changed" in still["html"]
     live = LatentDebugger(planner, problems)
+    live.undo.click()
     live.step.value = 2
     live.along[0].value = -4.0
     frozen = data["states"][1 * 18 + 0]  # step 2, axis 1, -4
@@ -515,7 +572,7 @@ def test_a_planner_for_stories_is_explored_with_stories(tmp_path):
     debugger = page.tabs.children[0]
     assert debugger.problem.value == DOMAINS["stories"].example and len(debugger.problem.options) == 81
     debugger.problem.value = "Lily has 9 beads. She finds 4 more beads. How many beads does Lily have now?"
-    assert debugger.message.value == ""
+    assert "out of its depth: it takes 1 step, those it knows 2 to 4. The right" in debugger.message.value
     debugger.problem.value = "Lily has 9 elephants. How many elephants does Lily have?"
     assert "none that a story is made of" in debugger.message.value
     page.tabs.selected_index = NAMES.index("race")

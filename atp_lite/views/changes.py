@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import plotly.graph_objects as go
 
 from atp_lite.views.edits import ThoughtSummary
-from atp_lite.views.palette import BLUE, ORANGE, finish, percent, plain, principal_axes
+from atp_lite.views.palette import BLUE, ORANGE, finish, percent, plain, principal_axes, span
 from atp_lite.views.projection import Projection
 from atp_lite.views.tables import Bold, html_table
 from atp_lite.views.thoughts import coherence_figure
@@ -16,11 +16,17 @@ BEFORE, AFTER = BLUE, ORANGE
 
 
 def path_figure(
-    before: ThoughtSummary, after: ThoughtSummary, step: int, projection: Projection, clickable: bool = False
+    before: ThoughtSummary,
+    after: ThoughtSummary,
+    step: int,
+    projection: Projection,
+    clickable: bool = False,
+    around: Sequence[Sequence[float]] = (),
 ) -> go.Figure:
     """Both paths on the first two axes; the edited latent is ringed.
 
-    step: number of the edited latent, from 1. clickable: say that a click on a point selects its step.
+    step: number of the edited latent, from 1. clickable: say that a click on a point selects its step. around: points
+    that the axes hold too, so that they stay as they are while a latent moves.
     """
     fig = go.Figure()
     look = (("original", before, BEFORE, "solid", "circle"), ("edited", after, AFTER, "dash", "square"))
@@ -45,6 +51,10 @@ def path_figure(
     x, y = ([point[k] for point in ring] for k in (0, 1))
     fig.add_scatter(x=x, y=y, mode="markers", name="the edited latent", marker=marker, hoverinfo="skip")
     principal_axes(fig, projection.explained)
+    if len(around):
+        for k, axis in enumerate("xy"):
+            held = (point[k] for points in (around, before.path, after.path) for point in points)
+            fig.update_layout({f"{axis}axis": {"range": span(held)}})
     return finish(
         fig,
         "The path of the latents",

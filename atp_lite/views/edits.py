@@ -38,6 +38,8 @@ class LatentEdit:
     """Shifts along the first principal axes, in standard deviations of the reference set along each."""
     noise: Tensor | None = None
     """(d,) added."""
+    source: str = ""
+    """Where `swap` is from, in words."""
 
     def __call__(self, latent: Tensor, projection: Projection | None = None) -> Tensor:
         """latent (d,) -> the edited one (d,).
@@ -56,6 +58,14 @@ class LatentEdit:
             stddev = torch.as_tensor(projection.stddev[: len(self.along)], dtype=edited.dtype)
             edited = edited + (torch.tensor(self.along, dtype=edited.dtype) * stddev) @ axes
         return edited if self.noise is None else edited + self.noise
+
+    def parts(self) -> list[str]:
+        """What was done, in words, in the order in which it is applied."""
+        said = [f"replaced by {self.source or 'another latent'}"] if self.swap is not None else []
+        if self.toward is not None and self.fraction:
+            said.append(f"moved {100 * self.fraction:.0f} % of the way to another latent")
+        said += [f"moved {by:+.1f} standard deviations along axis {k}" for k, by in enumerate(self.along, 1) if by]
+        return said + ([f"noise of norm {self.noise.norm():.1f} added"] if self.noise is not None else [])
 
 
 def sample_latent(trace: Decoded, row: int, t: int, source: str, generator: torch.Generator) -> Tensor:
@@ -81,6 +91,32 @@ def rethink(planner: Planner, problem: Problem, edits: Mapping[int, Tensor] | No
     if wrong:
         raise ValueError(f"there is no latent {wrong[0]}: this planner thinks 1 to {limit}")
     return planner.finish(planner.think([problem], edits=dict(edits) if edits else None))
+
+
+@torch.no_grad()
+def decisive_swap(planner: Planner, trace: Decoded, rows: int = 3, donors: int = 8) -> tuple[int, int, int] | None:
+    """A row of a trace, one of its latents (from 1), and the row whose latent in its place changes the answer.
+
+    Of the first `rows` that are answered rightly, the earliest latent where one of the first `donors` rows with another
+    text there does so. None where no swap does.
+    """
+    c, counts = planner.model.config.latents_per_step, trace.n_latents.tolist()
+    right = [i for i, problem in enumerate(trace.problems) if problem.answer == trace.answers[i]]
+
+    def text(row: int, t: int) -> str:
+        return trace.steps[row][(t - 1) // c] if (t - 1) // c < len(trace.steps[row]) else ""
+
+    for row in right[:rows]:
+        for t in range(1, counts[row] + 1):
+            others = [i for i, n in enumerate(counts) if n >= t and text(i, t) != text(row, t)][:donors]
+            if not others:
+                continue
+            put = {t: trace.latents[others, t - 1]}
+            after = planner.finish(planner.think([trace.problems[row]] * len(others), edits=put), decode=False)
+            for other, answer in zip(others, after.answers, strict=True):
+                if answer and answer != trace.answers[row]:
+                    return row, t, other
+    return None
 
 
 @torch.no_grad()

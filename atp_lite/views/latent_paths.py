@@ -8,6 +8,7 @@ import plotly.graph_objects as go
 
 from atp_lite.domains import Problem
 from atp_lite.planner import Planner
+from atp_lite.views.palette import span
 from atp_lite.views.points import trajectory_figure
 from atp_lite.views.projection import fit_projection, neighbour_embedding, random_projection, trajectories
 
@@ -93,6 +94,4 @@ class LatentPaths:
 
     def _range(self, axis: int, view: str) -> list[float]:
         rows = [row for name in self.planners for row in self.data(name, view)["rows"]]
-        values = [latent["x"][axis] for row in rows for latent in row["latents"]]
-        margin = 0.06 * (max(values) - min(values)) or 1.0
-        return [round(min(values) - margin, 3), round(max(values) + margin, 3)]
+        return span(latent["x"][axis] for row in rows for latent in row["latents"])

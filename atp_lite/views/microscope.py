@@ -27,6 +27,7 @@ from atp_lite.views.palette import (
     percent,
     plain,
     principal_axes,
+    span,
 )
 from atp_lite.views.projection import fit_projection, trajectories
 from atp_lite.views.tables import html_table, right_or_wrong
@@ -150,6 +151,9 @@ def journey_figure(found: Mapping, stop: int) -> go.Figure:
                 hovertemplate=f"{name}, latent %{{pointNumber}}: <b>%{{customdata}}</b><extra></extra>",
             )
     principal_axes(fig, found["explained"])
+    rows = [row for stop_rows in found["thoughts"] for row in stop_rows]
+    for k, axis in enumerate("xy"):  # of all stops, so that the axes stay while one moves along the run
+        fig.update_layout({f"{axis}axis": {"range": span(latent["x"][k] for row in rows for latent in row["latents"])}})
     fig.update_layout(legend={"orientation": "v", "x": 1.02, "y": 1.0, "yanchor": "top"})
     return finish(
         fig,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import html
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import plotly.graph_objects as go
@@ -89,6 +89,13 @@ def principal_axes(fig: go.Figure, explained: Sequence[float]) -> None:
     for k, axis in enumerate("xy"):
         text = f"axis {k + 1} ({100 * explained[k]:.0f} % of variance)"
         fig.update_layout({f"{axis}axis": {"title": {"text": text}}})
+
+
+def span(values: Iterable[float]) -> list[float]:
+    """The range of an axis that holds all values, with a margin."""
+    found = list(values)
+    margin = 0.06 * (max(found) - min(found)) or 1.0
+    return [round(min(found) - margin, 3), round(max(found) + margin, 3)]
 
 
 def finish(

@@ -21,6 +21,7 @@ from atp_lite.planner import Planner
 from atp_lite.recipes import DEFAULT_CHECKPOINT
 from atp_lite.views import kernels
 from atp_lite.views.explorers import dashboard
+from atp_lite.views.page import asset
 
 ADDRESS = "127.0.0.1"
 UNUSED_SECONDS = 60
@@ -39,7 +40,10 @@ def page_notebook(checkpoint: Path, beside: Path | None = None, run: Path | None
 
 
 def offline_template(folder: Path) -> None:
-    """Write the template `offline`: Voila's own page without the style sheets that it loads from a CDN."""
+    """Write the template `offline`: Voila's own page without the style sheets that it loads from a CDN, with ours.
+
+    The page follows the system's theme, looks as exported pages do, and its sliders and figures have names.
+    """
     places = [Path(place) / "voila" / "templates" / "lab" / "index.html.j2" for place in jupyter_path()]
     original = next((place for place in places if place.is_file()), None)
     if original is None:
@@ -48,7 +52,9 @@ def offline_template(folder: Path) -> None:
     template.mkdir(parents=True)
     lines = original.read_text(encoding="utf-8").splitlines(keepends=True)
     kept = "".join(line for line in lines if "https://" not in line)
-    (template / "index.html.j2").write_text(kept, encoding="utf-8")
+    ours = f"<style>{asset('explore.css')}</style><script>{asset('explore.js')}</script>"
+    end = "{%- endblock notebook_css -%}"
+    (template / "index.html.j2").write_text(kept.replace(end, f"{ours}\n{end}"), encoding="utf-8")
     (template / "conf.json").write_text(json.dumps({"base_template": "lab"}), encoding="utf-8")
 
 

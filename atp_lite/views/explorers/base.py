@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import html
+import re
 import time
 from collections.abc import Callable, Sequence
 
@@ -15,6 +16,7 @@ from atp_lite.domains import Problem
 from atp_lite.planner import Planner
 from atp_lite.views.explorers.figure import Figure
 from atp_lite.views.palette import without_caption
+from atp_lite.views.tables import counted
 
 SLOW = 0.3
 """Seconds after which the duration of an update is shown."""
@@ -30,11 +32,13 @@ class Panel(widgets.VBox):
 
     def __init__(self, figure: go.Figure) -> None:
         self.figure = Figure(without_caption(figure))
+        self.figure._config = {**self.figure._config, "displayModeBar": False}
         self.figure.layout.autosize = True
         self.figure.observe(self._on_view, "_view_count")
         self.title, self.caption = widgets.HTML(), widgets.HTML()
         self._set_text(figure)
         super().__init__([self.title, self.figure, self.caption], layout=widgets.Layout(width="100%", min_width="0"))
+        self.add_class("atp-card")
 
     def show(self, figure: go.Figure) -> None:
         """Take over the content of another figure; traces are updated in place if their types match.
@@ -86,10 +90,18 @@ class Explorer(widgets.VBox):
 
     TITLE = CAPTION = ""
     """Plain text."""
+    _quiet = False
+    """While True, values are set without their callbacks."""
 
     def __init__(self) -> None:
         super().__init__()
         self.message, self.busy = Message(), widgets.Label()
+
+    def parse(self, text: str, planner: Planner, known: Sequence[Problem]) -> Problem:
+        """`parse_problem`; what is unlike the known problems is said before the planner answers."""
+        problem = parse_problem(planner, text)
+        self.message.say(unfamiliar(problem, known))
+        return problem
 
     def arrange(self, *parts: widgets.Widget) -> None:
         """Show the parts below title and caption."""
@@ -115,10 +127,12 @@ class Message(widgets.HTML):
 
 
 def guarded(method: Callable) -> Callable:
-    """A callback of an `Explorer` that shows errors of the input as a message, never as a traceback."""
+    """A callback of an `Explorer` that is not quiet: errors of the input become a message, never a traceback."""
 
     @functools.wraps(method)
     def call(self, *arguments, **named):
+        if self._quiet:
+            return None
         start = time.perf_counter()
         self.busy.value = "working …"
         try:
@@ -146,6 +160,20 @@ def parse_problem(planner: Planner, text: str) -> Problem:
         raise ValueError(f"{text.strip()} needs no step: type at least one operation, such as 3+4.")
     planner.collate.encode([problem])  # refuses what is outside the vocabulary
     return problem
+
+
+def unfamiliar(problem: Problem, known: Sequence[Problem]) -> str:
+    """What a problem has that none of the known ones has: its number of steps, its numbers. Empty for one like them."""
+    said = []
+    counts = [len(each.steps) for each in known if each.steps]
+    if problem.steps and counts and not min(counts) <= len(problem.steps) <= max(counts):
+        said.append(f"it takes {counted(len(problem.steps), 'step')}, those it knows {min(counts)} to {max(counts)}")
+    numbers = [int(number) for each in known for number in re.findall(r"\d+", each.question)]
+    far = [n for n in re.findall(r"\d+", problem.question) if numbers and not min(numbers) <= int(n) <= max(numbers)]
+    if far:
+        said.append(f"its numbers are {min(numbers)} to {max(numbers)}, and here is {', '.join(dict.fromkeys(far))}")
+    right = f". The right answer is {problem.answer}" if problem.answer else ""
+    return f"This planner is out of its depth: {'; '.join(said)}{right}." if said else ""
 
 
 def require_problems(problems: Sequence[Problem], who: str) -> None:

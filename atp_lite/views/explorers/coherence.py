@@ -39,7 +39,7 @@ class CoherenceExplorer(base.Explorer):
     def __init__(self, planner: Planner, problems: Sequence[Problem], group_size: int = 8, seed: int = 0) -> None:
         super().__init__()
         base.require_problems(problems, "explorer")
-        self.planner, self.group_size = planner, group_size
+        self.planner, self.problems, self.group_size = planner, list(problems), group_size
         self.generator = torch.Generator().manual_seed(seed)
         self.problem = base.picker(problems)
         self.sigma = widgets.FloatSlider(description="sigma", value=0.5, min=0.05, max=1.5, step=0.05)
@@ -49,7 +49,6 @@ class CoherenceExplorer(base.Explorer):
         self.texts = widgets.VBox()
         self.answer = widgets.Text(description="answer", continuous_update=False)
         self.reward = widgets.HTML()
-        self._quiet = False
         self._sample(problems[0])
         self.group = base.Panel(group_figure(self.measured))
         self.graph = base.Panel(coherence_figure(self.measured["rows"][0]["graph"]))
@@ -69,7 +68,7 @@ class CoherenceExplorer(base.Explorer):
 
     @base.guarded
     def _typed(self, _) -> None:
-        self._sample(base.parse_problem(self.planner, self.problem.value))
+        self._sample(self.parse(self.problem.value, self.planner, self.problems))
         self._choose()
 
     @base.guarded
@@ -78,8 +77,7 @@ class CoherenceExplorer(base.Explorer):
 
     @base.guarded
     def _wrote(self, _) -> None:
-        if not self._quiet:
-            self._measure()
+        self._measure()
 
     def _choose(self) -> None:
         """Show the chosen trajectory as it was decoded."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple
@@ -11,10 +12,18 @@ import plotly.graph_objects as go
 import torch
 
 from atp_lite.domains import Problem
+from atp_lite.model import Decoded
 from atp_lite.model.noise import noise_of_norm
 from atp_lite.planner import Planner
 from atp_lite.views.changes import answer_figure, graph_figure, path_figure, reward_html, steps_html
-from atp_lite.views.edits import LatentEdit, compare_thoughts, measure_thought, rethink, sample_latent
+from atp_lite.views.edits import (
+    LatentEdit,
+    compare_thoughts,
+    decisive_swap,
+    measure_thought,
+    rethink,
+    sample_latent,
+)
 from atp_lite.views.explorers import base
 from atp_lite.views.projection import fit_projection
 
@@ -48,7 +57,9 @@ class LatentDebugger(base.Explorer):
         super().__init__()
         base.require_problems(problems, "debugger")
         self.planner, self.problems = planner, list(problems)
-        self.projection = fit_projection(planner.reason(self.problems), AXES)
+        known = planner.reason(self.problems)
+        self.projection = fit_projection(known, AXES)
+        self.around = self.projection(known.latents[known.latent_mask]).round(3).tolist()
         self.generator = torch.Generator().manual_seed(seed)
         self.history: list[State] = []
         button, slider = widgets.Button, widgets.FloatSlider
@@ -65,9 +76,10 @@ class LatentDebugger(base.Explorer):
         self.prior = button(description="resample: prior", tooltip="a sample of N(0, I), which knows nothing")
         self.undo, self.reset = button(description="undo", icon="undo"), button(description="reset", icon="refresh")
         self.summary = base.Message()
-        self.steps, self.reward = widgets.HTML(), widgets.HTML()
-        self.edit, self._quiet, self._last, self.current_step = LatentEdit(), False, None, 1
+        self.steps, self.reward, self.edits = widgets.HTML(), widgets.HTML(), widgets.HTML()
+        self.edit, self._last, self.current_step = LatentEdit(), None, 1
         self._start(self.problems[0])
+        self._open(known)
         self.path, self.answers, *self.graphs = map(base.Panel, self._figures())
         for points in self.path.figure.data[:2]:  # without an edit, the edited path covers the original
             points.on_click(self._clicked)
@@ -80,6 +92,7 @@ class LatentDebugger(base.Explorer):
             base.row(self.norm, self.add_noise, self.posterior, self.prior),
             base.row(self.other, self.fraction, self.swap),
             self.summary,
+            self.edits,
             base.two_columns(self.steps, self.reward),
             base.two_columns(self.path, self.answers),
             base.two_columns(*self.graphs),
@@ -103,12 +116,31 @@ class LatentDebugger(base.Explorer):
         self.current_step = 1
         self._reset_sliders()
 
-    def _run(self) -> None:
+    def _open(self, known: Decoded) -> None:
+        """Begin with a swap that changes the answer, where there is one; undo takes it back."""
+        if (found := decisive_swap(self.planner, known)) is None:
+            return
+        row, t, other = found
+        if row:
+            self._start(self.problems[row])
+        self._set(self.step, value=t)
+        self.current_step = t
+        self._remember()
+        self._set(self.problem, value=self.problems[row].question)
+        self._set(self.other, value=self.problems[other].question)
+        self.edit = LatentEdit(swap=known.latents[other, t - 1], source=f"that of {self.problems[other].question}")
+        self._think()
+        self.message.say("It opens on a swap that matters: undo takes it back.")
+
+    def _think(self) -> None:
         """Run the planner again with the present edit."""
         t = self.step.value
         edited = self.edit(self.trace.latents[0, t - 1], self.projection)
         edits = {} if self.edit == LatentEdit() else {t: edited}
         self.after = measure_thought(self.planner, rethink(self.planner, self.current, edits), self.projection)
+
+    def _run(self) -> None:
+        self._think()
         self._show()
 
     def _latent_of_other(self) -> torch.Tensor:
@@ -127,7 +159,7 @@ class LatentDebugger(base.Explorer):
         self.undo.on_click(self._undo)
         for button, action in (
             (self.add_noise, self._noise),
-            (self.swap, lambda: replace(self.edit, swap=self._latent_of_other())),
+            (self.swap, self._swap),
             (self.posterior, lambda: self._resample("posterior")),
             (self.prior, lambda: self._resample("prior")),
             (self.reset, LatentEdit),
@@ -136,15 +168,14 @@ class LatentDebugger(base.Explorer):
 
     @base.guarded
     def _typed(self, _) -> None:
-        if not self._quiet:
-            problem = base.parse_problem(self.planner, self.problem.value)
-            self._remember()
-            self._start(problem)
-            self._show()
+        problem = self.parse(self.problem.value, self.planner, self.problems)
+        self._remember()
+        self._start(problem)
+        self._show()
 
     @base.guarded
     def _stepped(self, _) -> None:
-        if not self._quiet and self.step.value is not None:
+        if self.step.value is not None:
             self._remember()
             self.current_step, self.edit = self.step.value, LatentEdit()
             self._reset_sliders()
@@ -152,7 +183,7 @@ class LatentDebugger(base.Explorer):
 
     @base.guarded
     def _slid(self, change) -> None:
-        if self._quiet or (change.owner is self.other and not self.fraction.value):
+        if change.owner is self.other and not self.fraction.value:
             return
         toward = self._latent_of_other() if self.fraction.value else None
         self._remember(change.owner)
@@ -170,13 +201,16 @@ class LatentDebugger(base.Explorer):
             self._reset_sliders()
         self._run()
 
+    def _swap(self) -> LatentEdit:
+        return replace(self.edit, swap=self._latent_of_other(), source=f"that of {self.other.value}")
+
     def _noise(self) -> LatentEdit:
         noise = noise_of_norm(self.trace.latents.shape[-1], self.norm.value, self.generator)
         return replace(self.edit, noise=noise if self.edit.noise is None else self.edit.noise + noise)
 
     def _resample(self, source: str) -> LatentEdit:
         sample = sample_latent(self.trace, 0, self.step.value, source, self.generator)
-        return replace(self.edit, swap=sample, noise=None)
+        return replace(self.edit, swap=sample, noise=None, source=f"a sample of the {source}")
 
     @base.guarded
     def _undo(self, _) -> None:
@@ -221,7 +255,7 @@ class LatentDebugger(base.Explorer):
         """The paths, the answers, and a coherence graph of each side."""
         before, after = self.before, self.after
         return [
-            path_figure(before, after, self.current_step, self.projection, clickable=True),
+            path_figure(before, after, self.current_step, self.projection, clickable=True, around=self.around),
             answer_figure(before.answer_probabilities, after.answer_probabilities),
             graph_figure(before, "original"),
             graph_figure(after, "edited"),
@@ -232,5 +266,8 @@ class LatentDebugger(base.Explorer):
         self.steps.value = steps_html(difference)
         self.reward.value = reward_html(self.before.reward, self.after.reward)
         self.summary.say(difference["summary"])
+        said = "".join(f"<li>{html.escape(part)}</li>" for part in self.edit.parts())
+        listed = f"<b>Edits of step {self.current_step}</b><ol style='margin:0;line-height:1.5'>{said}</ol>"
+        self.edits.value = listed if said else ""
         for panel, figure in zip((self.path, self.answers, *self.graphs), self._figures(), strict=True):
             panel.show(figure)

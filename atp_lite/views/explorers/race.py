@@ -29,7 +29,7 @@ class Race(base.Explorer):
     def __init__(self, planners: Mapping[str, Planner], problems: Sequence[Problem]) -> None:
         super().__init__()
         base.require_problems(problems, "race")
-        self.planners = dict(planners)
+        self.planners, self.problems = dict(planners), list(problems)
         self.problem = base.picker(problems)
         self.again = widgets.Button(description="run again", icon="refresh")
         self.table = widgets.HTML(race_html(race(self.planners, problems[0])))
@@ -39,5 +39,5 @@ class Race(base.Explorer):
 
     @base.guarded
     def _run(self, _) -> None:
-        problem = base.parse_problem(next(iter(self.planners.values())), self.problem.value)
+        problem = self.parse(self.problem.value, next(iter(self.planners.values())), self.problems)
         self.table.value = race_html(race(self.planners, problem))

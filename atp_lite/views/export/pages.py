@@ -74,7 +74,9 @@ def export_debugger(path: PathLike, planner: Planner, problems: Sequence[Problem
         ValueError: no problem, or a planner without a decoder.
     """
     _require(problems)
-    projection, chosen = fit_projection(planner.reason(problems), 2), list(problems[:shown])
+    known, chosen = planner.reason(problems), list(problems[:shown])
+    projection = fit_projection(known, 2)
+    around = projection(known.latents[known.latent_mask]).round(3).tolist()
     traces = [rethink(planner, problem) for problem in chosen]
     before = [measure_thought(planner, trace, projection) for trace in traces]
     longest = max(int(trace.n_latents[0]) for trace in traces)
@@ -93,7 +95,7 @@ def export_debugger(path: PathLike, planner: Planner, problems: Sequence[Problem
             _status(note + difference["summary"]),
             steps_html(difference),
             reward_html(old.reward, new.reward),
-            path_figure(old, new, t, projection),
+            path_figure(old, new, t, projection, around=around),
             answer_figure(old.answer_probabilities, new.answer_probabilities),
             graph_figure(old, "original"),
             graph_figure(new, "edited"),
