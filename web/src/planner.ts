@@ -88,8 +88,11 @@ export class Planner {
     return this.goOn(question, edits, [], hidden, cache, ids.length, choices);
   }
 
-  /** The same question with other edits: what comes before the first that differs is kept, all after it thought anew. */
-  rethink(trace: Trace, edits: Edits): Trace {
+  /** The same question with other edits: what comes before the first that differs is kept, all after it thought anew.
+   *
+   * @param reads whether the thoughts are read back too; without, there are no steps of them.
+   */
+  rethink(trace: Trace, edits: Edits, reads = true): Trace {
     this.checkEdits(edits);
     const changed = [...new Set([...trace.edits.keys(), ...edits.keys()])]
       .filter((t) => edits.get(t) !== trace.edits.get(t) && t <= trace.thoughts.length)
@@ -98,7 +101,7 @@ export class Planner {
     const kept = changed[0] - 1;
     const cache = trace.cache.fork(trace.questionLength + kept);
     const thoughts = trace.thoughts.slice(0, kept);
-    return this.goOn(trace.question, edits, thoughts, trace.thoughts[kept].hidden, cache, trace.questionLength);
+    return this.goOn(trace.question, edits, thoughts, trace.thoughts[kept].hidden, cache, trace.questionLength, LIKELIEST, reads);
   }
 
   /** The question of a trace thought anew from its first thought on, without edits. */
@@ -195,6 +198,7 @@ export class Planner {
     cache: Cache,
     questionLength: number,
     choices = LIKELIEST,
+    reads = true,
   ): Trace {
     const { max_latents: limit, latents_per_step: c, layout } = this.config;
     const thoughts = [...before];
@@ -208,7 +212,7 @@ export class Planner {
       if (layout !== "fixed" && t % c === 0 && stopLogit > 0) break;
     }
     const { words, ...written } = this.answer(cache.fork(questionLength + thoughts.length), choices);
-    const steps = [...this.decoded(thoughts, choices), ...words];
+    const steps = [...(reads ? this.decoded(thoughts, choices) : []), ...words];
     return { question, edits, thoughts, steps, ...written, questionLength, cache };
   }
 

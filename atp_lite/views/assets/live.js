@@ -1055,9 +1055,9 @@ var ThoughtMap = class {
     for (const name of ["pointerup", "pointercancel"]) this.root.addEventListener(name, this.up);
     this.handle.addEventListener("keydown", this.press);
   }
-  /** Whether all territories are as fine as they will be. */
+  /** Whether all territories are as fine as they will be, and nothing is dragged. */
   get done() {
-    return this.territories?.done ?? false;
+    return !this.dragging && (this.territories?.done ?? false);
   }
   focus() {
     this.handle.focus();
@@ -1815,19 +1815,23 @@ var MovePage = class {
     if (experiment.edit(thought)) line.className = "moved";
     return line;
   }
-  /** Swap every thought for real ones, a few at a time. */
+  /** Swap every thought for real ones, in turn, one whenever nothing else is to be done. */
   async measure(experiment, worked, asked) {
     const { original } = experiment;
     const counts = original.thoughts.map(() => ({ swaps: 0, changed: 0, followed: 0, clear: 0 }));
     this.drawMatters(counts);
-    for (const [i, count2] of counts.entries()) {
-      const all = this.live.landmarks.filter((one) => one.place === i + 1 && one.text !== original.steps[i]?.text);
-      for (const one of all.slice(0, SWAPS)) {
+    const others = counts.map(
+      (_, i) => this.live.landmarks.filter((one) => one.place === i + 1 && one.text !== original.steps[i]?.text)
+    );
+    for (let n = 0; n < SWAPS; n++) {
+      for (const [i, count2] of counts.entries()) {
+        if (n >= others[i].length) continue;
+        const one = others[i][n];
         do
-          await new Promise((resolve) => setTimeout(resolve, 4));
+          await idle();
         while (!this.map.done && asked === this.asked);
         if (asked !== this.asked) return;
-        const after = this.live.planner.rethink(original, /* @__PURE__ */ new Map([[i + 1, one.latent]]));
+        const after = this.live.planner.rethink(original, /* @__PURE__ */ new Map([[i + 1, one.latent]]), false);
         const should = implied(worked, original, i + 1, one.text);
         count2.swaps++;
         if (should && should.answer !== original.answer) count2.clear++;
@@ -1850,6 +1854,10 @@ var MovePage = class {
     );
   }
 };
+var idle = () => new Promise((resolve) => {
+  if ("requestIdleCallback" in window) requestIdleCallback(resolve);
+  else setTimeout(resolve, 20);
+});
 var HOW = { dragged: "dragged", noise: "with noise", swapped: "swapped", typed: "typed" };
 var percent = (share) => `${Math.round(100 * share)} %`;
 var term = (text) => element("dfn", {}, text);
@@ -4200,15 +4208,18 @@ var Planner = class _Planner {
     );
     return this.goOn(question, edits, [], hidden, cache, ids.length, choices);
   }
-  /** The same question with other edits: what comes before the first that differs is kept, all after it thought anew. */
-  rethink(trace, edits) {
+  /** The same question with other edits: what comes before the first that differs is kept, all after it thought anew.
+   *
+   * @param reads whether the thoughts are read back too; without, there are no steps of them.
+   */
+  rethink(trace, edits, reads = true) {
     this.checkEdits(edits);
     const changed = [.../* @__PURE__ */ new Set([...trace.edits.keys(), ...edits.keys()])].filter((t) => edits.get(t) !== trace.edits.get(t) && t <= trace.thoughts.length).sort((a, b) => a - b);
     if (!changed.length) return { ...trace, edits };
     const kept = changed[0] - 1;
     const cache = trace.cache.fork(trace.questionLength + kept);
     const thoughts = trace.thoughts.slice(0, kept);
-    return this.goOn(trace.question, edits, thoughts, trace.thoughts[kept].hidden, cache, trace.questionLength);
+    return this.goOn(trace.question, edits, thoughts, trace.thoughts[kept].hidden, cache, trace.questionLength, LIKELIEST, reads);
   }
   /** The question of a trace thought anew from its first thought on, without edits. */
   retry(trace, choices) {
@@ -4287,7 +4298,7 @@ var Planner = class _Planner {
     return { decoder: this.decoder, cache, hidden: this.decoder.readAll(prefix, cache) };
   }
   /** The latent loop, from the state that produces the next latent; ends with the answer. */
-  goOn(question, edits, before, state, cache, questionLength, choices = LIKELIEST) {
+  goOn(question, edits, before, state, cache, questionLength, choices = LIKELIEST, reads = true) {
     const { max_latents: limit, latents_per_step: c, layout } = this.config;
     const thoughts = [...before];
     let hidden = state;
@@ -4300,7 +4311,7 @@ var Planner = class _Planner {
       if (layout !== "fixed" && t % c === 0 && stopLogit > 0) break;
     }
     const { words, ...written } = this.answer(cache.fork(questionLength + thoughts.length), choices);
-    const steps = [...this.decoded(thoughts, choices), ...words];
+    const steps = [...reads ? this.decoded(thoughts, choices) : [], ...words];
     return { question, edits, thoughts, steps, ...written, questionLength, cache };
   }
   /** What is written after the thoughts: steps in words, each ended by a semicolon, and the answer. */

@@ -59,9 +59,9 @@ export class ThoughtMap {
     this.handle.addEventListener("keydown", this.press);
   }
 
-  /** Whether all territories are as fine as they will be. */
+  /** Whether all territories are as fine as they will be, and nothing is dragged. */
   get done(): boolean {
-    return this.territories?.done ?? false;
+    return !this.dragging && (this.territories?.done ?? false);
   }
 
   focus(): void {

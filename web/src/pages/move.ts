@@ -532,18 +532,22 @@ class MovePage implements Mounted {
     return line;
   }
 
-  /** Swap every thought for real ones, a few at a time. */
+  /** Swap every thought for real ones, in turn, one whenever nothing else is to be done. */
   private async measure(experiment: Experiment, worked: Worked, asked: number): Promise<void> {
     const { original } = experiment;
     const counts = original.thoughts.map((): Count => ({ swaps: 0, changed: 0, followed: 0, clear: 0 }));
     this.drawMatters(counts);
-    for (const [i, count] of counts.entries()) {
-      const all = this.live.landmarks.filter((one) => one.place === i + 1 && one.text !== original.steps[i]?.text);
-      for (const one of all.slice(0, SWAPS)) {
-        do await new Promise((resolve) => setTimeout(resolve, 4));
+    const others = counts.map((_, i) =>
+      this.live.landmarks.filter((one) => one.place === i + 1 && one.text !== original.steps[i]?.text),
+    );
+    for (let n = 0; n < SWAPS; n++) {
+      for (const [i, count] of counts.entries()) {
+        if (n >= others[i].length) continue;
+        const one = others[i][n];
+        do await idle();
         while (!this.map.done && asked === this.asked); // what is in sight comes first
         if (asked !== this.asked) return;
-        const after = this.live.planner.rethink(original, new Map([[i + 1, one.latent]]));
+        const after = this.live.planner.rethink(original, new Map([[i + 1, one.latent]]), false);
         const should = implied(worked, original, i + 1, one.text);
         count.swaps++;
         if (should && should.answer !== original.answer) count.clear++;
@@ -567,6 +571,13 @@ class MovePage implements Mounted {
     );
   }
 }
+
+/** When the browser has nothing else to do; where it does not say so, soon. */
+const idle = (): Promise<unknown> =>
+  new Promise((resolve) => {
+    if ("requestIdleCallback" in window) requestIdleCallback(resolve);
+    else setTimeout(resolve, 20);
+  });
 
 const HOW: Record<Edit["how"], string> = { dragged: "dragged", noise: "with noise", swapped: "swapped", typed: "typed" };
 
