@@ -158,6 +158,9 @@ def move_a_thought(page) -> None:
     assert "Nothing that can be read has changed" not in summary(page)
     page.get_by_role("button", name="undo").first.click()
     until(lambda: "Nothing that can be read has changed" in summary(page), "undo", page=page)
+    other = page.locator("input[list]").nth(1)  # where the opening put another
+    other.fill("(5*(4+1))-3")
+    other.press("Enter")
     page.get_by_role("button", name="swap it in").first.click()
     until(lambda: "Nothing that can be read has changed" not in summary(page), "a swapped thought", page=page)
     edited = page.locator(".js-plotly-plot").nth(3)  # what is used where, after the edit

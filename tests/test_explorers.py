@@ -185,8 +185,6 @@ def debugger(planner, problems):
     """Without the swap that it opens on."""
     made = LatentDebugger(planner, problems)
     made.undo.click()
-    made.step.value = 1
-    made.history.clear()
     return made
 
 
@@ -202,6 +200,7 @@ def test_it_opens_on_a_swap_that_changes_the_answer_lists_it_and_undo_takes_it_b
     made.undo.click()
     made.undo.click()
     assert made.edits.value == "" and made.after.table["answer"] == FORTY_NINE_IS
+    assert made.step.value == 1 and made.problem.value == FORTY_NINE and not made.history
 
 
 @pytest.mark.slow

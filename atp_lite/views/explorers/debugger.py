@@ -121,11 +121,11 @@ class LatentDebugger(base.Explorer):
         if (found := decisive_swap(self.planner, known)) is None:
             return
         row, t, other = found
+        self._remember()
         if row:
             self._start(self.problems[row])
         self._set(self.step, value=t)
         self.current_step = t
-        self._remember()
         self._set(self.problem, value=self.problems[row].question)
         self._set(self.other, value=self.problems[other].question)
         self.edit = LatentEdit(swap=known.latents[other, t - 1], source=f"that of {self.problems[other].question}")
