@@ -142,10 +142,11 @@ def tables(rows: list[dict], planning: list[dict]) -> dict[str, str]:
     made = {"claims": claims_table(rows), "planning-claims": claims_table(planning, PLANNING_CLAIMS)}
     on_arithmetic = {name: text for name, text in CHAINS.items() if name not in ROUTES_ALONE}
     made |= {
-        "planning-clean": planning_table(planning, "clean", on_arithmetic),
-        "planning-routes": planning_table(planning, "routes", CHAINS),
+        "planning-clean": metric_table(planning, "clean", PLANNED, on_arithmetic, in_all=True),
+        "planning-routes": metric_table(planning, "routes", PLANNED, CHAINS, in_all=True),
     }
     made |= {
+        "planning-remedies": metric_table(planning, "clean", PLAN_REMEDIES, PLAN_REMEDIED, in_all=True),
         "headline": metric_table(planning, "clean", HEADLINE, HEADLINES, in_all=True),
         "causes-clean": metric_table(planning, "clean", PLANNED, CAUSES),
         "causes-routes": metric_table(planning, "routes", PLANNED, CAUSES_OF_HOPS),
@@ -228,19 +229,25 @@ HEADLINES = {
     "causes swap-all answer_follows": "answer follows, %",
 }
 """Rows and columns of the README's table."""
+PLAN_REMEDIES = {
+    "sim-cot": "SIM-CoT",
+    "sim-cot-plan": "SIM-CoT, then planning",
+    "atp-sft": "ATP-Latent, first stage",
+    "plan": "ATP-Latent, then planning",
+    "plan-sigma-0.3": "with noise of SIM-CoT's size (sigma 0.3)",
+    "plan-long": "with twice as many iterations",
+    "plan-step": "with a step posterior on its own chains",
+}
+PLAN_REMEDIED = {
+    "right_chains": "right chains, %",
+    "right_chains_1": "one is right, %",
+    "right_chains_several": "several are right, %",
+    "equations_right": "valid arithmetic, %",
+    "accuracy": "right answers, %",
+}
+"""Rows and columns of the table on planning after ATP-Latent and after SIM-CoT."""
 ROUTES_ALONE = ("right_chains_2-3", "right_chains_4-9", "right_chains_10+", "arrives")
 """On arithmetic two or three are right where several are, and what arrives is a right chain."""
-
-
-def planning_table(rows: list[dict], regime: str, metrics: dict[str, str]) -> str:
-    """One line a cell of the grid of planning; one that has no line yet says so."""
-    known = measured_of(metrics, rows, regime, PLANNED)
-    lines = []
-    for arm, name in PLANNED.items():
-        found = by_seed(rows, regime, arm)
-        cells = [cell(found, metric) if found else "not measured" for metric in known]
-        lines.append([name, *cells, minutes(found), minutes_in_all(rows, found), str(len(found))])
-    return markdown(["", *known.values(), "CPU minutes", "in all", "seeds"], lines) if known else NOT_YET
 
 
 def short_table(

@@ -12,7 +12,7 @@ from atp_lite.evaluation import EvalSettings, evaluate
 from atp_lite.planner import Planner
 from atp_lite.recipes import CHECKPOINTS, REGIMES, SETTINGS
 from benchmarks import smollm2
-from benchmarks.evidence import CHAINS, PLANNED, PLANNING, all_rows, fill, planning_table, tables
+from benchmarks.evidence import CHAINS, PLANNED, PLANNING, all_rows, fill, metric_table, tables
 
 ROOT = CHECKPOINTS.parents[1]
 OPENED_WITH = ("atp-step", "routes-plan")
@@ -185,23 +185,22 @@ def test_a_small_loss_is_allowed_where_the_margin_says_so():
     assert says(0.001, 0.012, -0.01) == "undecided"
 
 
-def test_the_table_of_planning_says_what_was_not_measured_and_counts_what_a_row_starts_from():
+def test_the_table_of_planning_counts_what_a_row_starts_from_and_leaves_out_what_was_not_measured():
     rows = [planned("cot", 0, 1.0, 0.8, seconds=240.0), planned("atp-sft", 0, 0.9, 0.1, "cot", 540.0)]
     rows += [planned("plan", 0, 0.9, 0.8, "atp-sft", 360.0), planned("sim-cot-plan", 0, 0.9, 0.8, "sim-cot", 300.0)]
     assert seconds_in_all(rows, rows[2]) == 1140.0
-    lines = planning_table(rows, "clean", CHAINS).splitlines()
+    lines = metric_table(rows, "clean", PLANNED, CHAINS, in_all=True).splitlines()
     head = "|  | right chains, % | one is right, % | several are right, % | 2-3, % | right answers, % | CPU minutes"
     assert lines[0] == f"{head} | in all | seeds |", "metrics that no line has get no column"
     found = {line.split(" | ")[0]: line for line in lines[2:]}
-    assert len(found) == len(PLANNED)
+    assert len(found) == len(rows)
     one = " (one seed)"
     assert found["| ATP-Latent, then planning"].endswith(
         f"| 90.0{one} | 80.0{one} | 80.0{one} | 90.0{one} | 6.0 | 19.0 | 1 |"
     )
-    assert found["| SIM-CoT"] == f"| SIM-CoT |{' not measured |' * 5}  |  | 0 |"
     assert found["| SIM-CoT, then planning"].endswith(" | 5.0 |  | 1 |"), "its start has no line"
-    assert planning_table(rows, "routes", CHAINS).startswith("| not measured yet")
-    assert planning_table(rows, "clean", {"right_chains_1": "one"}).startswith("|  | one | CPU minutes |")
+    assert metric_table(rows, "routes", PLANNED, CHAINS).startswith("| not measured yet")
+    assert metric_table(rows, "clean", PLANNED, {"right_chains_1": "one"}).startswith("|  | one | CPU minutes |")
 
 
 def test_the_page_on_smollm2_carries_what_was_measured():
