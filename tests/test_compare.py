@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from atp_lab.compare import Cell, Grid, Job, jobs, main_table, paired, read_rows, resolve, run_grid, run_job
+from atp_lab.compare import Cell, Grid, Job, jobs, main_table, measure, paired, read_rows, resolve, run_grid, run_job
 from atp_lab.compare.measure import between_curve, noise_curve, replaced_thoughts
 from atp_lab.compare.run import collect, find_start, folder_of, grid_data, held, next_job, pending, plan_of, wanted
 from atp_lab.compare.tables import OverSeeds, metric, over_seeds
@@ -253,7 +253,7 @@ def test_a_row_says_what_follows_from_replaced_thoughts(monkeypatch):
         assert replaced_thoughts(Planner.from_pretrained(CHECKPOINTS / name), problems) == {}
 
 
-def test_thoughts_half_way_to_another_problem():
+def test_thoughts_half_way_to_another_problem(monkeypatch):
     """Between a problem and itself nothing moves, half way to another one much does."""
     planner = Planner.from_pretrained(CHECKPOINTS / "atp-sft")
     texts = ["(3+4)*(9-2)", "8-3", "(5*2)-(6-1)", "(9-4)+(2*3)", "(8+1)-6"]
@@ -263,6 +263,9 @@ def test_thoughts_half_way_to_another_problem():
     assert same == {share: {"accuracy": 1.0, "valid": 1.0} for share in ("0.25", "0.5")}
     moved = between_curve(planner, [problems[0], problems[2], problems[3]])
     assert moved["0.5"]["accuracy"] < 1.0
+    monkeypatch.setattr(measure, "BETWEEN", (0.0, 1.0))
+    ends = between_curve(planner, [problems[0], problems[2], problems[3]])
+    assert ends["0.0"] == {"accuracy": 1.0, "valid": 1.0} and ends["1.0"]["accuracy"] < 1.0
     assert between_curve(Planner.from_pretrained(CHECKPOINTS / "cot"), problems) == {}, "words cannot be mixed"
 
 

@@ -22,6 +22,7 @@ from atp_lite.domains import (
     read_expression,
     read_story,
 )
+from atp_lite.domains.chains import chain_order
 from atp_lite.domains.sources import Sources
 from atp_lite.planner import Planner
 from atp_lite.recipes import CHECKPOINTS, REGIMES, fresh_planner
@@ -67,6 +68,14 @@ def test_what_is_verified_is_what_is_listed(question, data):
     assert ARITHMETIC.verify(problem, steps).is_right == (tuple(steps) in chains)
     listed = [chain for chain in permutations(problem.steps) if ARITHMETIC.verify(problem, chain).is_right]
     assert set(listed) == chains and len(chains) <= ARITHMETIC.count_chains(problem)
+
+
+def test_the_order_of_a_chain_takes_every_step_after_those_that_it_uses():
+    steps = ARITHMETIC.needed_steps(PRODUCT.question)
+    assert [step.text for step in steps] == ["3+4=7", "9-2=7", "7*7=49"]
+    assert chain_order(steps, ["9-2=7", "3+4=7", "7*7=49"]) == [1, 0, 2]
+    assert chain_order(steps, ["3+4=7", "7*7=49", "9-2=7"]) is None, "the product is taken before what it uses"
+    assert chain_order(steps, ["3+4=7", "9-2=7"]) is None, "one is left"
 
 
 def test_a_wrong_label_does_not_matter():

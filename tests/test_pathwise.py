@@ -131,11 +131,12 @@ def test_thinking_again_says_what_the_parallel_pass_says(c):
 def test_a_draw_has_the_gradient_of_the_mean_of_its_component():
     mu = torch.tensor([[0.0, 0.0], [4.0, 4.0]], requires_grad=True)
     latent = torch.tensor([3.5, 4.5])
-    before = Mixture(torch.zeros(2), mu.detach() - 1, torch.zeros(2, 2))  # it was drawn from another policy
+    old = (mu.detach() - 1).requires_grad_()  # it was drawn from another policy
+    before = Mixture(torch.zeros(2), old, torch.zeros(2, 2))
     again = Mixture(torch.zeros(2), mu, torch.zeros(2, 2)).redraw(latent, before)
     assert again.tolist() == [4.5, 5.5]
-    (grad,) = torch.autograd.grad(again.sum(), mu)
-    assert grad.tolist() == [[0, 0], [1, 1]]
+    grad, of_old = torch.autograd.grad(again.sum(), (mu, old), allow_unused=True)
+    assert grad.tolist() == [[0, 0], [1, 1]] and of_old is None
     again = Gaussian(mu[0], mu[1]).redraw(latent, Gaussian(torch.ones(2), torch.zeros(2)))
     assert again.tolist() == [2.5, 3.5]
     (grad,) = torch.autograd.grad(again.sum(), mu)
@@ -190,6 +191,8 @@ def test_each_kind_of_action_has_its_own_advantage():
     assert texts and answers and loss(1, 1) == pytest.approx(texts + answers)
     assert loss(1, 1, learn_answer=False) == pytest.approx(texts)
     assert loss(1, 1, learn_latents=False) == pytest.approx(answers)
+    last = torch.arange(n_latents) % planner.model.config.latents_per_step == planner.model.config.latents_per_step - 1
+    assert loss(last, 0) == texts and loss(~last, 0) == 0, "a text has the advantage of the last latent of its step"
 
 
 @pytest.mark.slow

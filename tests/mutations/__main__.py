@@ -49,7 +49,7 @@ MUTATIONS = [
     Mutation("atp_lite/rl/objectives.py", "rewards = {name: reward[order] for name, reward in rewards.items()}", "pass", RL + "shuffled_rewards"),
     Mutation("atp_lite/rl/objectives.py", "loss * (len(chosen) / len(questions))", "loss", RL + "parts_of_an_update"),
     Mutation("atp_lite/rl/objectives.py", "holds = verdict.arrives", "holds = True", RL + "verified_chains"),
-    Mutation("atp_lite/rl/learner.py", "progress[\"sigma\"] = mean_sigma", "progress[\"sigma\"] = 2 * mean_sigma", "test_rl_train.py -k chunked_run"),
+    Mutation("atp_lite/rl/learner.py", "progress[\"sigma\"] = mean_sigma", "progress[\"sigma\"] = 2 * mean_sigma", RL + "first_look"),
     Mutation("atp_lite/rl/rehearsal.py", "yield s.rehearsal * loss", "yield loss", "test_planning.py -k adds_the_loss"),
     Mutation("atp_lite/rl/advantages.py", "groups.std(1, keepdim=True, correction=0)", "groups.std(1, keepdim=True)", GRPO + "numpy"),
     Mutation("atp_lite/rl/advantages.py", "(group_size / max(group_size - 1, 1))", "1.0", GRPO + "other_advantages"),
@@ -69,7 +69,7 @@ MUTATIONS = [
     Mutation("atp_lite/model/distributions.py", "(latent - before._component(before.means, chosen)).detach()", "(latent - before._component(before.means, chosen))", PATH + "gradient_of_the_mean"),
     Mutation("atp_lite/model/replay.py", "trace.latents.detach()", "0.99 * trace.latents.detach()", "test_reasoner.py -k equals_the_recurrence"),
     # the model and its losses
-    Mutation("atp_lite/model/losses.py", 'weights = {"kl": beta}', 'weights = {"kl": 1.0}', "test_sft.py -k finite_differences"),
+    Mutation("atp_lite/model/losses.py", 'weights = {"kl": beta}', 'weights = {"kl": 1.0}', "test_sft.py -k ragged_batch_are"),
     Mutation("atp_lite/model/losses.py", "stop_logits[real], stopped[real]", "stop_logits[real], ~stopped[real]", "test_sft.py -k ragged"),
     Mutation("atp_lite/model/loop.py", "active.retire_finished(stop_logit > 0)", "active.retire_finished(stop_logit > 1)", "test_reasoner.py -k stops_by_its_own"),
     Mutation("atp_lite/model/distributions.py", "other.log_weights + each", "other.log_weights - each", "test_distributions.py -k bounded"),
@@ -77,7 +77,7 @@ MUTATIONS = [
     Mutation("atp_lite/domains/chains.py", "return self.needed == self.done == self.taken", "return self.needed == self.done", "test_domains.py -k verdicts"),
     Mutation("atp_lite/domains/chains.py", "self.done / max(self.needed, self.taken)", "self.done / self.needed", "test_rewards.py -k verified"),
     Mutation("atp_lite/domains/chains.py", "value = put.value if at == place else", "value =", "test_atp_step.py -k worked_out"),
-    Mutation("atp_lite/domains/chains.py", "set(needed[i].uses).issubset(order)", "True", "test_domains.py -k listed"),
+    Mutation("atp_lite/domains/chains.py", "set(needed[i].uses).issubset(order)", "True", "test_domains.py -k after_those"),
     Mutation("atp_lite/domains/routes/__init__.py", "hop.legal and hop.start == at", "hop.legal", "test_routes.py -k judged"),
     Mutation("atp_lite/domains/routes/__init__.py", "unbroken = unbroken and fits", "unbroken = fits", "test_routes.py -k judged"),
     Mutation("atp_lite/domains/coherence.py", "steps[i + 1 :], start=i + 1", "steps, start=0", "test_coherence.py -k by_hand"),
@@ -107,7 +107,7 @@ MUTATIONS = [
     Mutation("atp_lite/sft/curriculum.py", 'random.Random(f"{self.seed}-{epoch}")', 'random.Random(f"{self.seed}")', "test_sft.py -k epochs_and_seeds"),
     # distribution
     Mutation("atp_lite/engine/distributed.py", 'flat = accelerator.reduce(torch.cat([held, *(grad.flatten() for grad in grads)]), "sum")', "flat = torch.cat([held, *(grad.flatten() for grad in grads)])", "test_distributed.py -k added_and_none"),
-    Mutation("atp_lite/engine/distributed.py", "term * (own[name] / everywhere[name])", "term * 0.5", "test_distributed.py -k ragged_batch"),
+    Mutation("atp_lite/engine/distributed.py", "term * (own[name] / everywhere[name])", "term * 0.5", "test_pretrained_runs.py -k parts_add_up"),
 ]  # fmt: skip
 
 
