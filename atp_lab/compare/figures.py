@@ -51,4 +51,5 @@ def right_chains_figure(rows: Sequence[dict], regime: str, arms: Mapping[str, st
     bars = ", bars are 95 % t-intervals" if most > 2 else ""
     caption = f"Test problems, by how many chains are equally right. {seeds}{bars}."
     title = f"{WORLDS.get(regime, regime)}: thoughts that are a right chain"
+    fig.update_xaxes(type="category")  # "1" and "2-3" are names: plotly would take the first for a number
     return finish(fig, title, caption, x="equally right chains", y="right chains (%)")
