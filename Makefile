@@ -43,7 +43,7 @@ lab: $(STAMP)  ## open JupyterLab at the first notebook, on this computer only
 tour: $(STAMP)  ## train a small planner from nothing, write a report and a live page (about a quarter of an hour)
 	$(BIN)/atp-lite tour $(ARGS)
 
-quick: $(STAMP)  ## the tests that matter while you type: a minute and a half
+quick: $(STAMP)  ## the tests that matter while you type, in less than a minute
 	$(ONE_THREAD) $(BIN)/python -m pytest -n $(WORKERS) -m "not slow and not thorough and not browser and not large" $(ARGS) tests
 
 test: $(STAMP)  ## unit tests and every notebook; both run even if one fails
@@ -73,7 +73,7 @@ test-trust: $(STAMP)  ## hours: fuzzing, runs that are killed at random moments,
 	$(ONE_THREAD) $(BIN)/python -m tests.mutations
 	$(ONE_THREAD) $(BIN)/python -m tests.trust.kills $(ARGS)
 
-test-thorough: $(STAMP)  ## tests of half a minute and more: the book, every bundled checkpoint against its card, same seed same bits
+test-thorough: $(STAMP)  ## tests of half a minute and more: the book, bundled checkpoints against their cards, weights in slices, same seed same bits
 	$(ONE_THREAD) $(BIN)/python -m pytest -m thorough -n $(WORKERS) --dist loadscope $(ARGS) tests
 
 test-notebooks: $(STAMP)  ## run every notebook again and compare each cell with its saved output

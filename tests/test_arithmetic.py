@@ -387,6 +387,7 @@ def test_split_shares_and_pinned_examples():
 # --- determinism ------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_same_data_in_every_process(repo_root):
     program = (
         "from atp_lite.domains import *\n"
@@ -494,6 +495,7 @@ def test_only_training_labels_are_noisy(split):
 
 
 @pytest.mark.parametrize("split", ["rl", "validation", "test"])
+@pytest.mark.slow
 def test_default_counts_exist(split):
     settings = ArithmeticSettings(min_ops=1, max_ops=3 if split != "rl" else 2)
     counts = default_counts(split, settings)
@@ -509,6 +511,7 @@ def test_default_counts():
     )
 
 
+@pytest.mark.slow
 def test_a_space_that_is_too_small_is_named():
     settings = ArithmeticSettings(min_ops=1)
     exist = len(list_questions(2, "test", settings))
@@ -520,6 +523,7 @@ def test_a_space_that_is_too_small_is_named():
         generate(hidden, "train", {1: 1})
 
 
+@pytest.mark.slow
 def test_generating_is_quick_enough():
     start = time.process_time()
     generate(ArithmeticSettings(), "train", {3: 3000, 4: 3000})

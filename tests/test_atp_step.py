@@ -362,6 +362,7 @@ def test_the_encoder_is_saved_and_a_checkpoint_may_have_none(tmp_path):
         train_sft(tiny_planner(), PROBLEMS[:4], VALIDATION, SETTINGS, tmp_path / "run")
 
 
+@pytest.mark.slow
 def test_an_interrupted_run_goes_on_bit_for_bit(tmp_path):
     settings = replace(SETTINGS, counterfactual=0.5, exposure=0.5, exposure_from=0.3)
     train_sft(started(), PROBLEMS, VALIDATION, settings, tmp_path / "whole")
@@ -397,6 +398,7 @@ def test_parts_of_a_batch_add_up():
 
 
 @pytest.mark.parametrize("head", ["gaussian", "mixture"])
+@pytest.mark.slow
 def test_reinforcement_learning_goes_on_from_it(head, tmp_path):
     planner = started(latent_head=head)
     train_sft(planner, PROBLEMS[:4], VALIDATION, replace(SETTINGS, stage_steps=(2,)), tmp_path / "sft")
@@ -410,6 +412,7 @@ def test_reinforcement_learning_goes_on_from_it(head, tmp_path):
     assert Planner.from_pretrained(tmp_path / "rl/last").thought("3+4=7").shape == (1, 32)
 
 
+@pytest.mark.slow
 def test_lora_leaves_the_encoder_to_learn_and_lends_it_its_embeddings(tmp_path):
     folder = tiny_lm("llama", tmp_path)
     planner = Planner.from_backbone(folder, BackboneSettings(latents_per_step=2, max_latents=6), domain="arithmetic")

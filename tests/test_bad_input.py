@@ -115,6 +115,7 @@ ROW = {"question": "1+1+2", "steps": ["1+1=2", "2+2=4"], "answer": "4"}
         ("x" * 2_000_000, ["line 9", "1000000 bytes"]),
     ],
 )
+@pytest.mark.slow
 def test_a_problem_that_cannot_be_read_is_found_before_anything_runs(row, says, place, tmp_path, capsys):
     path = tmp_path / "problems.jsonl"
     path.write_text((place / "train.jsonl").read_text() + json.dumps(row) + "\n")
@@ -125,6 +126,7 @@ def test_a_problem_that_cannot_be_read_is_found_before_anything_runs(row, says, 
 
 
 @pytest.mark.parametrize("text", ["{}", "[]", '{"step', '{"step": "a", "best": 0, "tokens": 0}', None])
+@pytest.mark.slow
 def test_a_broken_state_is_not_gone_on_with(text, place, tmp_path, capsys):
     command = ["sft", "--config", place / "run.yaml", "--out", tmp_path / "run", "--resume"]
     assert main([str(word) for word in command]) == 0

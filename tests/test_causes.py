@@ -126,6 +126,7 @@ def test_how_much_each_thought_matters_by_hand():
     assert "answer_follows" not in causes(HandMade(uses=True), sevens).shares("swap", 1), "they cannot be told apart"
 
 
+@pytest.mark.slow
 def test_without_an_encoder_nothing_is_typed_and_other_questions_lend_their_thoughts():
     """Only steps that are thought at the same place of some other question can be borrowed."""
     problems = [read_expression(f"({a}+{b})*2") for a in range(1, 10, 2) for b in range(1, 10)]

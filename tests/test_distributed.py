@@ -91,6 +91,10 @@ def run_one(folder: Path) -> str:
     return ""
 
 
+SLICES = pytest.param("sharded", marks=pytest.mark.thorough)
+"""Every process holds slices of the weights (FSDP)."""
+
+
 @pytest.fixture(scope="module")
 def two(tmp_path_factory) -> Path:
     """The folder in which two processes have left what they ended with."""
@@ -230,7 +234,7 @@ def test_two_processes_end_with_the_parameters_of_one(one, two, name):
     assert distance(one[name], load_file(two / f"{name}-0.safetensors")) < TOLERANCE
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", [*worker.SFT_METHODS, "grpo"])
 def test_two_processes_with_slices_end_with_the_parameters_of_one(one, sharded, name):
     """On ragged batches, so that one process has more latents to think than the other."""
@@ -240,7 +244,7 @@ def test_two_processes_with_slices_end_with_the_parameters_of_one(one, sharded, 
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["two", "sharded"])
+@pytest.mark.parametrize("kind", ["two", SLICES])
 @pytest.mark.parametrize("name", NAMES)
 def test_two_processes_have_the_gradients_of_one_in_every_family(one_folder, name, kind, request):
     """Of a supervised step in parts of a padded batch, and of an update of RL."""
@@ -292,7 +296,7 @@ def test_processes_draw_noise_of_their_own(two):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["two", "sharded"])
+@pytest.mark.parametrize("kind", ["two", SLICES])
 def test_a_resumed_run_of_two_processes_equals_an_uninterrupted_one(kind, request):
     """To the last bit, noise of both processes included, though Ctrl-C reached only one of them."""
     two = request.getfixturevalue(kind)
@@ -303,7 +307,7 @@ def test_a_resumed_run_of_two_processes_equals_an_uninterrupted_one(kind, reques
     assert distance(whole, resumed) == 0.0
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_checkpoints_of_slices_are_whole(one_folder, sharded):
     """The files of sharded runs hold what those of one process do, tied and LoRA weights included."""
     runs = ["atp/best", "grpo/last", "grpo/state", "family-sft-gemma2/last", "family-sft-llama-lora/last"]
@@ -317,7 +321,7 @@ def test_checkpoints_of_slices_are_whole(one_folder, sharded):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["two", "sharded"])
+@pytest.mark.parametrize("kind", ["two", SLICES])
 def test_in_bfloat16_they_learn_about_the_same(one_folder, kind, request):
     """The losses of three steps, to the two digits that bfloat16 has; weights and what is saved stay float32."""
     folder = request.getfixturevalue(kind)
@@ -332,7 +336,7 @@ def test_in_bfloat16_they_learn_about_the_same(one_folder, kind, request):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["two", "sharded"])
+@pytest.mark.parametrize("kind", ["two", SLICES])
 def test_the_commands_can_be_launched(kind, request):
     """`accelerate launch -m atp_lite.cli sft`, then `rl` from its checkpoint, then `eval`: all speak once."""
     two = request.getfixturevalue(kind)
@@ -345,7 +349,7 @@ def test_the_commands_can_be_launched(kind, request):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["two", "sharded"])
+@pytest.mark.parametrize("kind", ["two", SLICES])
 def test_every_problem_is_evaluated_once(kind, request):
     two = request.getfixturevalue(kind)
     alone = evaluate(lively_planner(), worker.QUESTIONS, EvalSettings(samples=2))
@@ -391,7 +395,7 @@ def test_what_cannot_be_shared_evenly_is_refused(two):
     assert not (two / "refused").exists(), "nothing is written before"
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_what_cannot_be_sharded_is_refused(sharded):
     for rank in (0, 1):
         refused = json.loads((sharded / f"refused-{rank}.json").read_text())

@@ -28,9 +28,7 @@ def written_trees(draw, depth=4):
     if depth == 0 or draw(st.booleans()):
         whole, cents = draw(st.integers(0, 2000)), draw(st.integers(0, 99))
         value = Fraction(whole * 100 + cents, 100)
-        text = draw(
-            st.sampled_from([f"{whole}.{cents:02d}", f"{whole:,}.{cents:02d}", f"${whole}.{cents:02d}"])
-        )
+        text = draw(st.sampled_from([f"{whole}.{cents:02d}", f"{whole:,}.{cents:02d}", f"${whole}.{cents:02d}"]))
         form = draw(st.sampled_from(["plain", "minus", "percent", "parentheses"]))
         if form == "minus":
             return f"-{text}", -value, 3, [-value]
@@ -201,6 +199,7 @@ def test_any_text_has_a_value_or_a_clear_error(text):
             assert len(str(error)) < 300
 
 
+@pytest.mark.slow
 def test_huge_results_are_refused_before_they_cost_anything():
     start = time.process_time()
     for text in (
@@ -270,9 +269,7 @@ def test_equations_as_people_write_them(text, lhs, rhs):
 
 
 def test_same_number():
-    assert (
-        same_number("1,000", "1000.0") and same_number("50%", Fraction(1, 2)) and same_number("0.750", "3/4")
-    )
+    assert same_number("1,000", "1000.0") and same_number("50%", Fraction(1, 2)) and same_number("0.750", "3/4")
     assert not same_number("0.33", "1/3") and same_number("0.33", "1/3", Fraction(1, 100))
     assert same_number("0.33", "1/3", 0.01) and not same_number("0.33", "1/3", 0.001)
     assert not same_number("seven", "seven") and not same_number("7", float("nan"))
@@ -298,9 +295,7 @@ def test_time_is_linear_in_the_length(pattern):
     assert seconds(3200) / seconds(800) < 8  # 4 if linear, 16 if quadratic
 
 
-@pytest.mark.skipif(
-    not BENCHMARKS.is_dir(), reason="needs the folder shared/benchmarks beside the repository"
-)
+@pytest.mark.skipif(not BENCHMARKS.is_dir(), reason="needs the folder shared/benchmarks beside the repository")
 def test_every_step_of_gsm8k_is_right():
     wrong, count = [], 0
     for line in (BENCHMARKS / "gsm8k_train.jsonl").read_bytes().splitlines():

@@ -154,6 +154,7 @@ def test_parts_add_up_to_the_whole_batch(folder):
 
 
 @pytest.mark.parametrize("family", ["llama", "gpt2", "gemma2"])
+@pytest.mark.slow
 def test_recomputed_layers_give_the_same_gradients_and_keep_less(family, tmp_path):
     planner = Planner.from_backbone(tiny_lm(family, tmp_path), BACKBONE)
     kept: list[int] = []
