@@ -141,6 +141,7 @@ def test_kinds_of_numbers(text, value):
 
 @pytest.mark.parametrize("marker", ["#### {}", "\\boxed{{{}}}", "So the answer is {}", "The answer is: {}", "####{}"])
 @given(written_numbers(), WORDS)
+@pytest.mark.slow
 def test_a_marked_answer_is_read_whatever_follows(marker, written, after):
     text, value = written
     assert last_number("7 " + marker.format(text) + f". {after}\nThat took 3 steps.") == value

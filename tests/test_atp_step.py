@@ -100,6 +100,7 @@ def naive_losses(planner: Planner, problem, replaced: int | None = None) -> dict
 @pytest.mark.parametrize("c", [1, 2])
 @pytest.mark.parametrize("head", ["gaussian", "mixture"])
 @pytest.mark.parametrize("replaced", [None, 1])
+@pytest.mark.slow
 def test_losses_are_those_of_one_question_at_a_time(c, head, replaced):
     planner = started(c) if head == "gaussian" else started(c, latent_head=head)
     problems = PROBLEMS if replaced is None else [p for p in PROBLEMS if len(p.steps) > 1]

@@ -71,6 +71,7 @@ def naive_latents(planner: Planner, problem, count: int) -> torch.Tensor:
         ("atp-fixed", lambda n: LONGEST, LONGEST),
     ],
 )
+@pytest.mark.slow
 def test_language_loss_is_that_of_one_question_at_a_time(name, latents, words_from):
     planner = started(name)
     with torch.no_grad():

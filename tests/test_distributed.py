@@ -156,6 +156,7 @@ def test_a_launch_is_tried_once_more_only_where_gloo_itself_aborted(tmp_path, mo
 
 
 @pytest.mark.parametrize("method", METHODS.values(), ids=METHODS)
+@pytest.mark.slow
 def test_parts_of_a_ragged_batch_add_up_to_its_loss_and_gradient(method, monkeypatch):
     """Each half's terms, at its share of the counts: the arithmetic of several processes, without any."""
     last = 0 if method.stages == "words" else 3

@@ -165,6 +165,7 @@ def test_unsafe_lets_pass(source):
     assert unsafe(source) == []
 
 
+@pytest.mark.slow
 def test_the_package_runs_nothing_that_it_reads():
     found = {
         path.relative_to(ROOT).as_posix(): seen for path in OURS if (seen := unsafe(path.read_text(encoding="utf-8")))

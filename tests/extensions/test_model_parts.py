@@ -79,6 +79,7 @@ def test_a_decoder_without_a_language_model_can_be_planned_and_gets_no_lora():
     assert has_lora(planner.model) and all(p.requires_grad for p in planner.model.decoder.parameters())
 
 
+@pytest.mark.slow
 def test_any_causal_language_model_can_be_the_backbone(tmp_path):
     folder = tiny_lm("gpt2", tmp_path)
     planner = Planner.from_backbone(folder, BackboneSettings(latents_per_step=1, max_latents=3), domain="arithmetic")
