@@ -146,7 +146,6 @@ def tables(rows: list[dict], planning: list[dict]) -> dict[str, str]:
         "planning-routes": metric_table(planning, "routes", PLANNED, CHAINS, in_all=True),
     }
     made |= {
-        "planning-remedies": metric_table(planning, "clean", PLAN_REMEDIES, PLAN_REMEDIED, in_all=True),
         "headline": metric_table(planning, "clean", HEADLINE, HEADLINES, in_all=True),
         "causes-clean": metric_table(planning, "clean", PLANNED, CAUSES),
         "causes-routes": metric_table(planning, "routes", PLANNED, CAUSES_OF_HOPS),
@@ -229,23 +228,6 @@ HEADLINES = {
     "causes swap-all answer_follows": "answer follows, %",
 }
 """Rows and columns of the README's table."""
-PLAN_REMEDIES = {
-    "sim-cot": "SIM-CoT",
-    "sim-cot-plan": "SIM-CoT, then planning",
-    "atp-sft": "ATP-Latent, first stage",
-    "plan": "ATP-Latent, then planning",
-    "plan-sigma-0.3": "with noise of SIM-CoT's size (sigma 0.3)",
-    "plan-long": "with twice as many iterations",
-    "plan-step": "with a step posterior on its own chains",
-}
-PLAN_REMEDIED = {
-    "right_chains": "right chains, %",
-    "right_chains_1": "one is right, %",
-    "right_chains_several": "several are right, %",
-    "equations_right": "valid arithmetic, %",
-    "accuracy": "right answers, %",
-}
-"""Rows and columns of the table on planning after ATP-Latent and after SIM-CoT."""
 ROUTES_ALONE = ("right_chains_2-3", "right_chains_4-9", "right_chains_10+", "arrives")
 """On arithmetic two or three are right where several are, and what arrives is a right chain."""
 
