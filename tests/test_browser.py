@@ -129,6 +129,10 @@ def test_the_served_page(browser, tmp_path):
         phone.goto(address)
         phone.wait_for_selector(".js-plotly-plot .main-svg")
         assert phone.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(20, 24, 28)"
+        phone.get_by_role("button", name="Theme: auto").click()  # a choice beats the system's theme
+        assert phone.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+        phone.get_by_role("button", name="Theme: light").click()
+        assert phone.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(20, 24, 28)"
         assert phone.evaluate("document.documentElement.scrollWidth") <= 390
         clipped = "tabs => tabs.filter(tab => tab.scrollWidth > tab.clientWidth).map(tab => tab.textContent)"
         assert phone.locator(".lm-TabBar-tabLabel").evaluate_all(clipped) == []
