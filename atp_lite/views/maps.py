@@ -10,7 +10,7 @@ from plotly.subplots import make_subplots
 
 from atp_lite.domains import DOMAINS, Problem
 from atp_lite.domains.routes import Route, route_of
-from atp_lite.domains.routes.maps import cells
+from atp_lite.domains.routes.maps import LETTERS, cells
 from atp_lite.views.palette import BLUE, GREEN, GREY, INK, VERMILLION, cell, faint, finish, plain
 
 COLUMNS = 4
@@ -59,18 +59,20 @@ def map_figure(
         _draw_map(fig, route, place)
         _draw_hops(fig, route, chain.hops, place)
     fig.update_annotations(font={"size": 12})
-    fig.update_xaxes(range=[-0.5, route.size - 0.5], visible=False)
-    fig.update_yaxes(range=[route.size - 0.5, -0.5], visible=False, scaleanchor="x")
+    letters = {"tickvals": list(range(route.size)), "ticktext": list(LETTERS[: route.size]), "tickfont": {"size": 10}}
+    bare = {"showgrid": False, "zeroline": False, "showline": False, "ticks": "", "constrain": "domain"}
+    fig.update_xaxes(range=[-0.5, route.size - 0.5], **letters, **bare)
+    fig.update_yaxes(range=[route.size - 0.5, -0.5], scaleanchor="x", **letters, **bare)
     for i in range(1, len(chains)):
         fig.update_yaxes(scaleanchor=f"x{i + 1}", **cell(i, columns))
     fig.update_layout(showlegend=False)
     n = route.counts[route.start]
     routes = f"{n} shortest route{'s' * (n != 1)} of {route.distance} hops"
     caption = (
-        f"From {route.start} (circle) to {route.goal} (star): {routes}. Filled cells are blocked. Blue: a legal hop "
-        "that goes on from the last one. Red, dotted: a hop that is not."
+        f"From {route.start} (circle) to {route.goal} (star): {routes}. Filled cells are blocked; cell ab is in row "
+        "a, column b. Blue: a legal hop that goes on from the last one. Red, dotted: a hop that is not."
     )
-    return finish(fig, title, caption, height=110 + rows * SIDE, bottom=12)
+    return finish(fig, title, caption, height=126 + rows * SIDE, bottom=28)
 
 
 def group_figure(problem: Problem, tries: Sequence[Sequence[str]], rewards: Sequence[float]) -> go.Figure:
