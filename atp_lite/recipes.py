@@ -108,6 +108,9 @@ PLAN = replace(
 """Planning: latents are rewarded by a verifier of the chain, which reads no label, and learn through the decoder.
 Answers learn from the true ones, so that they keep up with latents that move."""
 
+NEAREST = 0.5
+"""Weight of the nearest right chain, where planning is helped by what the domain lists as right (`rl/nearest.py`)."""
+
 SIM_COT_SIGMA = 0.3
 """Noise that SIM-CoT's latents, which are points, explore with."""
 
@@ -155,7 +158,11 @@ def recipes(
 ) -> dict[str, Recipe]:
     """Every recipe of a domain by its name, from those in which domains differ."""
     others = {
+        "plan-nearest": replace(plan, nearest_chain=NEAREST),
+        "plan-nearest-shuffled": replace(plan, nearest_chain=NEAREST, shuffle_rewards=True),
+        "plan-nearest-step": plan_step,
         "sim-cot-plan": replace(plan, sigma=SIM_COT_SIGMA),
+        "sim-cot-plan-nearest": replace(plan, sigma=SIM_COT_SIGMA, nearest_chain=NEAREST),
         "atp-step-plan": replace(plan, iterations=plan.iterations // 2, lr=plan.lr / 2),
         "plan-step": plan_step,
     }
@@ -181,7 +188,9 @@ OWN_SETTINGS = {
 
 PARENTS: dict[str, str | None] = {"cot": None} | dict.fromkeys(("atp-sft", "atp-step", *RIVALS), "cot")
 PARENTS |= dict.fromkeys(ARMS, "atp-sft")
-PARENTS |= {"sim-cot-plan": "sim-cot", "atp-step-plan": "atp-step", "plan-step": "plan"}
+PARENTS |= dict.fromkeys(("plan-nearest", "plan-nearest-shuffled"), "atp-sft")
+PARENTS |= dict.fromkeys(("sim-cot-plan", "sim-cot-plan-nearest"), "sim-cot")
+PARENTS |= {"atp-step-plan": "atp-step", "plan-step": "plan", "plan-nearest-step": "plan-nearest"}
 """Each recipe and the one whose last weights it starts from."""
 
 

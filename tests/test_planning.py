@@ -13,6 +13,7 @@ from atp_lite.domains import Problem
 from atp_lite.methods import METHODS, method_of
 from atp_lite.rl import RLSettings, Samples, train_rl
 from atp_lite.rl.learner import Learner
+from atp_lite.rl.nearest import nearest_chains, nearest_loss
 from atp_lite.rl.objectives import improve_policy, with_references
 from atp_lite.rl.pathwise import through_decoder
 
@@ -88,6 +89,73 @@ def test_the_estimator_through_the_decoder_is_its_formula_row_by_row():
     per_action = gain[:, None].expand(-1, trace.latents.shape[1] + trace.answer.shape[1])
     again = through_decoder(planner.model, Samples(trace, per_action), replace(GUARDED, sigma=0.3))
     assert again.loss.item() == pytest.approx(expected, rel=1e-4)
+
+
+# --- the nearest right chain ---
+
+
+@pytest.mark.parametrize("c", [1, 2])
+def test_the_nearest_right_chain_is_the_likeliest_of_all_that_fit(c):
+    """Each right chain scored alone, one row after the other, by the decoder on the same latents."""
+    planner = lively_planner(c=c)
+    decoder, pad, eos = planner.model.decoder, planner.model.config.pad_id, planner.model.config.eos_id
+    problems = [Problem("(1+2)*(3+4)", ("1+2=3", "3+4=7", "3*7=21"), "21"), Problem("1+2", ("1+2=3",), "3")]
+    lengths = c * torch.tensor([3, 3, 3, 2, 1, 1, 1, 3])
+    noise = torch.Generator().manual_seed(5)
+    trace = planner.finish(planner.think(problems, 4, sample=True, sigma=0.3, lengths=lengths, generator=noise))
+    nearest, expected = nearest_chains(planner, trace), 0.0
+    assert nearest.shape[:2] == trace.step_tokens.shape[:2]
+    for row, problem in enumerate(trace.problems):
+        said = [planner.tokenizer.decode(t[(t != pad) & (t != eos)]) for t in nearest[row] if (t != pad).any()]
+        scores = {}
+        for chain in planner.domain.equivalent_chains(problem):
+            if len(chain) <= int(trace.n_latents[row]) // c:
+                scores[chain] = 0.0
+                for t, step in enumerate(chain):
+                    tokens = torch.tensor(
+                        [[[*planner.collate.encode([replace(problem, steps=(step,))])[0].steps[0], eos]]]
+                    )
+                    latents = trace.latents[row : row + 1, t * c : (t + 1) * c]
+                    scores[chain] += decoder.log_prob(latents, tokens, torch.ones_like(tokens)).item()
+        assert said == list(max(scores, key=scores.get, default=()))
+        expected -= max(scores.values(), default=0.0) / max(len(said), 1) / len(trace)
+    assert expected > 0
+    assert nearest_loss(planner.model, trace.latents, nearest).item() == pytest.approx(expected, rel=1e-4)
+
+
+def test_a_right_chain_is_left_as_it_is():
+    planner = lively_planner()
+    trace = planner.reason(
+        PROBLEMS[:2], sample=True, sigma=0.3, group_size=2, generator=torch.Generator().manual_seed(0)
+    )
+    trace.steps[0] = list(next(planner.domain.equivalent_chains(trace.problems[0])))
+    found = nearest_chains(planner, trace)
+    assert (found[0] == planner.model.config.pad_id).all()
+
+
+@pytest.mark.slow
+def test_the_nearest_chain_is_part_of_the_loss_and_reaches_the_latents(tmp_path):
+    planner = lively_planner()
+    for folder, weight in (("without", 0.0), ("with", 2.0)):
+        s = replace(
+            GUARDED, answer_ce=0.0, learn_answer=True, nearest_chain=weight, questions=2, group_size=2, sigma=0.3
+        )
+        learner = Learner(copy.deepcopy(planner), s, tmp_path / folder)
+        learner.run.generator.manual_seed(3)
+        trace = learner.rollout(PROBLEMS[:2])
+        samples = Samples(trace, torch.zeros(4), nearest=nearest_chains(learner.planner, trace) if weight else None)
+        stats = improve_policy(learner, samples, measure_kl=False)
+        moved = stats["grad_norm"] > 1e-6
+        if weight:
+            assert stats["loss"] == pytest.approx(2 * stats["nearest_chain"], rel=1e-4) and moved
+        else:
+            assert "nearest_chain" not in stats and not moved
+
+
+@pytest.mark.parametrize("bad", [{"nearest_chain": -1.0}, {"nearest_chain": 1.0, "objective": "rejection"}])
+def test_a_nearest_chain_that_cannot_be_is_refused(bad):
+    with pytest.raises(ValueError, match="nearest_chain"):
+        RLSettings(**bad)
 
 
 # --- rehearsal ---

@@ -28,6 +28,7 @@ from atp_lite.rl.advantages import used_groups
 from atp_lite.rl.kl import kl_to_reference
 from atp_lite.rl.learner import Learner
 from atp_lite.rl.metrics import rollout_metrics
+from atp_lite.rl.nearest import nearest_chains, nearest_loss
 from atp_lite.rl.registries import CREDIT, ESTIMATORS, OBJECTIVES, Estimate, Objective, Samples, checked
 from atp_lite.rl.rewards import score, weighted_sum
 from atp_lite.rl.settings import RLSettings
@@ -53,7 +54,11 @@ def grpo(learner: Learner, problems: Sequence[Problem], iteration: int) -> dict[
     metrics["used_groups"] = used.float().mean().item()
     shapes = (len(trace),), (len(trace), trace.latents.shape[1] + trace.answer.shape[1])
     advantages = checked("credit", s.credit, CREDIT[s.credit](trace, rewards, s), *shapes)
-    return metrics | improve_policy(learner, Samples(trace, advantages), iteration % s.eval_every == 0)
+    samples = Samples(trace, advantages)
+    if s.nearest_chain:
+        with summon_full_params(learner.model), learner.run.autocast():
+            samples = replace(samples, nearest=nearest_chains(learner.planner, trace))
+    return metrics | improve_policy(learner, samples, iteration % s.eval_every == 0)
 
 
 def scored_rollout(
@@ -109,10 +114,10 @@ def teaching_groups(rewards: Mapping[str, Tensor], settings: RLSettings) -> Tens
 
 
 def improve_policy(learner: Learner, samples: Samples, measure_kl: bool) -> dict[str, float]:
-    """L = L_estimator + answer_ce L_answer + kl_weight KL(policy || reference policy) + rehearsal L_SFT.
+    """L = L_estimator + answer_ce L_answer + nearest_chain L_near + kl_weight KL(policy || start) + rehearsal L_SFT.
 
-    For each mini-batch. L_answer = -log p(true answer | q, sampled latents), mean over its tokens; L_SFT is of labelled
-    problems (`Rehearsal`).
+    For each mini-batch. L_answer = -log p(true answer | q, sampled latents), mean over its tokens; L_near is of the
+    nearest right chains (`rl/nearest.py`); L_SFT is of labelled problems (`Rehearsal`).
     """
     s, run, model = learner.settings, learner.run, learner.model
     n_groups = len(samples.trace) // s.group_size
@@ -151,7 +156,9 @@ def improve_policy(learner: Learner, samples: Samples, measure_kl: bool) -> dict
 
 
 def checked_estimate(model: LatentReasoner, samples: Samples, settings: RLSettings) -> Estimate:
-    """L_estimator + answer_ce L_answer, of samples whose answers are the references where `answer_ce` is above 0.
+    """L_estimator + answer_ce L_answer + nearest_chain L_near.
+
+    Answers of the samples are the references where `answer_ce` is above 0.
 
     Raises:
         ValueError: the estimator gave no Estimate, or its loss is not one finite number.
@@ -161,13 +168,19 @@ def checked_estimate(model: LatentReasoner, samples: Samples, settings: RLSettin
         given = type(estimate).__name__
         raise ValueError(f"estimator {settings.estimator!r} gave {given}, where an Estimate is needed")
     checked("estimator", settings.estimator, estimate.loss, (), finite=settings.on_nonfinite == "stop")
-    if not settings.answer_ce:
+    if not settings.answer_ce and samples.nearest is None:
         return estimate
-    replay = model.replay(samples.trace) if estimate.replay is None else estimate.replay
-    real = samples.trace.answer_mask
-    answer_ce = F.cross_entropy(at_least_float32(replay.answer_logits[real]), samples.trace.answer[real])
-    stats = {**estimate.stats, "answer_ce": answer_ce.item()}
-    return replace(estimate, loss=estimate.loss + settings.answer_ce * answer_ce, stats=stats, replay=replay)
+    trace, loss, stats = samples.trace, estimate.loss, dict(estimate.stats)
+    replay = model.replay(trace) if estimate.replay is None else estimate.replay
+    if settings.answer_ce:
+        real = trace.answer_mask
+        answer_ce = F.cross_entropy(at_least_float32(replay.answer_logits[real]), trace.answer[real])
+        loss, stats["answer_ce"] = loss + settings.answer_ce * answer_ce, answer_ce.item()
+    if samples.nearest is not None:
+        moved = replay.distribution.redraw(trace.latents, trace.distribution)
+        nearest = nearest_loss(model, moved if replay.latents is None else replay.latents, samples.nearest)
+        loss, stats["nearest_chain"] = loss + settings.nearest_chain * nearest, nearest.item()
+    return replace(estimate, loss=loss, stats=stats, replay=replay)
 
 
 def with_references(planner: Planner, trace: Decoded) -> Decoded:

@@ -34,13 +34,15 @@ class Samples:
     """(B,), or (B, T + A) one for each latent and answer token."""
     old: Tensor | None = None
     """(B, T + A) log pi of every action where they were drawn; None: the model is still the one that drew them."""
+    nearest: Tensor | None = None
+    """(B, S, W) tokens of the nearest right chains (`nearest_chains`), where the settings ask for them."""
 
     def questions(self, chosen: Tensor) -> Samples:
         """Those of some questions, (n,) indices, with all G trajectories of each."""
         size = self.trace.group_size
         rows = (chosen[:, None] * size + torch.arange(size, device=chosen.device)).flatten()
-        old = None if self.old is None else self.old[rows]
-        return Samples(self.trace.questions(chosen), self.advantages[rows], old)
+        old, nearest = (None if part is None else part[rows] for part in (self.old, self.nearest))
+        return Samples(self.trace.questions(chosen), self.advantages[rows], old, nearest)
 
 
 @dataclass(frozen=True)

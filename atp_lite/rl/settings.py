@@ -73,6 +73,9 @@ class RLSettings(RunSettings):
     answer_ce: float = 0.0
     """Weight of -log p(true answer | q, sampled latents), nats per token: answers keep up with latents that move. It
     takes the place of sampled answers, so it goes with `learn_answer` off; 0 leaves it out."""
+    nearest_chain: float = 0.0
+    """For objective grpo: weight of -log p_phi(nearest right chain | sampled latents), nats per step, of trajectories
+    whose own chain is wrong. The domain lists right chains from the question; no label is read. 0 leaves it out."""
     kl_weight: float = 0.0
     """Weight of the KL to the start, nats per trajectory; above 0 it is computed in every update."""
     rehearsal: float = 0.0
@@ -137,6 +140,10 @@ class RLSettings(RunSettings):
             raise ValueError(
                 f"rehearsal is {self.rehearsal} with objective {self.objective}: give 0 or more, above 0 with grpo only"
             )
-        require_between(self, "[0, inf)", "answer_ce", "rehearsal")
+        if self.nearest_chain and self.objective != "grpo":
+            raise ValueError(
+                f"nearest_chain is {self.nearest_chain} with objective {self.objective}: above 0 it goes with grpo only"
+            )
+        require_between(self, "[0, inf)", "answer_ce", "nearest_chain", "rehearsal")
         if not (self.learn_latents or self.learn_stop or self.learn_answer):
             raise ValueError("nothing would learn: switch on learn_latents, learn_stop or learn_answer")
