@@ -171,15 +171,19 @@ PLANNED = {
     "cot": "CoT-SFT, in words",
     "sim-cot": "SIM-CoT",
     "sim-cot-plan": "SIM-CoT, then planning",
+    "sim-cot-plan-nearest": "SIM-CoT, then planning with the nearest right chain",
     "atp-sft": "ATP-Latent, first stage",
     "continued-sft": "ATP-Latent, SFT continued",
     "plan-shuffled": "ATP-Latent, planning with shuffled rewards",
     "plan-rejection": "ATP-Latent, SFT on its own right chains",
     "plan-paper": "ATP-Latent, RL with the paper's reward",
     "plan": "ATP-Latent, then planning",
+    "plan-nearest": "ATP-Latent, then planning with the nearest right chain",
+    "plan-nearest-shuffled": "the same with shuffled rewards",
     "atp-step": "ATP-Latent with a step posterior",
     "atp-step-plan": "ATP-Latent with a step posterior, then planning",
     "plan-step": "ATP-Latent, planning, then a step posterior on its own chains",
+    "plan-nearest-step": "ATP-Latent, planning with the nearest right chain, then a step posterior on its own chains",
 }
 """Cells of the grid of planning, in the order of their tables."""
 CHAINS = {

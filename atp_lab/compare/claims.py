@@ -150,6 +150,23 @@ PLANNING_CLAIMS = tuple(
     )
     for regime, step in (("clean", "plan-step"), ("routes", "atp-step-plan"))
 ) + tuple(
+    replace(claim, regime="clean")
+    for claim in (
+        Claim("planning that is shown the nearest right chain repairs it", "not measured", "", "plan-nearest",
+              "atp-sft", EQUIVALENT),
+        Claim("... better than planning by the reward alone", "not measured", "", "plan-nearest", "plan", EQUIVALENT),
+        Claim("... better than with rewards that carry no information", "not measured", "", "plan-nearest",
+              "plan-nearest-shuffled", EQUIVALENT),
+        Claim("... and takes no more than 0.5 points of the answers", "not measured", "", "plan-nearest", "atp-sft",
+              margin=-0.5),
+        Claim("... nor of the right chains where one is right", "not measured", "", "plan-nearest", "atp-sft", ONE,
+              margin=-0.5),
+        Claim("... with more right chains where several are right than SIM-CoT with the same", "not measured", "",
+              "plan-nearest", "sim-cot-plan-nearest", EQUIVALENT),
+        Claim("... and with a step posterior after it", "not measured", "", "plan-nearest-step",
+              "sim-cot-plan-nearest", EQUIVALENT),
+    )
+) + tuple(
     replace(claim, regime=regime, ours=step, base={"": "atp-sft", "itself": step}[claim.base],
             metric=f"causes {claim.metric} {outcome}" if claim.metric in ("borrowed", "typed") else claim.metric,
             base_metric=claim.base_metric and f"causes {claim.base_metric} {outcome}")
@@ -161,7 +178,11 @@ PLANNING_CLAIMS = tuple(
         Claim("... at no more than 0.5 points of the answers", "not measured", "", "", "", margin=-0.5),
         Claim("... with more right chains where several are right", "not measured", "", "", "", EQUIVALENT),
     )
-    for regime, step, outcome in (("clean", "plan-step", "answer_follows"), ("routes", "atp-step", "rest_follows"))
+    for regime, step, outcome in (
+        ("clean", "plan-step", "answer_follows"),
+        ("clean", "plan-nearest-step", "answer_follows"),
+        ("routes", "atp-step", "rest_follows"),
+    )
 )  # fmt: skip
 """What is said about planning, of the lines of configs/compare-planning.yaml."""
 
