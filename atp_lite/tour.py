@@ -94,6 +94,7 @@ def tour(
         facts=facts,
         cot_metrics=read_metrics(folder / "cot" / "metrics.jsonl"),
         sft_metrics=read_metrics(folder / "sft" / "metrics.jsonl"),
+        curricula=[cot_recipe.curriculum, latent_recipe.curriculum],
         rl_metrics=read_metrics(folder / "rl" / "metrics.jsonl"),
         evaluations={name: result.to_json() for name, result in results.items()},
         bundled=bundled_evaluations(domain),

@@ -230,6 +230,8 @@ HEADLINES = {
     "right_chains_several": "where several are, %",
     "accuracy": "right answers, %",
     "causes swap-all answer_follows": "answer follows, %",
+    "latents": "latents",
+    "answer_tokens": "tokens written",
 }
 """Rows and columns of the README's table."""
 ROUTES_ALONE = ("right_chains_2-3", "right_chains_4-9", "right_chains_10+", "arrives")

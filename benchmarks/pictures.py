@@ -35,7 +35,7 @@ PLANNED = {
     "atp-sft": "in latents, after imitation",
     "plan": "after planning",
     "plan-step": "after planning, with a step posterior",
-    "atp-step": "with a step posterior and a mixture",
+    "atp-step": "without planning: a step posterior and a mixture",
 }
 TITLES = {"noisy": "a third of the labels wrong", "clean": "right labels"}
 

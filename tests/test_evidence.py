@@ -49,8 +49,8 @@ def test_figure_of_right_chains_by_how_many_are_right():
     ]
     fig = right_chains_figure(rows, "routes", {"cot": "words", "plan": "planning"})
     (line,) = fig.data
-    assert (line.name, line.x, line.y) == ("planning", ("1",), (95.0,))
-    assert fig.layout.xaxis.type == "category", "no class is lost as one that is no number"
+    assert (line.name, line.x, line.y) == ("planning", (0.0,), (95.0,))
+    assert (fig.layout.xaxis.tickvals, fig.layout.xaxis.ticktext) == ((0,), ("1",))
     assert "2 seeds" in fig.layout.meta["caption"] and "t-intervals" not in fig.layout.meta["caption"]
     with pytest.raises(ValueError, match="no line of cot in the regime clean"):
         right_chains_figure(rows, "clean", {"cot": "words"})

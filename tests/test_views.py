@@ -16,6 +16,7 @@ from atp_lite.domains import Problem
 from atp_lite.model import Decoded, Gaussian
 from atp_lite.planner import ModelSettings, Planner
 from atp_lite.recipes import CHECKPOINTS
+from atp_lite.sft import Curriculum
 from atp_lite.views import palette
 
 pytestmark = pytest.mark.slow
@@ -332,7 +333,9 @@ def test_curves_by_hand():
 
 
 def test_stages_and_running_mean_by_hand():
-    assert views.stages(SFT) == [{"stage": 0, "first": 0, "last": 50}, {"stage": 1, "first": 50, "last": 150}]
+    words, latents = Curriculum(0, (50,)), Curriculum(1, (45, 0, 60))  # stage 2 is left out
+    found = [tuple(span.values()) for span in views.stages([words, latents])]
+    assert found == [(0, 0, 50), (1, 50, 95), (3, 95, 155)]
     assert views.running_mean([1.0, 2.0, None, 6.0], 3) == [1.5, 1.5, 4.0, 6.0]
     assert views.running_mean([1.0, 5.0], 1) == [1.0, 5.0]
 
@@ -357,7 +360,7 @@ def check(fig: go.Figure) -> None:
 
 
 def test_loss_figure():
-    fig = views.loss_figure(SFT)
+    fig = views.loss_figure(SFT, curricula=[Curriculum(0, (45, 105))])
     check(fig)
     assert titles(fig) == ["KL (nats per latent)", "accuracy (%)", "loss (nats)", "optimizer step"]
     by_name = {trace.name: trace for trace in fig.data}
@@ -366,6 +369,7 @@ def test_loss_figure():
     assert by_name["validation accuracy"].y == (25.0,)
     assert len({(trace.line.color, trace.line.dash) for trace in fig.data}) == 5
     assert [note.text for note in fig.layout.annotations[:-1]] == ["stage 0: all words", "stage 1"]
+    assert {(band.x0, band.x1) for band in fig.layout.shapes} == {(0, 45), (45, 150)}  # not where lines are logged
 
 
 def test_loss_figure_of_two_runs_goes_on():
@@ -551,6 +555,7 @@ def report(planner, data, tmp_path_factory):
         facts={"Minutes": "9.5", "Machine": NASTY},
         cot_metrics=SFT[:1],
         sft_metrics=SFT,
+        curricula=[Curriculum(0, (50,)), Curriculum(0, (50, 100))],
         rl_metrics=iter(RL),
         evaluations={"CoT": evaluation(0.5), "ATP-SFT": evaluation(0.25)},
         bundled={"ATP-SFT": evaluation(0.75)},

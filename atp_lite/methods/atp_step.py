@@ -1,16 +1,17 @@
 """ATP-Latent with a posterior that sees the step: a conditional VAE in full, and no recurrence in training.
 
-    q(z_t | s_t)       the step encoder, of the text of the label's step
-    p(z_t | q, z_<t)   the latent head, the prior: all that is left when the planner thinks alone
-    L = -log p(a | q, z_1 .. z_T) + L_Dec + L_Stop + w KL( sg(q) || p ) + beta KL( q || sg(p) )
-        - log sum_k pi_k p_phi(s_t | mu_k),                                                z_t drawn from q
+    q(l_t | s_t)              the step encoder, of the text of the label's step
+    p(l_t | question, l_<t)   the latent head, the prior: all that is left when the planner thinks alone
+    L = -log p(a | question, l_1 .. l_T) + L_Dec + L_Stop + w KL( sg(q) || p ) + beta KL( q || sg(p) )
+        - log sum_k pi_k p_phi(s_t | mu_k),                                                l_t drawn from q
 
 In ATP-Latent the posterior of a latent has seen what the prior sees, never the step, so a draw cannot stand for one
-choice among several, and the answer need not ask it. Here z_t says which step was taken; what follows has to follow it.
+choice among several, and the answer need not ask it. Here l_t says which step was taken; what follows has to follow it.
 All latents are known before anything is read, so one parallel pass does for any T. At test time the head's mode is
 thought; `Planner.thought` turns text into a thought.
 
-The KL( q(z_t | s_t) || p(z_t | q, z_<t) ) is the same number twice, once for each of the two (sg stops the gradient of
+The KL( q(l_t | s_t) || p(l_t | question, l_<t) ) is the same number twice, once for each of the two (sg stops the
+gradient of
 the other; Hafner et al. 2021, arXiv 2010.02193, section 2.2): the prior can learn fast while the posterior stays free
 to say what it has read. With w = beta that is the usual KL.
 

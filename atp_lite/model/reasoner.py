@@ -174,7 +174,7 @@ class LatentReasoner(PreTrainedModel):
         return latent if scale == 1.0 else scale * latent
 
     def encode_steps(self, steps: Tensor, mask: Tensor) -> Distribution:
-        """q(z_t | s_t) of steps' token ids (B, S, W) with their mask: a distribution over latents (B, S * c, d).
+        """q(l_t | s_t) of steps' token ids (B, S, W) with their mask: a distribution over latents (B, S * c, d).
 
         Raises:
             ValueError: the model has no step encoder.

@@ -1,7 +1,7 @@
-"""The posterior that has seen the step: q(z_t | s_t), a step's text -> a distribution of the latents that stand for it.
+"""The posterior that has seen the step: q(l_t | s_t), a step's text -> a distribution of the latents that stand for it.
 
 It is needed in training, and where text is to be turned into a thought; the planner that thinks by itself has the
-latent head alone, its prior p(z_t | q, z_<t). What an encoder reads are the backbone's own token embeddings.
+latent head alone, its prior p(l_t | question, l_<t). What an encoder reads are the backbone's own token embeddings.
 """
 
 from __future__ import annotations

@@ -11,6 +11,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from atp_lite.evaluation.metrics import LABELS
+from atp_lite.sft import Curriculum
 from atp_lite.views import palette
 from atp_lite.views.measure import curves, running_mean, stages
 from atp_lite.views.palette import BLUE, COLOURS, GREEN, GREY, GRID, ORANGE, PURPLE, VERMILLION, cell, faint, percent
@@ -24,11 +25,12 @@ LOSSES = {
 """In nats per token or per decision; KL in nats per latent, on its own panel."""
 
 
-def loss_figure(*runs: Iterable[Mapping]) -> go.Figure:
+def loss_figure(*runs: Iterable[Mapping], curricula: Iterable[Curriculum] = ()) -> go.Figure:
     """The four SFT losses and the validation accuracy by optimizer step, curriculum stages marked.
 
     Args:
         runs: the lines of each `metrics.jsonl`, in the order of training; steps of later runs are counted on.
+        curricula: that of each run, `settings.curriculum`, whose stages are marked.
 
     Raises:
         ValueError: there is no loss in any line.
@@ -57,14 +59,15 @@ def loss_figure(*runs: Iterable[Mapping]) -> go.Figure:
     fig.update_xaxes(title_text="optimizer step", **last)
 
     fig.update_layout(legend={"y": 1.06})  # above the stage numbers
-    for i, span in enumerate(stages(lines)):
+    spans = stages(curricula)
+    for i, span in enumerate(spans):
         _mark_stage(fig, span, shaded=i % 2 == 1, wide=span["last"] - span["first"] > 0.16 * lines[-1]["step"])
+    bands = "Bands are curriculum stages: in stage 0 all steps are in words, in stage k the first k are latents. "
     return palette.finish(
         fig,
         "Supervised training",
-        "Bands are curriculum stages: in stage 0 every step is written in words, in stage k the first k steps "
-        "are latents. Losses are of single batches, per token (language, decoder) or per decision (stop), on a "
-        "logarithmic axis; lower is better. Accuracy is on validation problems, answered greedily.",
+        f"{bands if spans else ''}Losses are of single batches, per token (language, decoder) or per decision (stop), "
+        "on a logarithmic axis; lower is better. Accuracy is on validation problems, answered greedily.",
         height=620 if has_kl else 480,
     )
 

@@ -13,6 +13,7 @@ from atp_lite.domains import Domain, EquationDomain, measured
 from atp_lite.domains.coherence import Coherence, StepUse
 from atp_lite.model import Decoded, Trace
 from atp_lite.planner import Planner
+from atp_lite.sft import Curriculum
 
 _EQUATIONS = EquationDomain()
 _WRITTEN = {"kind": "words", "probability": None, "stop": None, "decided": False, "sigma": None}
@@ -141,18 +142,15 @@ def curves(metrics: Iterable[Mapping], names: Sequence[str] | None = None) -> di
     return series
 
 
-def stages(metrics: Iterable[Mapping]) -> list[dict[str, int]]:
-    """The curriculum stages of an SFT run: each with its `stage`, and its `first` and `last` optimizer step.
-
-    As precise as the log: a stage begins at the last line of the one before.
-    """
+def stages(curricula: Iterable[Curriculum]) -> list[dict[str, int]]:
+    """The stages of SFT runs, one after the other: each with its `stage`, and the optimizer steps `first` to `last`."""
     spans: list[dict[str, int]] = []
     end = 0
-    for line in metrics:
-        if "stage" in line:
-            if not spans or spans[-1]["stage"] != line["stage"]:
-                spans.append({"stage": line["stage"], "first": end, "last": end})
-            spans[-1]["last"] = end = line["step"]
+    for curriculum in curricula:
+        for stage, steps in enumerate(curriculum.stage_steps, start=curriculum.first_stage):
+            if steps:
+                spans.append({"stage": stage, "first": end, "last": end + steps})
+            end += steps
     return spans
 
 

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+from atp_lite.sft import Curriculum
 from atp_lite.views.figures import accuracy_figure, loss_figure, rl_figure
 from atp_lite.views.page import asset, figure_html, write_page
 from atp_lite.views.points import trajectory_figure
@@ -21,6 +22,7 @@ def write_report(
     title: str = "Latent reasoning: a tour",
     cot_metrics: Iterable[Mapping] = (),
     sft_metrics: Iterable[Mapping] = (),
+    curricula: Iterable[Curriculum] = (),
     rl_metrics: Iterable[Mapping] = (),
     bundled: Mapping[str, Mapping] | None = None,
     examples: Sequence[Mapping] = (),
@@ -34,6 +36,7 @@ def write_report(
         evaluations: name -> `Evaluation.to_json()`, in the order of training (CoT, ATP-SFT, ATP-RL).
         title: of the page.
         cot_metrics, sft_metrics, rl_metrics: lines of each phase's `metrics.jsonl`; none: the phase is left out.
+        curricula: of the phases in words and in latents.
         bundled: like `evaluations`, of checkpoints that were trained longer; same names stand side by side.
         examples: problems to show, each from `thought_table`.
         trajectories: latents of many problems, from `trajectories`; None leaves the picture out.
@@ -51,7 +54,7 @@ def write_report(
         add("How many answers are right", "accuracy", table + figure_html(accuracy_figure(evaluations), "accuracy"))
     runs = [list(run) for run in (cot_metrics, sft_metrics)]
     if any(runs):
-        add("From words to latents", "sft", figure_html(loss_figure(*runs), "losses"))
+        add("From words to latents", "sft", figure_html(loss_figure(*runs, curricula=curricula), "losses"))
     if practice := list(rl_metrics):
         add("Practice with rewards", "rl", figure_html(rl_figure(practice), "rl"))
     if examples:

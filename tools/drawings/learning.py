@@ -110,7 +110,7 @@ def group() -> Sketch:
     mean = sum(rewards) / len(rewards)
     s.rule(290)
     s.say(16, 318, f"The mean of this group is {mean:g}.")
-    s.say(16, 346, "Above it: this way of thinking gets likelier.")
+    s.say(16, 346, "Above it: this try gets likelier.")
     s.say(16, 374, "Below it: rarer. All alike: nothing is learned.")
     s.say(16, 402, "advantage = (reward - mean) / spread", look="soft")
     return s
