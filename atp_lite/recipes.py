@@ -109,7 +109,7 @@ PLAN = replace(
 Answers learn from the true ones, so that they keep up with latents that move."""
 
 NEAREST = 0.5
-"""Weight of the nearest right chain, where planning is helped by what the domain lists as right (`rl/nearest.py`)."""
+"""Weight of the nearest right chain, where planning is helped by what the domain lists as right (`sft/nearest.py`)."""
 
 SIM_COT_SIGMA = 0.3
 """Noise that SIM-CoT's latents, which are points, explore with."""
@@ -160,7 +160,7 @@ def recipes(
     others = {
         "plan-nearest": replace(plan, nearest_chain=NEAREST),
         "plan-nearest-shuffled": replace(plan, nearest_chain=NEAREST, shuffle_rewards=True),
-        "plan-nearest-step": plan_step,
+        "plan-nearest-step": replace(plan_step, nearest_chains=True),
         "sim-cot-plan": replace(plan, sigma=SIM_COT_SIGMA),
         "sim-cot-plan-nearest": replace(plan, sigma=SIM_COT_SIGMA, nearest_chain=NEAREST),
         "atp-step-plan": replace(plan, iterations=plan.iterations // 2, lr=plan.lr / 2),

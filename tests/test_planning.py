@@ -13,9 +13,9 @@ from atp_lite.domains import Problem
 from atp_lite.methods import METHODS, method_of
 from atp_lite.rl import RLSettings, Samples, train_rl
 from atp_lite.rl.learner import Learner
-from atp_lite.rl.nearest import nearest_chains, nearest_loss
 from atp_lite.rl.objectives import improve_policy, with_references
 from atp_lite.rl.pathwise import through_decoder
+from atp_lite.sft.nearest import chain_tokens, nearest_chains, nearest_loss
 
 GUARDED = RLSettings(
     objective="grpo", rewards={"chain": 1.0}, iterations=1, questions=4, group_size=4, learn_answer=False, answer_ce=0.5
@@ -103,10 +103,12 @@ def test_the_nearest_right_chain_is_the_likeliest_of_all_that_fit(c):
     lengths = c * torch.tensor([3, 3, 3, 2, 1, 1, 1, 3])
     noise = torch.Generator().manual_seed(5)
     trace = planner.finish(planner.think(problems, 4, sample=True, sigma=0.3, lengths=lengths, generator=noise))
-    nearest, expected = nearest_chains(planner, trace), 0.0
+    found, expected = nearest_chains(planner, trace), 0.0
+    nearest = chain_tokens(planner, found, trace.step_tokens.shape[1])
     assert nearest.shape[:2] == trace.step_tokens.shape[:2]
     for row, problem in enumerate(trace.problems):
         said = [planner.tokenizer.decode(t[(t != pad) & (t != eos)]) for t in nearest[row] if (t != pad).any()]
+        assert found[row] == replace(problem, steps=tuple(said))
         scores = {}
         for chain in planner.domain.equivalent_chains(problem):
             if len(chain) <= int(trace.n_latents[row]) // c:
@@ -130,7 +132,9 @@ def test_a_right_chain_is_left_as_it_is():
     )
     trace.steps[0] = list(next(planner.domain.equivalent_chains(trace.problems[0])))
     found = nearest_chains(planner, trace)
-    assert (found[0] == planner.model.config.pad_id).all()
+    assert found[0].steps == () and found[1].steps
+    nothing = chain_tokens(planner, [found[0]] * 4, 3)
+    assert nothing.shape == (4, 3, 0) and nearest_loss(planner.model, trace.latents, nothing) == 0.0
 
 
 @pytest.mark.slow
@@ -143,13 +147,23 @@ def test_the_nearest_chain_is_part_of_the_loss_and_reaches_the_latents(tmp_path)
         learner = Learner(copy.deepcopy(planner), s, tmp_path / folder)
         learner.run.generator.manual_seed(3)
         trace = learner.rollout(PROBLEMS[:2])
-        samples = Samples(trace, torch.zeros(4), nearest=nearest_chains(learner.planner, trace) if weight else None)
+        nearest = chain_tokens(learner.planner, nearest_chains(learner.planner, trace), trace.step_tokens.shape[1])
+        samples = Samples(trace, torch.zeros(4), nearest=nearest if weight else None)
         stats = improve_policy(learner, samples, measure_kl=False)
         moved = stats["grad_norm"] > 1e-6
         if weight:
             assert stats["loss"] == pytest.approx(2 * stats["nearest_chain"], rel=1e-4) and moved
         else:
             assert "nearest_chain" not in stats and not moved
+
+
+def test_a_learner_asks_for_them(tmp_path):
+    """Of one iteration, as `train_rl` makes it: in its line of the log."""
+    from atp_lite.engine.log import read_metrics
+
+    train_rl(lively_planner(), PROBLEMS[:4], PROBLEMS[4:], replace(GUARDED, nearest_chain=0.5), tmp_path)
+    line = next(line for line in read_metrics(tmp_path / "metrics.jsonl") if "loss" in line)
+    assert line["nearest_chain"] > 0.1
 
 
 @pytest.mark.parametrize("bad", [{"nearest_chain": -1.0}, {"nearest_chain": 1.0, "objective": "rejection"}])

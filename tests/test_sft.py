@@ -24,6 +24,7 @@ from atp_lite.planner import Planner
 from atp_lite.recipes import CHECKPOINTS
 from atp_lite.sft import BatchPlan, Curriculum, SFTSettings, train_sft
 from atp_lite.sft.loading import StepData, load, own_chains
+from atp_lite.sft.nearest import nearest_chains
 from atp_lite.sft.settings import beta_at
 from atp_lite.tokens import Collator, Encoded, Rows
 
@@ -482,6 +483,11 @@ def test_own_chains_take_the_place_of_labels_where_the_verifier_lets_them_pass(t
         assert label.answer == problem.answer
         changed += label.steps != problem.steps
     assert changed, "the planner chose every label's own order: nothing was tried"
+    closer = own_chains(planner, problems, batch_size=64, nearest=True)
+    near = {p.question: p.steps for p in nearest_chains(planner, thought)}
+    assert any(near.values()), "every chain was right: nothing was tried"
+    assert all(a.steps == (near[a.question] or b.steps) for a, b in zip(closer, found, strict=True))
+    assert all(planner.domain.verify(p, p.steps).is_right for p in closer)
     settings = SFTSettings(first_stage=4, stage_steps=(1,), eval_every=1, batch_size=4)
     runs = {}
     for name, labels, own in (("own", problems, True), ("given", found, False), ("labels", problems, False)):

@@ -28,12 +28,12 @@ from atp_lite.rl.advantages import used_groups
 from atp_lite.rl.kl import kl_to_reference
 from atp_lite.rl.learner import Learner
 from atp_lite.rl.metrics import rollout_metrics
-from atp_lite.rl.nearest import nearest_chains, nearest_loss
 from atp_lite.rl.registries import CREDIT, ESTIMATORS, OBJECTIVES, Estimate, Objective, Samples, checked
 from atp_lite.rl.rewards import score, weighted_sum
 from atp_lite.rl.settings import RLSettings
 from atp_lite.rl.surrogates import replay_actions
 from atp_lite.sft.loop import scaled_losses
+from atp_lite.sft.nearest import chain_tokens, nearest_chains, nearest_loss
 from atp_lite.tokens import pad_rows
 
 # ------------------------------------------------------------------------ grpo
@@ -57,7 +57,9 @@ def grpo(learner: Learner, problems: Sequence[Problem], iteration: int) -> dict[
     samples = Samples(trace, advantages)
     if s.nearest_chain:
         with summon_full_params(learner.model), learner.run.autocast():
-            samples = replace(samples, nearest=nearest_chains(learner.planner, trace))
+            found = nearest_chains(learner.planner, trace)
+        tokens = chain_tokens(learner.planner, found, trace.step_tokens.shape[1])
+        samples = replace(samples, nearest=tokens.to(trace.latents.device))
     return metrics | improve_policy(learner, samples, iteration % s.eval_every == 0)
 
 
@@ -117,7 +119,7 @@ def improve_policy(learner: Learner, samples: Samples, measure_kl: bool) -> dict
     """L = L_estimator + answer_ce L_answer + nearest_chain L_near + kl_weight KL(policy || start) + rehearsal L_SFT.
 
     For each mini-batch. L_answer = -log p(true answer | q, sampled latents), mean over its tokens; L_near is of the
-    nearest right chains (`rl/nearest.py`); L_SFT is of labelled problems (`Rehearsal`).
+    nearest right chains (`sft/nearest.py`); L_SFT is of labelled problems (`Rehearsal`).
     """
     s, run, model = learner.settings, learner.run, learner.model
     n_groups = len(samples.trace) // s.group_size

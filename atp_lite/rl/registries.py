@@ -35,7 +35,7 @@ class Samples:
     old: Tensor | None = None
     """(B, T + A) log pi of every action where they were drawn; None: the model is still the one that drew them."""
     nearest: Tensor | None = None
-    """(B, S, W) tokens of the nearest right chains (`nearest_chains`), where the settings ask for them."""
+    """(B, S, W) `chain_tokens` of the nearest right chains, where the settings ask for them."""
 
     def questions(self, chosen: Tensor) -> Samples:
         """Those of some questions, (n,) indices, with all G trajectories of each."""

@@ -16,6 +16,7 @@ from atp_lite.engine.distributed import micro_batches
 from atp_lite.engine.process import ENDING
 from atp_lite.planner import Planner
 from atp_lite.sft.curriculum import BatchPlan
+from atp_lite.sft.nearest import nearest_chains
 from atp_lite.sft.settings import SFTSettings
 from atp_lite.tokens import Collator, Encoded, Rows
 
@@ -58,11 +59,14 @@ class StepData(Dataset[StepRows]):
 
 
 @torch.no_grad()
-def own_chains(planner: Planner, problems: Sequence[Problem], batch_size: int = 500) -> list[Problem]:
+def own_chains(
+    planner: Planner, problems: Sequence[Problem], batch_size: int = 500, nearest: bool = False
+) -> list[Problem]:
     """The problems with the planner's own greedy chain as the label, where the domain's verifier lets it pass.
 
     Self-distillation on verified chains (cf. Zelikman et al. 2022, arXiv 2203.14465): of several equally right chains
-    the planner has chosen one, so that nothing is left that one thought could not say.
+    the planner has chosen one, so that nothing is left that one thought could not say. Elsewhere the label stays, or,
+    with `nearest`, gives way to the right chain that is nearest to the planner's thoughts.
 
     Raises:
         NotMeasured: the domain has no verifier.
@@ -70,9 +74,11 @@ def own_chains(planner: Planner, problems: Sequence[Problem], batch_size: int = 
     labelled = []
     for start in range(0, len(problems), batch_size):
         part = problems[start : start + batch_size]
-        for problem, steps in zip(part, planner.reason(part).chains, strict=True):
+        trace = planner.reason(part)
+        others = nearest_chains(planner, trace) if nearest else part
+        for problem, steps, other in zip(part, trace.chains, others, strict=True):
             right = planner.domain.verify(problem, steps).is_right
-            labelled.append(replace(problem, steps=tuple(steps)) if right else problem)
+            labelled.append(replace(problem, steps=tuple(steps)) if right else other if other.steps else problem)
     return labelled
 
 

@@ -63,7 +63,7 @@ def train_sft(
     if settings.own_chains:
         if not sharding_requested():  # all of a sharded model may not fit on one device
             model.to(Accelerator().device)
-        train = own_chains(planner, train, settings.eval_batch)
+        train = own_chains(planner, train, settings.eval_batch, settings.nearest_chains)
     places = rank_shard(Accelerator(), range(settings.batch_size), "batch_size")
     rows = planner.collate.encode(train)
     for line in truncated(planner, rows, curriculum.last_stage):

@@ -55,6 +55,8 @@ class SFTSettings(RunSettings):
     own_chains: bool = False
     """Train on the chains that the planner thinks before training, where the domain's verifier lets them pass, and on
     the labels elsewhere; for a planner that has learned to choose among equally right chains."""
+    nearest_chains: bool = False
+    """With own_chains: elsewhere not the label, but the right chain that is nearest to the planner's thoughts."""
     counterfactual: float = 0.0
     """Share of the labels, drawn anew at every step, in which one step is replaced by another and the rest follows from
     that (`Domain.counterfactual`); for atp-step, which can leave out what nobody can predict."""
@@ -78,6 +80,8 @@ class SFTSettings(RunSettings):
         require_between(self, "[0, inf)", "kl_factor", "final_kl_factor")
         if (self.counterfactual or self.exposure) and not METHODS[self.method].step_encoder:
             raise ValueError(f"{self.method} has no use for counterfactual or exposure: they are settings of atp-step")
+        if self.nearest_chains and not self.own_chains:
+            raise ValueError("nearest_chains take the place of labels beside own_chains: switch that on, too")
         if not 1 <= self.accumulate <= self.batch_size:
             raise ValueError(f"accumulate is {self.accumulate}: choose 1 to batch_size, {self.batch_size}")
         self.curriculum  # noqa: B018  its stages are checked
