@@ -222,8 +222,9 @@ HEADLINE = {
     "cot": "in words",
     "sim-cot": "in latents: SIM-CoT, a rival",
     "atp-sft": "in latents: ATP-Latent after imitation",
-    "plan": "... then planning",
-    "plan-step": "... then a step posterior",
+    "plan": "... then planning, by the reward alone",
+    "plan-nearest": "... or planning with the nearest right chain",
+    "plan-nearest-step": "... and then a step posterior",
 }
 HEADLINES = {
     "right_chains_1": "right chains where one is right, %",

@@ -15,7 +15,7 @@ import torch
 from small import PROBLEMS, lively_planner
 
 from atp_lab import compare
-from atp_lite import domains, evaluation, model, rl
+from atp_lite import domains, evaluation, model, rl, sft
 from atp_lite.cli.commands import COMMANDS
 from atp_lite.engine.pretrained import BackboneSettings
 from atp_lite.model import Answered, Decoded, Thought
@@ -151,7 +151,7 @@ def test_cheat_sheet_has_every_command_and_every_reward():
 def test_cheat_sheet_names_functions_that_exist():
     formulas = [*table("First stage: losses", "term"), *table("Second stage: rewards and the objective", "what")]
     formulas += table("Measuring", "what")
-    rooms = (compare, evaluation, model, model.LatentReasoner, domains, rl)
+    rooms = (compare, evaluation, model, model.LatentReasoner, domains, rl, sft)
     for *_, function in formulas:
         first, *rest = function.strip("`").split(".")
         found = next((getattr(room, first) for room in rooms if hasattr(room, first)), None)
