@@ -55,16 +55,21 @@ def opened(browser, site):
 
 
 def verdicts(page):
-    return [text[0] for text in page.locator(".verdict").all_inner_texts()]
+    return [text[0] for text in page.locator(".verdict").all_text_contents()]
 
 
 @pytest.mark.parametrize(("width", "theme"), [(1280, "light"), (800, "dark"), (390, "light")])
 def test_route_opens_where_imitation_fails_and_planning_arrives(opened, width, theme):
     page = opened("route", width, theme)
     assert verdicts(page) == ["✗", "✓"]
-    assert "There are 12 such ways" in page.inner_text(".facts")
+    assert "There are 12 such routes" in page.inner_text(".facts")
     assert page.inner_text(".warning") == ""
     imitation, planning = (page.locator(".map").nth(i) for i in (0, 1))
+    if width < 640:  # one at a time, in the same place
+        assert not imitation.is_visible()
+        page.get_by_role("button", name="✗ Imitation").click()
+        assert imitation.is_visible() and not planning.is_visible()
+        assert page.inner_text(".inside h2") == "Inside thought 2 of imitation"
     assert imitation.locator(".map-arrow.wrong").count() == 1 and planning.locator(".map-arrow.wrong").count() == 0
     assert imitation.locator(".map-arrow.also").count() > 5
 
@@ -98,6 +103,24 @@ def test_the_dot_is_dragged_by_mouse_and_by_keys(opened):
     assert "at=" in page.url
 
 
+def test_a_badge_is_a_thought_to_look_into_and_the_map_is_undone(opened):
+    page = opened("route")
+    link = page.url
+    page.locator(".map").first.locator("[data-thought='5']").click()
+    assert page.inner_text(".inside h2") == "Inside thought 5 of imitation"
+    undo = page.get_by_role("button", name="undo", exact=True)
+    assert undo.is_disabled() and page.inner_text(".warning") == ""  # no wall was built
+    cell = page.locator(".map").first.locator
+    cell("[data-cell=cd]").click()
+    cell("[data-cell=aa]").drag_to(cell("[data-cell=ca]"))  # over ba: one stroke
+    assert cell("[data-cell=ca]").get_attribute("data-is") == "start"
+    undo.click()
+    assert cell("[data-cell=aa]").get_attribute("data-is") == "start"
+    assert cell("[data-cell=cd]").get_attribute("data-is") == "wall"
+    undo.click()
+    assert undo.is_disabled() and page.url.split("&side")[0] == link.split("&side")[0]
+
+
 def test_walls_and_ends_are_moved_by_mouse_and_by_keys(opened):
     page = opened("route")
     cell = page.locator(".map").first.locator
@@ -118,7 +141,7 @@ def test_walls_and_ends_are_moved_by_mouse_and_by_keys(opened):
 @pytest.mark.parametrize(
     ("question", "message"),
     [
-        ("5 : ab ba da dd ea : aa to ec", "cannot say “there is no way”"),
+        ("5 : ab ba da dd ea : aa to ec", "cannot say “there is no route”"),
         ("5 : ba bb bc bd de : aa to ca", "10 is new to them"),
         ("4 : ab : aa to dd", '"4" is not in this planner'),
         ("nowhere", "is no question about a route"),
@@ -137,9 +160,24 @@ def test_words_need_more_passes_than_thoughts(opened):
     passes = [int(text) for text in page.locator(".count b").all_inner_texts()]
     assert passes == [20, 5]  # 19 tokens and the end; 3 thoughts, the answer and the end
     assert page.locator(".result").all_inner_texts() == 2 * ["✓ answer 49✓ steps right"]
+    assert page.inner_text(".conclusion") == "Same answer, all right: Words after 20, Planner after 5 passes."
     page.fill("#problem", "3+(4*x)")
     page.locator("#problem").press("Enter")
     assert '"x" cannot stand there' in page.inner_text(".alert")
+    assert page.locator(".count b").all_inner_texts() == ["20", "5"]  # the last race stays
+
+
+def test_a_step_out_of_its_place_says_why(browser, tmp_path):
+    file = live.write_site(tmp_path / "race.html", [CHECKPOINTS / "atp-sft"])
+    page = browser.new_page(reduced_motion="reduce")
+    page.goto(f"{file.as_uri()}#race?q=(3%2B4)*(9-2)")
+    page.wait_for_selector(".page-race .step")
+    assert page.locator(".step").all_inner_texts() == [
+        "✓ 3+4=7",
+        "✗ 3+4=7\nsaid twice",
+        "✗ 7*7=49\nbefore 9-2=7, which it builds on",
+    ]
+    page.close()
 
 
 def test_eight_stops_have_the_planners_numbers(opened):

@@ -30,12 +30,12 @@ from atp_lite.views.bundled_examples import example_problems
 from atp_lite.views.page import asset, write_atomically
 
 BUNDLED = {
-    "atp-step": "Arithmetic: planner",
-    "atp-sft": "Arithmetic: imitator",
-    "sim-cot": "Arithmetic: SIM-CoT",
-    "cot": "Arithmetic: in words",
-    "routes-plan": "Routes: planner",
-    "routes-sft": "Routes: imitator",
+    "atp-step": "planner",
+    "atp-sft": "imitator",
+    "sim-cot": "SIM-CoT",
+    "cot": "words",
+    "routes-plan": "planner",
+    "routes-sft": "imitator",
 }
 """The bundled planners of the site and their titles; a page opens with the first that it can show."""
 DOMAINS = ("arithmetic", "routes")

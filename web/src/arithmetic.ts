@@ -127,7 +127,8 @@ export function verify(needed: readonly Step[], chain: readonly string[]): Verdi
   return { needed: needed.length, done, inPlace, right: left.size === 0 && chain.length === needed.length };
 }
 
-const used = (step: Step): number[] => step.sources.filter((source) => source !== null);
+/** The earlier steps that a step builds on. */
+export const used = (step: Step): number[] => step.sources.filter((source) => source !== null);
 
 /** A chain with another step in it, and what follows from that. */
 export interface Replaced {
@@ -154,10 +155,9 @@ export function replaced(needed: readonly Step[], chain: readonly string[], plac
     const { operator, sources, left, right } = needed[i];
     const worth = (number: number, source: number | null): number => (source === null ? number : made[source].value);
     const [first, second] = [worth(left, sources[0]), worth(right, sources[1])];
-    made[i] =
-      at === place
-        ? { ...put, sources }
-        : { left: first, operator, right: second, value: work(first, operator, second), sources };
+    if (at < place) made[i] = needed[i]; // as it stands, also where it was put there before
+    else if (at === place) made[i] = { ...put, sources };
+    else made[i] = { left: first, operator, right: second, value: work(first, operator, second), sources };
   });
   return made.some((step) => step.value < 0) ? null : { chain: order.map((i) => made[i]), needed: made };
 }

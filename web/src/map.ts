@@ -46,7 +46,7 @@ const count = (n: number, what: string): string => `${n} ${what}${n === 1 ? "" :
 /** A verdict as a sentence. */
 export function sentence(walk: Walk): string {
   const { verdict, route, steps } = walk;
-  if (verdict.shortest) return `Arrives, by a shortest way: ${count(steps.length, "hop")}.`;
+  if (verdict.shortest) return `Arrives by a shortest route: ${count(steps.length, "hop")}.`;
   if (verdict.arrives) return `Arrives by a detour: ${count(steps.length, "hop")}, where ${route.distance ?? 0} would do.`;
   const wrong = verdict.hops.findIndex((each) => !each.inPlace);
   const at = standing(walk, wrong < 0 ? steps.length + 1 : wrong + 1);
@@ -65,8 +65,10 @@ export type Change = { start: string } | { goal: string } | { cell: string; bloc
 
 export interface MapOptions {
   label: string;
-  /** What happens to a change; without it the map is a picture. */
-  change?: (change: Change) => void;
+  /** What happens to a change; without it the map is a picture. goesOn: it is of the same stroke as the last one. */
+  change?: (change: Change, goesOn: boolean) => void;
+  /** The badge of a thought was pressed. */
+  choose?: (thought: number) => void;
 }
 
 /** What is drawn beside the walk. */
@@ -92,12 +94,19 @@ export class MapView {
   private route: Route | null = null;
   private held: "start" | "goal" | "wall" | "free" | null = null;
   private focus = "aa";
+  /** Whether the stroke that is drawn has changed anything. */
+  private drawn = false;
 
   constructor(options: MapOptions) {
     this.options = options;
     this.grid = element("div", { class: "map-grid", role: options.change ? "group" : "img", "aria-label": options.label });
     this.root.append(this.grid, this.lines);
     if (options.change) this.listen(options.change);
+    this.root.classList.toggle("editable", options.change !== undefined);
+    this.lines.addEventListener("click", (event) => {
+      const thought = (event.target as Element).closest<SVGElement>("[data-thought]")?.dataset.thought;
+      if (thought) options.choose?.(Number(thought));
+    });
   }
 
   show(route: Route, walk: Walk | null, drawn: Drawn = {}): void {
@@ -153,22 +162,27 @@ export class MapView {
     this.lines.replaceChildren(...layers, ...badges);
   }
 
-  private listen(change: (change: Change) => void): void {
+  private listen(listener: NonNullable<MapOptions["change"]>): void {
+    const change = (made: Change, goesOn = false): void => {
+      listener(made, goesOn);
+      this.drawn = true;
+    };
     const cellOf = (event: Event): string | null => (event.target as HTMLElement).dataset.cell ?? null;
     const put = (name: string): void => {
       const route = this.route;
       if (!route || !this.held) return;
       const free = !route.blocked.has(name) && name !== route.start && name !== route.goal;
-      if (this.held === "start" && free) change({ start: name });
-      if (this.held === "goal" && free) change({ goal: name });
-      if (this.held === "wall" && free) change({ cell: name, blocked: true });
-      if (this.held === "free" && route.blocked.has(name)) change({ cell: name, blocked: false });
+      if (this.held === "start" && free) change({ start: name }, this.drawn);
+      if (this.held === "goal" && free) change({ goal: name }, this.drawn);
+      if (this.held === "wall" && free) change({ cell: name, blocked: true }, this.drawn);
+      if (this.held === "free" && route.blocked.has(name)) change({ cell: name, blocked: false }, this.drawn);
     };
     this.grid.addEventListener("pointerdown", (event) => {
       const name = cellOf(event);
       const is = name && this.cells.get(name)?.dataset.is;
       if (!name || event.button) return;
       this.hold(name);
+      this.drawn = false;
       if (is === "start" || is === "goal") this.held = is;
       else if (event.pointerType === "mouse") {
         this.held = is === "wall" ? "free" : "wall";
@@ -282,7 +296,8 @@ function badge(hop: Hop, number: number, kind: string): SVGElement {
   const [cx, cy] = [0.56 * x + 0.44 * u, 0.56 * y + 0.44 * v];
   return shape(
     "g",
-    { class: `map-badge ${kind}` },
+    { class: `map-badge ${kind}`, "data-thought": number },
+    shape("circle", { class: "hit", cx, cy, r: 0.22 }),
     shape("circle", { cx, cy, r: 0.135 }),
     shape("text", { x: cx, y: cy + 0.005, "font-size": 0.17 }, String(number)),
   );

@@ -7,7 +7,7 @@ import { Planner } from "./planner";
 /** What is known of a planner before its weights are read. */
 export interface Entry {
   name: string;
-  /** For people, such as "Arithmetic: planner". */
+  /** For people, such as "planner". */
   title: string;
   domain: string | null;
   parameters: number;
@@ -20,6 +20,16 @@ export interface Entry {
   /** On the bundled test set, a share; null where nobody has measured. */
   accuracy: number | null;
 }
+
+/** The bundled planners of arithmetic, from words to plans: title, and how each came to be. */
+export const HISTORIES: Readonly<Record<string, [string, string]>> = {
+  cot: ["Words", "Chain of thought: it writes every step down, one token after the other."],
+  "sim-cot": ["SIM-CoT", "Always four thoughts, taught by imitation with a decoder at its side (the method SIM-CoT)."],
+  "atp-sft": ["Imitator", "It copied teachers who take the steps in different orders, so one thought may say several. It stops when it is done."],
+  "atp-step": ["Planner", "The imitator after practice, rewarded for right chains in any order; then it imitated the right chains that it had chosen itself."],
+};
+
+export const about = (entry: Entry): [string, string] => HISTORIES[entry.name] ?? [entry.title, "Your checkpoint."];
 
 /** A thought about one of the examples. */
 export interface Landmark {

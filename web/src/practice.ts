@@ -5,7 +5,7 @@ import type { Planner, Trace } from "./planner";
 import { draw, LIKELIEST } from "./random";
 import type { Route, Verdict } from "./routes";
 
-/** A walk that was tried, with thoughts drawn by dice. */
+/** A walk that was tried, with thoughts drawn at random. */
 export interface Try {
   trace: Trace;
   steps: string[];
@@ -51,7 +51,7 @@ export class Practice {
     this.moments = this.weights.map((values) => [new Float32Array(values.length), new Float32Array(values.length)]);
   }
 
-  /** One try on a map, drawn and judged. first: what the planner thinks about the map without dice. */
+  /** One try on a map, drawn and judged. first: what the planner thinks about the map by its best guess. */
   attempt(route: Route, first: Trace): Try {
     const trace = this.planner.retry(first, { ...LIKELIEST, latent: (said) => draw(said, this.random) });
     const steps = trace.steps.map((step) => step.text);

@@ -20,6 +20,8 @@ export interface Page {
   name: string;
   /** Of its tab, such as "Move a thought". */
   title: string;
+  /** What is to be seen there, for the page before it. */
+  teaser: string;
   /** How many planners it shows beside each other, 1 unless said; where no more fit, the header offers no choice. */
   shows?: number;
   mount: (root: HTMLElement, context: Context) => Mounted | Promise<Mounted>;
@@ -57,8 +59,8 @@ class Site {
   private readonly library = ofSite();
   private readonly pages = PAGES.filter((page) => this.library.fitting(page.name).length);
   private readonly tabs = element("nav", { class: "tabs", "aria-label": "Pages" });
-  private readonly picker = element("select", { id: "planner", "aria-label": "Planner" });
-  private readonly pick = element("label", { class: "pick" }, element("span", {}, "planner"), this.picker);
+  private readonly picker = element("select", { id: "planner", "aria-label": "Network" });
+  private readonly pick = element("label", { class: "pick" }, "Network", this.picker);
   private readonly status = element("p", { class: "unseen", role: "status" });
   private readonly main = element("main", { id: "page", tabindex: "-1" });
   private readonly theme: HTMLButtonElement;
@@ -70,31 +72,30 @@ class Site {
   constructor(root: HTMLElement) {
     this.theme = button("", () => {
       this.setTheme(THEMES[(THEMES.indexOf(this.themeName()) + 1) % THEMES.length]);
-    });
-    const link = button("", () => void this.copyLink(link), { title: "A link to what is shown now" });
+    }, { class: "extra" });
+    const more = button("⋯", () => {
+      more.setAttribute("aria-expanded", String(tools.classList.toggle("open")));
+    }, { class: "more", "aria-label": "Theme, link and picture", "aria-expanded": "false" });
+    const tools = element("div", { class: "tools" }, this.pick, more);
+    const link = button("", () => void this.copyLink(link), { class: "extra", title: "A link to what is shown now" });
     link.append(element("span", { class: "wide" }, "copy "), "link");
-    const picture = button("", () => void this.savePicture(picture), { title: "What is shown now as a PNG" });
+    const picture = button("", () => void this.savePicture(picture), { class: "extra", title: "What is shown now as a PNG" });
     picture.append(element("span", { class: "wide" }, "save "), "picture");
+    tools.append(this.theme, link, picture);
     for (const page of this.pages) this.tabs.append(element("a", { href: `#${page.name}` }, page.title));
     this.picker.addEventListener("change", () => {
       const { page, state } = this.read();
       void this.show(page, new Map([...state, ["planner", this.picker.value]]));
     });
-    root.append(
+    // before the footer, which the page has from the start
+    root.prepend(
       element("a", { class: "skip", href: "#page" }, "Skip to the page"),
       element(
         "header",
         { class: "bar" },
         element("strong", { class: "brand" }, "atp_lite ", element("span", {}, "live")),
         this.tabs,
-        element(
-          "div",
-          { class: "tools" },
-          this.pick,
-          this.theme,
-          link,
-          picture,
-        ),
+        tools,
       ),
       this.main,
       this.status,
@@ -148,7 +149,9 @@ class Site {
     }
     document.title = `${page.title} · atp_lite`;
     const root = element("div", { class: `page page-${page.name}` });
-    this.main.replaceChildren(root);
+    const next = this.pages[(this.pages.indexOf(page) + 1) % this.pages.length];
+    const onward = element("a", { href: `#${next.name}` }, `Next: ${next.title} →`);
+    this.main.replaceChildren(root, element("p", { class: "next" }, onward, ` ${next.teaser}`));
     try {
       const load = (name: string): Promise<LivePlanner> => this.library.load(name);
       const planner = await load(entry.name);

@@ -101,7 +101,7 @@ export class Experiment {
     return edit ? [edit.first, edit.second] : (this.chosen.get(thought) ?? this.marks(thought));
   }
 
-  /** The plane of a thought now. */
+  /** The plane of a thought now. before: where it comes from. */
   plane(thought: number, before = this.before(thought)): Plane {
     return this.planeOf(before, thought, ...this.marksOf(thought));
   }

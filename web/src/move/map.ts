@@ -1,9 +1,11 @@
 /** The plane around a thought: territories, landmarks, the cloud, and the thought itself, which can be dragged. */
 
 import { hcl } from "d3-color";
+import { claimed } from "../arithmetic";
 import { button, element, isDark, shape, sized } from "../dom";
 import { Plane, type Place } from "./plane";
 import { Territories, type Reading } from "./territories";
+import { spoken } from "./words";
 
 /** What a map shows. */
 export interface View {
@@ -48,6 +50,8 @@ export class ThoughtMap {
   private key = "";
   private wanted: Place | null = null;
   private dragging = false;
+  private width = 1;
+  private boxes: Box[] = [];
 
   constructor(handlers: Handlers) {
     this.handlers = handlers;
@@ -91,6 +95,7 @@ export class ThoughtMap {
   readonly paint = (): void => {
     const { territories } = this;
     const { pen, width, height } = sized(this.canvas);
+    this.width = width;
     if (territories?.side) {
       const { side, cells } = territories;
       const image = new ImageData(side, side);
@@ -119,12 +124,16 @@ export class ThoughtMap {
     const [ox, oy] = this.share([0, 0, 0]);
     taken.push({ x: ox * width, y: oy * width + 16, w: 70, h: 64 });
     const names: HTMLElement[] = [];
+    this.boxes = [];
+    const named = new Set([this.view.original]);
     for (const { text, x, y, room } of this.territories.labels()) {
       const w = 8.2 * text.length + 10;
-      if (room * width < 13 || w > 3.4 * room * width || names.length > 16 || !text || text === this.view.original) continue;
+      if (room * width < 13 || w > 3.4 * room * width || names.length > 16 || !claimed(text) || named.has(text)) continue;
       const box = { x: Math.min(width - w / 2 - 2, Math.max(w / 2 + 2, x * width)), y: y * width, w, h: 20 };
       if (box.y < 12 || box.y > width - 12 || taken.some((other) => overlap(box, other))) continue;
       taken.push(box);
+      this.boxes.push(box);
+      named.add(text);
       names.push(element("span", { style: `left:${(100 * box.x) / width}%;top:${(100 * box.y) / width}%` }, text));
     }
     this.names.replaceChildren(...names);
@@ -159,17 +168,22 @@ export class ThoughtMap {
       node.classList.toggle("here", Math.hypot(where[0] - x, where[1] - y) < 0.06);
     });
     at(this.origin, [ox, oy]);
-    this.origin.textContent = view.original;
+    this.origin.textContent = spoken(view.original);
+    this.origin.hidden = x === ox && y === oy; // the thought itself says it
     const inside: [number, number] = [clamp(x), clamp(y)];
     at(this.handle, inside);
     at(this.bubble, inside);
-    this.bubble.classList.toggle("below", y < 0.12);
-    this.bubble.style.setProperty("--shift", `${(inside[0] < 0.12 ? 30 : inside[0] > 0.88 ? -30 : 0).toFixed(0)}px`);
-    this.bubble.textContent = view.text || "(nothing)";
+    const below = y < 0.12;
+    const shift = inside[0] < 0.12 ? 30 : inside[0] > 0.88 ? -30 : 0;
+    this.bubble.classList.toggle("below", below);
+    this.bubble.style.setProperty("--shift", `${shift}px`);
+    const said = (this.bubble.textContent = spoken(view.text));
+    const bubble = { x: inside[0] * this.width + shift, y: inside[1] * this.width + (below ? 38 : -38), w: 9.2 * said.length + 22, h: 30 };
+    this.boxes.forEach((box, i) => ((this.names.children[i] as HTMLElement).hidden = overlap(box, bubble)));
     this.handle.textContent = `${view.thought}`;
     this.handle.setAttribute(
       "aria-label",
-      `Thought ${view.thought}, reads ${view.text || "nothing"}. Arrow keys move it, with Shift further; Escape puts it back.`,
+      `Thought ${view.thought}, reads ${spoken(view.text)}. Arrow keys move it, with Shift further; Escape puts it back.`,
     );
     this.root.classList.toggle("edited", view.edited);
     this.drawing.setAttribute("viewBox", `0 0 ${size} ${size}`);

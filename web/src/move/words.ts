@@ -1,25 +1,40 @@
 /** What an edit has done, in words. */
 
-import { claimed, replaced, stepText, verify, type Step, type Worked } from "../arithmetic";
+import { claimed, replaced, stepText, verify, workOut, type Step, type Worked } from "../arithmetic";
 import type { Trace } from "../planner";
 
-/** What should follow from a thought that reads as another step. */
+/** A thought that was moved, and the step that it stands for now: what is read in it, or what was typed. */
+export interface Moved {
+  thought: number;
+  now: string;
+}
+
+/** What should follow from moved thoughts. */
 export interface Implied {
+  /** After the last of them. */
   later: string[];
   answer: string;
-  /** All steps of the question, worked out from it. */
+  /** All steps of the question, worked out from them. */
   needed: Step[];
 }
 
-/** null where nobody can say: the chain before was not right, or the thought reads as no equation. A wrong one counts as it says. */
-export function implied(worked: Worked, original: Trace, thought: number, text: string): Implied | null {
-  const put = claimed(text);
-  const chain = original.steps.map((step) => step.text);
-  const made = put && replaced(worked.steps, chain, thought - 1, put);
-  if (!made) return null;
-  const { chain: steps, needed } = made;
-  return { later: steps.slice(thought).map(stepText), answer: `${steps[steps.length - 1].value}`, needed };
+/** null where nobody can say: the chain before was not right, or a thought reads as no equation. A wrong one counts as it says. */
+export function implied(worked: Worked, original: Trace, moved: readonly Moved[]): Implied | null {
+  let { steps: needed } = worked;
+  let chain = original.steps.map((step) => step.text);
+  for (const { thought, now } of moved) {
+    const put = claimed(now);
+    const made = put && replaced(needed, chain, thought - 1, put);
+    if (!made) return null;
+    ({ needed } = made);
+    chain = made.chain.map(stepText);
+  }
+  const last = claimed(chain.at(-1) ?? "");
+  return last && { later: chain.slice(moved.at(-1)?.thought ?? 0), answer: `${last.value}`, needed };
 }
+
+/** What the decoder reads, for people: some of its texts are no step. */
+export const spoken = (text: string): string => (claimed(text) ? text : text ? "no step" : "nothing");
 
 export interface Sentence {
   /** `cause`: all of it, or the answer, follows from the thought. */
@@ -28,39 +43,36 @@ export interface Sentence {
   text: string;
 }
 
-/** What came of moving thought t. typed: the step whose thought stands there now, where one was typed. */
-export function outcome(worked: Worked, original: Trace, edited: Trace, thought: number, typed?: string): Sentence {
+/** What came of the moved thoughts, as seen from one that is looked at. */
+export function outcome(worked: Worked, original: Trace, edited: Trace, thought: number, moved: readonly Moved[]): Sentence {
   const [before, reads] = [original, edited].map((trace) => trace.steps.at(thought - 1)?.text ?? "");
-  const now = typed ?? reads;
-  const misread = reads === now ? null : reads;
-  const chain = edited.steps.map((step, i) => (i === thought - 1 ? now : step.text));
+  const own = moved.find((one) => one.thought === thought);
+  const now = own?.now ?? reads;
+  const chain = edited.steps.map((step, i) => moved.find((one) => one.thought === i + 1)?.now ?? step.text);
   const same = edited.answer === original.answer;
-  if (now === before) {
-    const text = same ? "Cross a border: on the other side it reads as another step." : `Still, the answer is now ${edited.answer}.`;
-    return { kind: "none", head: `Thought ${thought} still reads ${now}.`, text };
+  const head = beginning(thought, moved, before, now, reads);
+  if (same && chain.join() === original.steps.map((step) => step.text).join()) {
+    const text = own ?? !moved.length ? "Cross a border: on the other side it reads as another step." : "All that it thinks is as before.";
+    return { kind: "none", head, text };
   }
   if (verify(worked.steps, chain).right && edited.answer === `${worked.value}`) {
     const text = "The planner took the steps in another order that is just as right, and the answer stays.";
-    return { kind: "cause", head: `Thought ${thought} now reads ${now}.`, text };
+    return { kind: "cause", head, text };
   }
-  const head =
-    misread === null
-      ? `Thought ${thought} now reads ${now || "nothing"}.`
-      : `You typed ${now}. The decoder reads ${misread || "nothing"}: it has learned from right steps alone, and can be wrong.`;
-  const should = implied(worked, original, thought, now);
+  const should = implied(worked, original, moved);
   if (!should) {
     const text = same ? `The answer stays ${edited.answer}.` : `The answer went from ${original.answer} to ${edited.answer}.`;
     return { kind: "other", head, text: `${text} What should follow from it, nobody can say.` };
   }
-  const from = `From ${misread === null ? "that" : "what you typed"} follows ${[...should.later, `the answer ${should.answer}`].join(", then ")}.`;
+  const source = !own || moved.length > 1 ? `your edit${moved.length > 1 ? "s" : ""}` : reads === now ? "that" : "what you typed";
+  const from = `From ${source} follows ${[...should.later, `the answer ${should.answer}`].join(", then ")}.`;
   if (should.answer === original.answer) {
     const text = same ? "and that is what the planner says" : `but the planner says ${edited.answer}`;
     return { kind: same ? "other" : "partly", head, text: `It gives the same answer as before, ${text}.` };
   }
   if (edited.answer === should.answer) {
-    const whole = verify(should.needed, chain).right;
-    const text = whole
-      ? "That is what the planner went on to think: the thought is a cause."
+    const text = verify(should.needed, chain).right
+      ? `That is what the planner went on to think: the thought is a cause. (To the question itself, ${worked.value} stays right.)`
       : "The planner answers so, though not every step on the way follows.";
     return { kind: "cause", head, text: `${from} ${text}` };
   }
@@ -68,18 +80,47 @@ export function outcome(worked: Worked, original: Trace, edited: Trace, thought:
   return { kind: "partly", head, text: `${from} The planner says ${edited.answer}: it was moved, but not to what follows.` };
 }
 
+/** What is read in a thought, and why. */
+function beginning(thought: number, moved: readonly Moved[], before: string, now: string, reads: string): string {
+  const name = `Thought ${thought}`;
+  const reading = `${now === before ? "still" : "now"} reads ${spoken(now)}`;
+  if (!moved.length || moved.some((one) => one.thought === thought)) {
+    if (reads === now) return `${name} ${reading}.`;
+    return `You typed ${now}. The decoder reads ${spoken(reads)}: it has learned from right steps alone, and can be wrong.`;
+  }
+  const earlier = moved.filter((one) => one.thought < thought).at(-1);
+  if (!earlier) return `${name} comes before the one that you moved, and stays as it was.`;
+  return now === before
+    ? `You moved thought ${earlier.thought}; thought ${thought} ${reading}.`
+    : `${name} changed because you moved thought ${earlier.thought}: it ${reading}.`;
+}
+
 /** The verifier's word on a chain. */
 export function judged(worked: Worked, trace: Trace): string {
   const { needed, done, right } = verify(worked.steps, trace.steps.map((step) => step.text));
-  if (right) return `all ${needed} needed steps, each once, in a possible order`;
+  if (right) return `all ${needed} that it needs, in a possible order`;
   const extra = trace.steps.length - done;
-  return `${done} of ${needed} needed steps${extra ? `, ${extra} that ${extra > 1 ? "are" : "is"} not needed or too early` : ""}`;
+  return `${done} of the ${needed} that it needs${extra ? `; ${extra} not needed or too early` : ""}`;
 }
 
 /** What a planner has seen: of its examples. */
 export interface Range {
   steps: [number, number];
   numbers: [number, number];
+}
+
+/** What the examples have, and so what a planner is at home with. */
+export function rangeOf(examples: readonly string[]): Range {
+  const all = examples.map(workOut);
+  const steps = all.map((one) => one.steps.length);
+  const numbers = all.flatMap((one) => one.numbers);
+  return { steps: [Math.min(...steps), Math.max(...steps)], numbers: [Math.min(...numbers), Math.max(...numbers)] };
+}
+
+/** What one may ask, in a line below the field. */
+export function hint({ steps, numbers }: Range): string {
+  const short = steps[0] > 1 ? ": 3+4 alone is too short" : "";
+  return `Numbers ${numbers.join(" to ")}, + - * ( ), and ${steps.join(" to ")} steps${short}.`;
 }
 
 /** What speaks against asking this, before it is answered. */

@@ -5,17 +5,20 @@ import { verify, workOut, type Worked } from "../arithmetic";
 import { button, element, shape } from "../dom";
 import type { Vector } from "../math";
 import type { Trace } from "../planner";
-import type { LivePlanner } from "../planners";
+import { hint, rangeOf } from "../move/words";
+import { about, type LivePlanner } from "../planners";
 import { draw, drawn, seeded } from "../random";
 import type { Context, Mounted, Page } from "../site";
 
 export const how: Page = {
   name: "how",
   title: "How it works",
+  teaser: "one question in eight stops, with its numbers",
   mount,
 };
 
-const PROBLEMS = ["(3+4)*(9-2)", "(2*3)+(4*5)", "((6-2)*3)+8"];
+/** The first has a wide cloud: draws of its first thought read as different steps. */
+const PROBLEMS = ["((9*5)-3)-(4+4)", "(3+4)*(9-2)", "(2*3)+(4*5)", "((6-2)*3)+8"];
 /** Tries of one group, and draws whose readings are counted. */
 const [TRIES, DRAWS] = [8, 40];
 
@@ -44,15 +47,15 @@ const STOPS: readonly Stop[] = [
   {
     title: "A cloud of possible thoughts",
     says:
-      "From the state a small head makes not one thought but a cloud: for each of 64 numbers a middle, mu, and a spread, " +
+      "A latent thought is a vector of 64 numbers. From the state a small head makes not one thought but a cloud: for each of 64 numbers a middle, mu, and a spread, " +
       "sigma. A dot is a middle, its bar reaches one spread up and down. A wide bar says: this number may vary.",
     formula: ["q(l_t | h_t) = N(mu_t, sigma_t²)", "A Gaussian in 64 dimensions, each independent of the others. mu and log sigma² are linear in features of h_t."],
   },
   {
     title: "One thought is drawn",
     says:
-      "When it explores, it draws a thought from the cloud, by dice. When it should do its best, it takes the middle. Draw a " +
-      "few: the ring is what was drawn. Below is what forty draws are read as.",
+      "When it explores, it draws a thought from the cloud at random. When it should do its best, it takes the middle. Draw a " +
+      "few: the rings are what was drawn. Below is what forty draws are read as. Compare (3+4)*(9-2), or another network.",
     formula: ["l_t = mu_t + sigma_t · ε,  ε ~ N(0, 1)", "Written so, the noise stands apart, and a gradient can pass through mu and sigma (Kingma and Welling 2014)."],
   },
   {
@@ -79,7 +82,7 @@ const STOPS: readonly Stop[] = [
   {
     title: "Practice, with a reward",
     says:
-      "How does such a network learn to plan? It tries each question eight times, with dice. Every try gets a reward: the " +
+      "How does such a network learn to plan? It tries each question eight times, at random. Every try gets a reward: the " +
       "share of its steps that the question needs, each in its place. Tries above their group's mean are made likelier, " +
       "those below rarer.",
     formula: ["A_i = (r_i − mean(r)) / std(r)", "The advantage of try i within its group (GRPO, Shao et al. 2024). It multiplies the gradient of log p(what was tried)."],
@@ -115,21 +118,22 @@ class HowPage implements Mounted {
     });
     this.pictures = STOPS.map(() => element("div", { class: "picture" }));
     this.sections = STOPS.map((stop, i) => section(stop, i, this.pictures[i]));
-    this.rail.append(
-      ...STOPS.map(({ title }, i) =>
-        button(String(i + 1), () => {
-          this.sections[i].scrollIntoView({ behavior: smooth(), block: "start" });
-          this.sections[i].querySelector("h2")?.focus({ preventScroll: true });
-        }, { "aria-label": `Stop ${i + 1}: ${title}`, title }),
-      ),
-    );
+    const link = (text: string, i: number, attributes = {}): HTMLElement =>
+      button(text, () => {
+        this.sections[i].scrollIntoView({ behavior: smooth(), block: "start" });
+        this.sections[i].querySelector("h2")?.focus({ preventScroll: true });
+      }, attributes);
+    this.rail.append(...STOPS.map(({ title }, i) => link(String(i + 1), i, { "aria-label": `Stop ${i + 1}: ${title}`, title })));
+    const [name, history] = about(context.planner.entry);
     root.append(
       element("h1", {}, "How it works"),
       element(
         "p",
         { class: "lead" },
-        "Follow one question through the planner, in eight stops. Every number on this page is computed here, by the planner " +
-          "itself, while you read.",
+        "Follow one question through a network that thinks in vectors, in eight stops. Every number is computed here, while you " +
+          "read. The heart is ",
+        link("stop 4", 3),
+        ": one thought is drawn.",
       ),
       element(
         "div",
@@ -142,7 +146,13 @@ class HowPage implements Mounted {
             this.think();
           }),
         ),
+        button("surprise me", () => {
+          const { examples } = context.planner;
+          this.field.value = examples[Math.floor(Math.random() * examples.length)];
+          this.think();
+        }),
       ),
+      element("p", { class: "soft hint" }, hint(rangeOf(context.planner.examples)), element("br"), element("b", {}, name), `: ${history}`),
       this.message,
       this.thoughtPicker,
       element("div", { class: "stops" }, this.rail, element("div", {}, ...this.sections)),

@@ -1,19 +1,20 @@
 /** "Move a thought": everything after it is thought anew. */
 
 import "./move.css";
-import { workOut, type Worked } from "../arithmetic";
+import { claimed, workOut, type Worked } from "../arithmetic";
 import { button, element, shape } from "../dom";
 import { Experiment, type Edit, type Mark } from "../move/experiment";
 import { ThoughtMap } from "../move/map";
 import type { Plane } from "../move/plane";
-import { implied, judged, outcome, warnings, type Range } from "../move/words";
-import type { LivePlanner } from "../planners";
+import { hint, implied, judged, outcome, rangeOf, spoken, warnings, type Moved, type Range } from "../move/words";
+import { about, type LivePlanner } from "../planners";
 import type { Trace } from "../planner";
 import type { Context, Mounted, Page } from "../site";
 
 export const move: Page = {
   name: "move",
   title: "Move a thought",
+  teaser: "drag it, and the answer follows",
   mount: (root, context) => new MovePage(root, context),
 };
 
@@ -39,7 +40,6 @@ class MovePage implements Mounted {
   private readonly heading = element("h2");
   private readonly verdict = element("p", { class: "verdict" });
   private readonly depth = element("input", { type: "range", min: "-1", max: "1", step: "0.02", id: "depth" });
-  private readonly depthName = element("label", { for: "depth" });
   private readonly swaps = element("select", { "aria-label": "Swap with a thought about another question" });
   private readonly list = element("ol", { class: "edits" });
   private readonly undo: HTMLButtonElement;
@@ -51,16 +51,17 @@ class MovePage implements Mounted {
   private readonly reached = new Set<string>();
   private readonly working = element("div", { class: "working" });
   private readonly below = element("div", { class: "below" });
-  private readonly typed = element("input", { type: "text", id: "typed", class: "mono", size: "9", autocomplete: "off", spellcheck: "false" });
+  private readonly typed = element("input", { type: "text", id: "typed", class: "mono", size: "9", autocomplete: "off", spellcheck: "false", placeholder: "8+9=17" });
+  private readonly mistyped = element("p", { class: "problem", role: "status" });
   private experiment: Experiment | null = null;
   private worked: Worked | null = null;
   private thought = 1;
   private plane: Plane | null = null;
+  /** Where the thought comes from: what is thought without its own edit and later ones. */
+  private before: Trace | null = null;
   private asked = 0;
   /** Whether what is shown is the page's own edit. */
   private opened = false;
-  /** What speaks against the question. */
-  private warned = "";
 
   constructor(root: HTMLElement, context: Context) {
     this.context = context;
@@ -86,7 +87,7 @@ class MovePage implements Mounted {
         if (this.experiment) this.change(this.experiment.swapped(this.thought, this.experiment.marksOf(this.thought)[index]));
       },
     });
-    this.field = element("input", { type: "text", id: "question", class: "mono", autocomplete: "off", spellcheck: "false", inputmode: "text" });
+    this.field = element("input", { type: "text", id: "question", class: "mono", autocomplete: "off", spellcheck: "false", inputmode: "text", "aria-label": "Question" });
     this.undo = button("undo", () => {
       this.experiment?.undo();
       this.show();
@@ -127,6 +128,11 @@ class MovePage implements Mounted {
         }, { class: "mono pick-one" }),
       );
     }
+    picks.append(
+      button("surprise me", () => {
+        this.ask(this.live.examples[Math.floor(Math.random() * this.live.examples.length)]);
+      }, { class: "pick-one" }),
+    );
     this.depth.addEventListener("pointerdown", () => this.experiment?.remember());
     this.depth.addEventListener("keydown", (event) => {
       if (event.key.startsWith("Arrow")) this.experiment?.remember();
@@ -145,7 +151,7 @@ class MovePage implements Mounted {
     });
     const noise = button("add noise", () => {
       if (this.experiment) this.change(this.experiment.noisy(this.thought, Math.floor(Math.random() * 2 ** 20)));
-    }, { title: "As wide as the planner's own cloud" });
+    }, { title: "One draw from the planner's own cloud of thoughts" });
     const back = button("put it back", () => {
       this.experiment?.remember();
       this.experiment?.drop(this.thought);
@@ -157,11 +163,13 @@ class MovePage implements Mounted {
       event.preventDefault();
       this.type(this.typed.value.replace(/\s+/gu, ""));
     });
+    type.append(this.mistyped);
     type.hidden = !this.live.entry.encodes;
 
     const { parameters, accuracy } = this.live.entry;
     const size = `It has ${(parameters / 1e6).toFixed(1)} million parameters`;
     const known = accuracy === null ? `${size}.` : `${size} and is right on ${(100 * accuracy).toFixed(0)} % of its test questions.`;
+    const [name, history] = about(this.live.entry);
     root.append(
       element(
         "div",
@@ -171,16 +179,23 @@ class MovePage implements Mounted {
           {},
           element("h1", {}, "Move a thought"),
           lead(
-            "Between a question and its answer this small language model writes nothing down: it thinks a few ",
-            term("thoughts"),
-            `, each a list of ${width} numbers. A `,
+            "Most language models reason in words. This small one thinks a few ",
+            term("latent thoughts"),
+            ` instead, each a vector of ${width} numbers. A `,
             term("decoder"),
-            " beside it can read them as text. Drag one, and all that comes after it is thought anew, here in your browser.",
+            " beside it reads them as text. Drag one: all that follows is thought anew, here in your browser.",
           ),
         ),
-        element("div", {}, form, picks, element("p", { class: "soft small" }, known)),
+        element(
+          "div",
+          {},
+          form,
+          this.problem,
+          element("p", { class: "soft small" }, hint(this.range)),
+          picks,
+        ),
+        element("p", { class: "soft small about" }, element("b", {}, name), `: ${history} ${known}`),
       ),
-      this.problem,
     );
     const left = element("section", { class: "plane", "aria-labelledby": "around" });
     this.heading.id = "around";
@@ -188,12 +203,12 @@ class MovePage implements Mounted {
       this.heading,
       this.map.root,
       this.readings,
-      element("div", { class: "depth" }, this.depthName, this.depth),
+      element("div", { class: "depth" }, element("label", { for: "depth" }, "slide out of this plane"), this.depth),
       what(
-        "This map is a flat cut through the space of all thoughts. At every place of it the decoder was asked what it reads there: ",
-        "places of one colour give the same result, and where the decoder is unsure the colour is pale. The cut passes through the thought itself (the ring) ",
-        "and through two real thoughts about other questions (the squares; press one to go there). The ellipses are the thought's cloud: the planner does not say ",
-        "one point but a normal distribution, and they lie at one, two and three standard deviations. The slider moves the cut out of the plane, towards a third thought.",
+        "What is this map?",
+        `A flat cut through the space of ${width} numbers: through the thought as it came (the ring) and two real thoughts about other `,
+        "questions (squares: press one to go there). The ellipses are its cloud: the planner says a normal distribution, and they lie at one, ",
+        "two and three standard deviations.",
       ),
     );
     const cards = element("section", { class: "cards", "aria-label": "What is thought" }, this.chain);
@@ -204,9 +219,9 @@ class MovePage implements Mounted {
       element("div", { class: "row" }, noise, this.swaps, back, this.undo),
       type,
       what(
-        "Read downwards: each line is one thought as the decoder reads it, with the probability it gives that text. ",
-        "Thoughts before the moved one stay as they were. The planner itself never sees this text: it goes on from the numbers. ",
-        "“All needed steps” is the word of a program that knows arithmetic, not of the model.",
+        "How do I read the table?",
+        "Each line is one thought as the decoder reads it, with the probability that it gives this text. The planner never sees the ",
+        "text: it goes on from the numbers. What is right or follows is said by a program that knows arithmetic.",
       ),
     );
     this.working.append(cards, left, right);
@@ -215,10 +230,10 @@ class MovePage implements Mounted {
       element("h2", { id: "matters" }, "How much does each thought matter?"),
       this.matters,
       what(
-        `Each thought is swapped, in turn, for up to ${SWAPS} real thoughts about other questions, and the planner thinks on. `,
-        "Dark: the answer became what follows from the thought that was put in. Light: it changed to something else. Where nobody can say what follows ",
-        "(such as below zero) a swap counts as light. ",
-        "A thought whose swaps change nothing is not a cause of the answer: the planner reads the question again instead.",
+        "How is this measured?",
+        `Each thought is swapped for up to ${SWAPS} real thoughts about other questions, and the planner thinks on. Dark: the answer became `,
+        "what follows from the new thought. Light: it became something else, or nobody can say what follows (such as below zero). ",
+        "No bar: the thought is no cause of the answer.",
       ),
     );
     const edits = element("section", { "aria-labelledby": "edits" });
@@ -227,27 +242,28 @@ class MovePage implements Mounted {
     answers.append(
       element("h2", { id: "answers" }, "What the answer might be"),
       this.answers,
-      what("The planner gives every answer a probability and says the likeliest. Blue: as it thought. Orange: after the edit."),
+      what("What are the bars?", "The planner gives every answer a probability and says the likeliest. Blue: as it thought. Orange: after the edit."),
     );
     const looked = element("section", { "aria-labelledby": "looked" });
     looked.append(
       element("h2", { id: "looked" }, "What it looked at"),
       this.looked,
       what(
-        "Attention: how much each part of the question, and each earlier thought, weighed in the last layer when the chosen thought was made, ",
-        "on average over the heads. It is a hint at what was used, not a proof: swaps are the proof.",
+        "What do the shades mean?",
+        "Attention: how much each part of the question and each earlier thought weighed in the last layer when the chosen thought was made ",
+        "(mean over the heads). A hint at what was used; swaps are the proof.",
       ),
     );
     this.below.append(matters, answers, looked, edits);
     root.append(this.working, this.below);
   }
 
-  /** The opening, and examples of every number of steps. */
+  /** The opening, and an example of three and of four steps. */
   private offers(): string[] {
     const { examples, opening } = this.live;
     const steps = (question: string): number => workOut(question).steps.length;
-    const several = [2, 3, 4].flatMap((n) => examples.filter((question) => steps(question) === n).slice(3, 4));
-    return [...new Set([...(opening ? [opening.question] : []), examples[0], ...several])];
+    const long = examples.filter((question) => steps(question) === 4).slice(3, 4);
+    return [...new Set([...(opening ? [opening.question] : []), examples[0], ...long])];
   }
 
   // ----------------------------------------------------------------- questions
@@ -278,16 +294,17 @@ class MovePage implements Mounted {
       const known = (number: number): boolean => this.knows(`${number}`);
       const worked = workOut(question);
       const said = warnings(worked, this.range, known);
-      this.warned = said.length ? `Out of its depth: ${said.join("; ")}. The right answer is ${worked.value}.` : "";
-      this.problem.textContent = this.warned;
-      this.hide(worked.numbers.some((number) => !known(number)));
-      if (this.working.hidden) return;
-      this.worked = worked;
-      this.experiment = new Experiment(this.live, question.replace(/\s+/gu, ""));
-      if (edits) this.experiment.read(edits);
+      const warned = said.length ? `Out of its depth: ${said.join("; ")}. The right answer is ${worked.value}.` : "";
+      if (worked.numbers.some((number) => !known(number))) throw new Error(warned);
+      const experiment = new Experiment(this.live, question.replace(/\s+/gu, ""));
+      if (edits) experiment.read(edits);
+      this.problem.textContent = warned;
+      [this.worked, this.experiment] = [worked, experiment];
+      this.stale(false);
     } catch (error) {
-      this.problem.textContent = error instanceof Error ? error.message : String(error);
-      this.hide(true);
+      const kept = this.experiment ? ` What is shown is still ${this.experiment.question}.` : "";
+      this.problem.textContent = `${error instanceof Error ? error.message : String(error)}.${kept}`.replace("..", ".");
+      this.stale(true);
       return;
     }
     this.thought = Math.min(Math.max(1, thought), this.experiment.thoughts);
@@ -295,9 +312,12 @@ class MovePage implements Mounted {
     void this.measure(this.experiment, this.worked, this.asked);
   }
 
-  /** Nothing is shown where nothing can be thought. */
-  private hide(hidden: boolean): void {
-    this.working.hidden = this.below.hidden = hidden;
+  /** Where a question cannot be thought about, what was shown before stays, in grey. */
+  private stale(is: boolean): void {
+    for (const part of [this.working, this.below]) {
+      part.hidden = !this.experiment;
+      part.classList.toggle("stale", is);
+    }
   }
 
   private knows(word: string): boolean {
@@ -310,10 +330,15 @@ class MovePage implements Mounted {
   }
 
   private type(text: string): void {
-    try {
-      if (this.experiment) this.change(this.experiment.swapped(this.thought, text));
-    } catch (error) {
-      this.problem.textContent = error instanceof Error ? error.message : String(error);
+    const step = claimed(text);
+    const unknown = step && [step.left, step.right, step.value].filter((number) => !this.knows(`${number}`));
+    if (this.experiment && unknown?.length === 0) {
+      this.change(this.experiment.swapped(this.thought, text));
+    } else if (unknown) {
+      const known = Array.from({ length: 1000 }, (_, number) => number).filter((number) => this.knows(`${number}`));
+      this.mistyped.textContent = `It has no word for ${unknown.join(" and ")}: it knows only numbers up to ${Math.max(...known)}.`;
+    } else {
+      this.mistyped.textContent = `“${text}” is no step: write one such as 8+9=17.`;
     }
   }
 
@@ -321,7 +346,6 @@ class MovePage implements Mounted {
 
   private change(edit: Edit): void {
     this.opened = false;
-    this.problem.textContent = this.warned;
     this.experiment?.remember();
     this.experiment?.put(edit);
     this.show();
@@ -330,6 +354,8 @@ class MovePage implements Mounted {
   /** All of it: another question, another thought, other landmarks. */
   private show(): void {
     this.plane = null;
+    this.mistyped.textContent = "";
+    this.thought = Math.min(this.thought, this.experiment?.edited.thoughts.length ?? 1);
     this.moved();
     this.offerSwaps();
     this.settled();
@@ -339,11 +365,12 @@ class MovePage implements Mounted {
   private moved(): void {
     const { experiment, worked, thought } = this;
     if (!experiment || !worked) return;
-    const before = this.plane ? null : experiment.before(thought);
-    const plane = (this.plane ??= experiment.plane(thought, before ?? undefined));
+    if (!this.plane) this.before = experiment.before(thought);
+    const before = this.before ?? experiment.original;
+    const plane = (this.plane ??= experiment.plane(thought, before));
     const marks = experiment.marksOf(thought);
     const place = experiment.placeOf(thought);
-    const { distribution } = experiment.original.thoughts[Math.min(thought, experiment.original.thoughts.length) - 1];
+    const { distribution } = before.thoughts[thought - 1];
     const edit = experiment.edit(thought);
     const seeds = edit?.seeds.join(".") ?? "";
     const others = experiment.list().filter((other) => other.thought < thought);
@@ -364,7 +391,7 @@ class MovePage implements Mounted {
       cloud: distribution.logvars && plane.covariance(distribution.logvars[0]),
       edited: edit !== undefined,
       text: experiment.edited.steps[thought - 1]?.text ?? "",
-      original: experiment.original.steps[thought - 1]?.text ?? "",
+      original: before.steps[thought - 1]?.text ?? "",
     });
     this.tell(experiment, worked);
     this.depth.value = `${plane.depth ? place[2] / plane.depth : 0}`;
@@ -374,8 +401,8 @@ class MovePage implements Mounted {
   private settled(): void {
     const { experiment, worked, thought } = this;
     if (!experiment || !worked) return;
-    this.heading.textContent = `Around thought ${thought}`;
-    this.depthName.textContent = "third direction";
+    const earlier = experiment.list().filter((edit) => edit.thought < thought).map((edit) => edit.thought);
+    this.heading.textContent = `Around thought ${thought}${earlier.length ? `, after your edit of thought ${earlier.join(" and ")}` : ""}`;
     this.undo.disabled = !experiment.canUndo;
     this.list.replaceChildren(
       ...experiment.list().map((edit) => {
@@ -394,7 +421,7 @@ class MovePage implements Mounted {
     this.drawAnswers(experiment);
     this.drawLooked(experiment);
     this.context.keep({ q: experiment.question, t: `${thought}`, e: experiment.write() });
-    const { head, text } = outcome(worked, experiment.original, experiment.edited, thought, experiment.typed(thought));
+    const { head, text } = outcome(worked, experiment.original, experiment.edited, thought, movedIn(experiment));
     this.context.say(`${head} ${text}`);
   }
 
@@ -423,14 +450,14 @@ class MovePage implements Mounted {
     const { original, edited } = experiment;
     const rows = Array.from({ length: experiment.thoughts }, (_, i) => this.row(experiment, i + 1));
     const right = `${worked.value}`;
-    const { kind, head, text } = outcome(worked, original, edited, this.thought, experiment.typed(this.thought));
+    const { kind, head, text } = outcome(worked, original, edited, this.thought, movedIn(experiment));
+    const draws = experiment.edit(this.thought)?.seeds.length;
     const answer = (trace: Trace): HTMLElement => {
       const follows = trace === edited && kind === "cause" && trace.answer !== right;
       const cell = element("td", {}, element("b", {}, trace.answer || "nothing"), follows ? FOLLOWS() : mark(trace.answer === right));
       if (trace.answer !== original.answer) cell.className = "changed";
       return cell;
     };
-    const word = (trace: Trace): HTMLElement => element("td", {}, judged(worked, trace));
     this.chain.replaceChildren(
       element("thead", {}, element("tr", {}, element("td"), heading("as it thought"), heading("after the edit"))),
       element("tbody", {}, ...rows),
@@ -439,11 +466,13 @@ class MovePage implements Mounted {
         {},
         element("tr", { class: "answer" }, side("answer"), answer(original), answer(edited)),
         element("tr", { class: "truth" }, side("right is"), element("td", { colspan: "2" }, mono(right))),
-        element("tr", { class: "word" }, side("verifier"), word(original), word(edited)),
+        element("tr", { class: "word" }, side("steps"), element("td", { colspan: "2" }, judged(worked, original))),
       ),
     );
     this.verdict.className = `verdict ${kind}`;
-    this.verdict.replaceChildren(element("b", {}, head), " ", text, this.opened ? " We moved it to begin with. Now you: drag the dot." : "");
+    this.verdict.replaceChildren(element("b", {}, head), " ", text);
+    if (this.opened) this.verdict.append(" We moved it to begin with. Now you: drag the dot.");
+    else if (draws) this.verdict.append(` (Moved by ${draws === 1 ? "a draw" : `${draws} draws`} from its cloud: press “add noise” for more.)`);
     this.drawGoals(experiment, worked);
   }
 
@@ -452,15 +481,17 @@ class MovePage implements Mounted {
     const { opening, landmarks } = this.live;
     const here = opening?.question === experiment.question ? opening : null;
     const [place, marks] = [here?.place ?? 1, here?.landmarks ?? []];
-    const goals = marks.map((index) => implied(worked, experiment.original, place, landmarks[index].text)?.answer ?? "");
+    const goals = marks.map((index) => implied(worked, experiment.original, [{ thought: place, now: landmarks[index].text }])?.answer ?? "");
     if (experiment.list().length === 1 && goals.includes(experiment.edited.answer)) this.reached.add(experiment.edited.answer);
     this.goals.hidden = !goals.length;
+    const got = (goal: string): boolean => this.reached.has(goal);
     this.goals.replaceChildren(
-      "Can you make it answer ",
+      element("b", {}, `Goals, ${goals.filter(got).length} of ${goals.length}: `),
+      `by moving thought ${place} alone, make it answer `,
       ...goals
         .sort((a, b) => Number(a) - Number(b))
-        .map((goal) => element("span", { class: this.reached.has(goal) ? "goal reached" : "goal" }, goal, this.reached.has(goal) ? " ✓" : "")),
-      ` by moving thought ${place} alone?`,
+        .map((goal) => element("span", { class: got(goal) ? "goal reached" : "goal" }, got(goal) ? "✓ " : "○ ", goal)),
+      `Not on this map? Swap${this.live.entry.encodes ? " or type" : ""}.`,
     );
   }
 
@@ -470,9 +501,9 @@ class MovePage implements Mounted {
     const found = thought ? this.live.planner.readings([thought.latent], 0.01).slice(0, 4) : [];
     this.readings.replaceChildren("Here the decoder reads ");
     found.forEach(({ text, logProbability }, i) => {
-      this.readings.append(i ? ", " : "", mono(text || "nothing"), ` (${percent(Math.exp(logProbability))})`);
+      this.readings.append(i ? ", " : "", mono(spoken(text)), ` (${percent(Math.exp(logProbability))})`);
     });
-    this.readings.append(".");
+    this.readings.append(". Colour: the result of the step; pale: the decoder is unsure.");
   }
 
   private drawAnswers({ original, edited }: Experiment): void {
@@ -518,6 +549,7 @@ class MovePage implements Mounted {
       this.show();
       this.chain.querySelector<HTMLElement>(`[data-thought="${thought}"]`)?.focus();
     }, { class: "thought", "data-thought": `${thought}`, "aria-pressed": `${thought === this.thought}`, "aria-label": `Thought ${thought}` });
+    choose.disabled = thought > edited.thoughts.length;
     choose.append(glyph(original, thought), `${thought}`);
     const cell = (trace: Trace): HTMLElement => {
       const step = trace.steps.at(thought - 1);
@@ -525,7 +557,7 @@ class MovePage implements Mounted {
       if (!step) return element("td", { class: "soft" }, "nothing"); // of a fixed number of thoughts, after the chain
       const changed = step.text !== original.steps[thought - 1]?.text;
       const chance = Math.exp(step.logProbability);
-      return element("td", { class: changed ? "changed" : "" }, mono(step.text || "nothing"), element("small", {}, percent(chance)));
+      return element("td", { class: changed ? "changed" : "", title: step.text }, mono(spoken(step.text)), element("small", {}, percent(chance)));
     };
     const line = element("tr", {}, element("th", { scope: "row" }, choose), cell(original), cell(edited));
     if (experiment.edit(thought)) line.className = "moved";
@@ -548,7 +580,7 @@ class MovePage implements Mounted {
         while (!this.map.done && asked === this.asked); // what is in sight comes first
         if (asked !== this.asked) return;
         const after = this.live.planner.rethink(original, new Map([[i + 1, one.latent]]), false);
-        const should = implied(worked, original, i + 1, one.text);
+        const should = implied(worked, original, [{ thought: i + 1, now: one.text }]);
         count.swaps++;
         if (should && should.answer !== original.answer) count.clear++;
         if (after.answer !== original.answer) {
@@ -587,8 +619,8 @@ const lead = (...parts: (Node | string)[]): HTMLElement => element("p", { class:
 const mono = (text: string): HTMLElement => element("span", { class: "mono" }, text);
 const heading = (text: string): HTMLElement => element("th", { scope: "col" }, text);
 const side = (text: string): HTMLElement => element("th", { scope: "row" }, text);
-const what = (...text: string[]): HTMLElement =>
-  element("details", { class: "what" }, element("summary", {}, "What is this?"), element("p", {}, text.join("")));
+const what = (title: string, ...text: string[]): HTMLElement =>
+  element("details", { class: "what" }, element("summary", {}, title), element("p", {}, text.join("")));
 const FOLLOWS = (): HTMLElement => element("small", { class: "right" }, "✓ follows");
 const mark = (right: boolean): HTMLElement =>
   element("small", { class: right ? "right" : "wrong" }, right ? "✓ right" : "✗ wrong");
@@ -602,10 +634,9 @@ function glyph(trace: Trace, thought: number): SVGElement {
   return picture;
 }
 
-/** What the examples have, and so what a planner is at home with. */
-function rangeOf(examples: readonly string[]): Range {
-  const all = examples.map(workOut);
-  const steps = all.map((one) => one.steps.length);
-  const numbers = all.flatMap((one) => one.numbers);
-  return { steps: [Math.min(...steps), Math.max(...steps)], numbers: [Math.min(...numbers), Math.max(...numbers)] };
-}
+/** The thoughts that were moved and are still thought, in their order. */
+const movedIn = (experiment: Experiment): Moved[] =>
+  experiment
+    .list()
+    .filter(({ thought }) => thought <= experiment.edited.thoughts.length)
+    .map(({ thought }) => ({ thought, now: experiment.typed(thought) ?? experiment.edited.steps.at(thought - 1)?.text ?? "" }));

@@ -1,26 +1,21 @@
 /** "Race": one problem, words against thoughts, pass by pass in slow motion. */
 
 import "./race.css";
-import { verify, workOut, type Worked } from "../arithmetic";
+import { claimed, readStep, stepText, used, verify, workOut, type Worked } from "../arithmetic";
 import { button, element } from "../dom";
+import { hint, rangeOf } from "../move/words";
 import type { Trace } from "../planner";
-import type { LivePlanner } from "../planners";
+import { about, HISTORIES, type LivePlanner } from "../planners";
 import type { Context, Mounted, Page } from "../site";
 
 export const race: Page = {
   name: "race",
   title: "Race",
+  teaser: "words against thoughts, pass by pass",
   shows: Infinity,
   mount,
 };
 
-/** The bundled racers, from words to plans: how each came to be. */
-const RACERS: Readonly<Record<string, [string, string]>> = {
-  cot: ["Words", "Chain of thought: it writes every step down, one token after the other."],
-  "sim-cot": ["SIM-CoT", "Thinks in vectors, always four of them; taught with a decoder at its side."],
-  "atp-sft": ["Imitator", "ATP-Latent: thinks in vectors and stops when it is done; taught by imitation."],
-  "atp-step": ["Planner", "The imitator after practice, paid for right chains in any order; then imitating the right chains it had chosen itself."],
-};
 const PROBLEMS = ["(3+4)*(9-2)", "((2*3)-(2+1))+6", "(2*3)+(4*5)", "((6-2)*3)+8"];
 /** Passes a second at the middle of the slider. */
 const USUAL = 3;
@@ -33,6 +28,7 @@ interface Pass {
 
 interface Lane {
   live: LivePlanner;
+  title: string;
   root: HTMLElement;
   track: HTMLElement;
   read: HTMLElement;
@@ -43,7 +39,7 @@ interface Lane {
 }
 
 async function mount(root: HTMLElement, context: Context): Promise<Mounted> {
-  const order = Object.keys(RACERS);
+  const order = Object.keys(HISTORIES);
   const rank = (name: string): number => (order.includes(name) ? order.indexOf(name) : order.length);
   const entries = [...context.planners].sort((a, b) => rank(a.name) - rank(b.name));
   return new Race(root, context, await Promise.all(entries.map((entry) => context.load(entry.name))));
@@ -54,6 +50,7 @@ class Race implements Mounted {
   private readonly lanes: Lane[];
   private readonly field = element("input", { type: "text", id: "problem", autocomplete: "off", spellcheck: "false" });
   private readonly message = element("p", { class: "alert", role: "status" });
+  private readonly conclusion = element("p", { class: "conclusion" });
   private readonly clock = element("output", { class: "clock", "aria-label": "passes so far" });
   private readonly playing: HTMLButtonElement;
   private readonly speed = element("input", { type: "range", id: "speed", min: "-2", max: "2", step: "0.5", value: "0" });
@@ -76,8 +73,8 @@ class Race implements Mounted {
       element(
         "p",
         { class: "lead" },
-        "A network that writes its steps needs one pass through itself for every token: every number and every sign. A " +
-          "network that thinks in vectors needs one pass for a whole step. Here they race, in slow motion.",
+        "A network that writes its steps needs one pass through itself for every token: every number and every sign. One " +
+          "that thinks in vectors (latent thoughts, lists of numbers) needs one pass for a whole step. Here they race, in slow motion.",
       ),
       element(
         "div",
@@ -90,7 +87,13 @@ class Race implements Mounted {
             this.start();
           }),
         ),
+        button("surprise me", () => {
+          const { examples } = this.lanes[0].live;
+          this.field.value = examples[Math.floor(Math.random() * examples.length)];
+          this.start();
+        }),
       ),
+      element("p", { class: "soft hint" }, hint(rangeOf(planners[0].examples))),
       this.message,
       element(
         "div",
@@ -112,6 +115,7 @@ class Race implements Mounted {
         element("span", { class: "soft" }, "pass ", this.clock),
       ),
       element("div", { class: "lanes" }, ...this.lanes.map((each) => each.root)),
+      this.conclusion,
       notes(),
     );
     this.start(!matchMedia("(prefers-reduced-motion: reduce)").matches);
@@ -129,22 +133,25 @@ class Race implements Mounted {
   private start(run = true): void {
     const question = this.field.value.trim();
     this.message.textContent = "";
-    for (const each of this.lanes) [each.trace, each.passes] = [null, []];
     try {
-      this.worked = workOut(question);
-      if (this.worked.value < 0 || this.worked.steps.some((step) => step.value < 0)) {
+      const worked = workOut(question);
+      if (worked.value < 0 || worked.steps.some((step) => step.value < 0)) {
         throw new Error("a number below zero comes up, and these networks know none: turn the subtraction round");
       }
-      for (const each of this.lanes) {
-        each.trace = each.live.planner.think(question);
-        each.passes = passes(each.trace);
-      }
-      const steps = this.worked.steps.length;
+      const traces = this.lanes.map((each) => each.live.planner.think(question));
+      this.worked = worked;
+      this.lanes.forEach((each, i) => {
+        [each.trace, each.passes] = [traces[i], passes(traces[i])];
+        each.track.replaceChildren();
+        each.read.replaceChildren();
+      });
+      const steps = worked.steps.length;
       if (steps < 2 || steps > 4) {
         this.message.textContent = `They were trained on problems of two to four steps; this one has ${steps}, so expect mistakes.`;
       }
     } catch (error) {
       this.message.textContent = error instanceof Error ? error.message : String(error);
+      if (this.length()) return; // the last race stays
     }
     this.context.keep({ q: question });
     this.show(run ? 0 : this.length());
@@ -160,7 +167,7 @@ class Race implements Mounted {
         this.show(this.now + 1);
         this.timer = 0;
         if (this.now < this.length()) this.timer = setTimeout(tick, 1000 / (USUAL * 2 ** Number(this.speed.value)));
-        else this.context.say(this.lanes.map((each) => `${each.live.entry.title}: ${each.result.textContent}`).join(". "));
+        else this.context.say(`${this.lanes.map((each) => `${each.title}: ${each.result.textContent}`).join(". ")}. ${this.conclusion.textContent}`);
         this.playing.textContent = this.timer ? "pause" : "play";
       };
       this.timer = setTimeout(tick, 600);
@@ -182,19 +189,42 @@ class Race implements Mounted {
       each.root.dataset.over = String(over);
       each.result.replaceChildren(...(over ? this.verdict(each) : []));
     }
+    this.conclusion.textContent = this.length() && this.now === this.length() ? this.concluded() : "";
+  }
+
+  /** Who is right, and after how many passes. */
+  private concluded(): string {
+    const right = this.lanes.filter((each) => each.trace?.answer === String(this.worked.value));
+    if (!right.length) return "No racer is right.";
+    const who = right.map((each) => `${each.title} after ${each.passes.length}`).join(", ");
+    return `${right.length === this.lanes.length ? "Same answer, all right" : "The right answer"}: ${who} passes.`;
   }
 
   /** What its thoughts so far mean, each judged. */
   private showRead(each: Lane, done: Pass[]): void {
     const thoughts = done.filter((pass) => pass.kind === "thought").length;
     const texts = each.trace?.steps.slice(0, each.live.planner.config.max_latents ? thoughts : 0).map((step) => step.text) ?? [];
-    const { inPlace } = verify(this.worked.steps, each.trace?.steps.map((step) => step.text) ?? []);
-    const known = each.read.childElementCount;
-    if (known > texts.length) each.read.replaceChildren();
-    texts.slice(each.read.childElementCount).forEach((text, i) => {
-      const right = inPlace[each.read.childElementCount === 0 ? i : known + i];
-      each.read.append(element("span", { class: "step", "data-right": String(right) }, `${right ? "✓" : "✗"} ${text || "nothing"}`));
-    });
+    if (each.read.childElementCount > texts.length) each.read.replaceChildren();
+    for (let i = each.read.childElementCount; i < texts.length; i++) {
+      const fault = this.fault(each.trace?.steps.map((step) => step.text) ?? [], i);
+      const step = element("span", { class: "step", "data-right": String(!fault) }, `${fault ? "✗" : "✓"} ${texts[i] || "nothing"}`);
+      if (fault) step.append(element("small", {}, fault));
+      each.read.append(step);
+    }
+  }
+
+  /** Why step i of a chain is not in its place; empty where it is. */
+  private fault(chain: string[], i: number): string {
+    const { steps } = this.worked;
+    const { inPlace } = verify(steps, chain);
+    if (inPlace[i]) return "";
+    const done = chain.slice(0, i).filter((_, k) => inPlace[k]);
+    const fitting = steps.filter((step) => stepText(step) === chain[i]);
+    const missing = fitting.flatMap(used).map((k) => stepText(steps[k])).find((text) => !done.includes(text));
+    if (missing) return `before ${missing}, which it builds on`;
+    if (fitting.length) return "said twice";
+    if (!claimed(chain[i])) return "no step";
+    return readStep(chain[i]) ? "not needed" : "wrong";
   }
 
   /** Whether its answer and its steps are right. */
@@ -209,7 +239,7 @@ class Race implements Mounted {
     );
     if (!live.entry.decodes && live.planner.config.max_latents) return [answer];
     const chain = verify(this.worked.steps, trace.steps.map((step) => step.text));
-    return [answer, said(chain.right, "steps right", `steps: ${chain.done} of ${chain.needed} right`)];
+    return [answer, said(chain.right, "steps right", `steps: ${chain.done} of ${chain.needed} in place`)];
   }
 }
 
@@ -228,7 +258,7 @@ function pill(pass: Pass): HTMLElement {
 }
 
 function lane(live: LivePlanner): Lane {
-  const [title, how] = RACERS[live.entry.name] ?? [live.entry.title, "Your checkpoint."];
+  const [title, how] = about(live.entry);
   const track = element("div", { class: "track" });
   const read = element("div", { class: "read" });
   const count = element("b", {}, "0");
@@ -240,7 +270,7 @@ function lane(live: LivePlanner): Lane {
     element("div", { class: "course" }, track, read, result),
     element("p", { class: "count" }, count, " passes"),
   );
-  return { live, root, track, read, count, result, passes: [], trace: null };
+  return { live, title, root, track, read, count, result, passes: [], trace: null };
 }
 
 function notes(): HTMLElement {
@@ -262,7 +292,7 @@ function notes(): HTMLElement {
     part(
       "Look at two steps that could come first",
       "In (3+4)*(9-2) either bracket may be worked out first. Teachers disagree, so imitation thinks of both at once: it " +
-        "says the same step twice. The answer may be right all the same: it is read from the vectors, not from their text. The planner was paid for right chains and takes one after the other.",
+        "says the same step twice. The answer may be right all the same: it is read from the vectors, not from their text. The planner was rewarded for right chains and takes one after the other.",
     ),
   );
 }

@@ -1,4 +1,4 @@
-/** "Draw a route": thoughts are hops on a map that one draws; imitation blurs where several ways are right. */
+/** "Draw a route": thoughts are hops on a map that one draws; imitation blurs where several routes are right. */
 
 import "./route.css";
 import { button, element } from "../dom";
@@ -13,6 +13,7 @@ import type { Context, Mounted, Page } from "../site";
 export const route: Page = {
   name: "route",
   title: "Draw a route",
+  teaser: "why copying teachers blurs thoughts",
   shows: 2,
   mount,
 };
@@ -21,9 +22,9 @@ export const route: Page = {
 const TRAINED = { blocked: 5, least: 2, most: 6 };
 
 const MAPS: readonly [string, string][] = [
-  ["12 ways", "5 : ad be da dd ea : aa to ec"],
-  ["3 ways", "5 : bd cd db de ee : da to bc"],
-  ["a single way", "5 : ab bb cd db dd : aa to ac"],
+  ["12 routes", "5 : ad be da dd ea : aa to ec"],
+  ["3 routes", "5 : bd cd db de ee : da to bc"],
+  ["a single one", "5 : ab bb cd db dd : aa to ac"],
   ["too far", "5 : ba bb bc bd de : aa to ca"],
 ];
 
@@ -68,10 +69,18 @@ class RoutePage implements Mounted {
   });
   private readonly planeTitle = element("h2", {}, "");
   private readonly planeSays = element("p", { class: "soft", role: "status" });
-  private readonly picks = element("div", { class: "picks", role: "group", "aria-label": "Let this thought mean another hop" });
+  private readonly picks = element("div", { class: "picks", role: "group", "aria-label": "Make this thought mean another hop" });
   private readonly undo = button("undo the edit", () => {
     this.think();
   });
+  /** Maps before this one, and what goes back to them. */
+  private readonly past: Route[] = [];
+  private readonly back = button("undo", () => {
+    const before = this.past.pop();
+    if (before) this.think(before);
+  }, { title: "Take back the last change of the map" });
+  /** On a phone one side is seen at a time. */
+  private readonly tabs: HTMLButtonElement[];
   private readonly field = element("input", { type: "text", id: "question", autocomplete: "off", spellcheck: "false" });
   private readonly ways = element("input", { type: "checkbox", id: "ways" });
   private readonly stage: HTMLElement;
@@ -87,9 +96,15 @@ class RoutePage implements Mounted {
     this.ways.addEventListener("change", () => {
       this.draw();
     });
+    this.tabs = this.sides.map(({ title }, i) =>
+      button(title, () => {
+        this.choose(i, this.chosen.t);
+      }),
+    );
     this.stage = element(
       "div",
       { class: "stage" },
+      element("div", { class: "sides", role: "group", "aria-label": "Which network" }, ...this.tabs),
       ...this.sides.map(({ title, how, view, verdict, thoughts }) =>
         element(
           "section",
@@ -117,11 +132,16 @@ class RoutePage implements Mounted {
       element(
         "p",
         { class: "lead" },
-        "Two small networks look for a way from the ring to the star. They do not write it down. They think it: one " +
-          "vector of 64 numbers for every hop. Build walls, drag the ring or the star, and watch both think again.",
+        "Two small networks look for a route from ring to star. They write nothing: they make one latent thought, a vector of " +
+          "64 numbers, for every hop. Build walls, drag ring or star: both think again. Press a number to look inside its thought.",
       ),
       this.tools(),
-      this.facts,
+      element(
+        "div",
+        { class: "row known" },
+        this.facts,
+        element("label", { class: "as-text", for: "question" }, element("span", { class: "soft" }, "size : walls : from to"), this.field),
+      ),
       this.warning,
       this.stage,
       legend(),
@@ -149,14 +169,17 @@ class RoutePage implements Mounted {
     const imitates = live.entry.name === "routes-sft";
     const title = imitates ? "Imitation" : live.entry.name === "routes-plan" ? "Planning" : live.entry.title;
     const how = imitates
-      ? "It copies teachers. Each showed one way, drawn by lot."
+      ? "It copies teachers who disagree, so each thought mixes several routes (orange)."
       : live.entry.name === "routes-plan"
-        ? "The same network, later: it practised, paid for arriving."
+        ? "The same network after practice, rewarded for arriving."
         : "Your checkpoint.";
     const view = new MapView({
       label: `Map, ${title}. Arrow keys walk, Enter builds a wall, s and g set start and goal`,
-      change: (change) => {
-        this.change(change);
+      change: (change, goesOn) => {
+        this.change(change, goesOn);
+      },
+      choose: (t) => {
+        this.choose(this.sides.findIndex((side) => side.view === view), t);
       },
     });
     const walk = walked(live.planner, this.route, live.planner.think(this.route.question));
@@ -187,22 +210,25 @@ class RoutePage implements Mounted {
       button("another", () => {
         this.open(anyMap());
       }),
-      element("label", { class: "check", for: "ways" }, this.ways, "show every shortest way"),
-      element("label", { class: "as-text", for: "question" }, element("span", { class: "soft" }, "what it reads"), this.field),
+      this.back,
+      element("label", { class: "check", for: "ways" }, this.ways, "show every shortest route"),
     );
   }
 
   /** @throws Error that names a word which a planner does not know. */
   private open(route: Route): void {
+    const before = this.route;
     this.think(route);
+    this.past.push(before);
     this.choose(this.chosen.side, 2);
   }
 
-  private change(change: Change): void {
+  private change(change: Change, goesOn: boolean): void {
     const { size, start, goal } = this.route;
     const blocked = new Set(this.route.blocked);
     if ("cell" in change) blocked[change.blocked ? "add" : "delete"](change.cell);
     const ends = { start, goal, ...("cell" in change ? {} : change) };
+    if (!goesOn) this.past.push(this.route);
     this.think(new Route(size, blocked, ends.start, ends.goal));
   }
 
@@ -255,7 +281,7 @@ class RoutePage implements Mounted {
 
   private showPicks(others: Other[]): void {
     this.picks.replaceChildren(
-      element("span", { class: "soft" }, "or let it mean"),
+      element("span", { class: "soft" }, "or make it mean"),
       ...others.map(({ text, hop, latent }) =>
         button(
           `${direction(hop)} ${hop.end}`,
@@ -311,11 +337,18 @@ class RoutePage implements Mounted {
         ? `Moved, and still read as ${spoken(was)}${later ? `; yet ${later} later ${later > 1 ? "hops change" : "hop changes"}.` : "."}`
         : `${spoken(was)} became ${spoken(now)}; ${later} of the later hops changed.`;
     this.undo.disabled = !edit;
+    this.back.disabled = !this.past.length;
+    this.tabs.forEach((tab, i) => {
+      tab.setAttribute("aria-pressed", String(i === chosen.side));
+      tab.textContent = `${this.sides[i].walk.verdict.arrives ? "✓" : "✗"} ${this.sides[i].title}`;
+    });
+    this.stage.dataset.side = String(chosen.side);
     const keep: Record<string, string> = { q: route.question, side: String(chosen.side), t: String(chosen.t) };
     if (edit && typeof edit.how === "string") keep.pick = edit.how;
     else if (edit) keep.at = (edit.how as Point).map((value) => value.toFixed(3)).join(",");
     this.context.keep(keep);
     this.field.value = route.question;
+    this.field.style.width = `${Math.max(32, route.question.length + 4)}ch`;
   }
 
   /** A side's map; of one thought alone, or of all. */
@@ -362,13 +395,13 @@ class RoutePage implements Mounted {
     const { distance, count } = route;
     this.facts.textContent =
       distance === null
-        ? "No way leads to the star."
-        : `The shortest way has ${distance} hop${distance === 1 ? "" : "s"}. ` +
-          (count === 1 ? "There is only one such way." : `There are ${count} such ways, all equally right.`);
+        ? "No route leads to the star."
+        : `The shortest route has ${distance} hop${distance === 1 ? "" : "s"}. ` +
+          (count === 1 ? "There is only one such route." : `There are ${count} such routes, all equally right.`);
     const notes: string[] = [];
-    if (distance === null) notes.push("They were never shown such a map and cannot say “there is no way”: what they draw is a guess.");
+    if (distance === null) notes.push("They were never shown such a map and cannot say “there is no route”: what they draw is a guess.");
     else if (distance < TRAINED.least) notes.push("They were trained on 2 to 6 hops; one hop is new to them.");
-    else if (distance > TRAINED.most) notes.push(`They were trained on 2 to 6 hops; ${distance} is new to them, so expect a wrong way.`);
+    else if (distance > TRAINED.most) notes.push(`They were trained on 2 to 6 hops; ${distance} is new to them, so expect a wrong route.`);
     if (route.blocked.size !== TRAINED.blocked) {
       notes.push(`Every map of their training had 5 walls, this one has ${route.blocked.size}, which is new to them.`);
     }
@@ -438,20 +471,19 @@ function story(): HTMLElement {
     { class: "story" },
     part(
       "What a thought is",
-      "After it has read the map, the network makes a vector: a list of 64 numbers. The vector is fed back as its next " +
-        "input, and so on, one for every hop. We call such a vector a latent thought. A second small network, the decoder, " +
-        "reads each thought as text, such as “aa to ab”. What you see on the map is what the decoder reads.",
+      "After it has read the map, the network makes a vector, which is fed back as its next input, and so on, one for every " +
+        "hop. A second small network, the decoder, reads each thought as text, such as “aa to ab”. The map shows what it reads.",
     ),
     part(
       "Why imitation blurs",
-      "If several ways are equally short, teachers disagree: one goes right, one goes down. A thought that should please " +
+      "If several routes are equally short, teachers disagree: one goes right, one goes down. A thought that should please " +
         "all of them lands in between. Read back, it says a bit of each: the orange arrows. The next thought cannot know " +
         "which was meant, and the walk breaks.",
     ),
     part(
       "What planning changes",
       "Planning is practice with a reward. The network tries eight walks on a map. Walks that arrive by legal hops " +
-        "are made likelier, whichever way they take. No teacher is asked. So it may settle on one way. Orange grows paler and need not go: what counts is that the blue hops join up.",
+        "are made likelier, whichever route they take. No teacher is asked. So it may settle on one. Orange grows paler and need not go: what counts is that the blue hops join up.",
     ),
     part(
       "Why look at thoughts at all?",

@@ -12,14 +12,15 @@ import type { Context, Mounted, Page } from "../site";
 export const watch: Page = {
   name: "watch",
   title: "Watch it learn",
+  teaser: "the blurred network practises, here",
   /** The bundled planner has practised already. */
   mount: (root, context) => new WatchPage(root, context),
 };
 
 const MAPS: readonly [string, string][] = [
-  ["12 ways", "5 : ad be da dd ea : aa to ec"],
-  ["3 ways", "5 : bd cd db de ee : da to bc"],
-  ["10 ways", "5 : ba be cd ce da : bb to ee"],
+  ["12 routes", "5 : ad be da dd ea : aa to ec"],
+  ["3 routes", "5 : bd cd db de ee : da to bc"],
+  ["10 routes", "5 : ba be cd ce da : bb to ee"],
 ];
 const TRIES = 8;
 const RATE = 1e-3;
@@ -53,7 +54,7 @@ class WatchPage implements Mounted {
   private route: Route;
   private practice: Practice;
   private history: Update[] = [];
-  /** After how many updates, and the share of the other maps on which it arrives without dice. */
+  /** After how many updates, and the share of the other maps on which its best guess arrives. */
   private looks: [number, number][] = [];
   private group: Try[] = [];
   private on = false;
@@ -90,7 +91,7 @@ class WatchPage implements Mounted {
         "section",
         { "aria-label": "What it thinks now" },
         element("h2", {}, "What it thinks now"),
-        element("p", { class: "how soft" }, "Without dice. Blue is what its thoughts are read as, orange what they say as well."),
+        element("p", { class: "how soft" }, "Its best guess. Blue is what its thoughts are read as, orange what they say as well."),
         this.map.root,
         this.verdict,
       ),
@@ -98,7 +99,7 @@ class WatchPage implements Mounted {
         "section",
         { "aria-label": "How often its tries arrive" },
         element("h2", {}, "How often its tries arrive"),
-        element("p", { class: "how soft" }, "A point is one group of eight tries; the line is a mean of eight groups."),
+        element("p", { class: "how soft" }, `Line: the last eight groups of tries; for some 25 updates it may hardly move. Dashed: ${OTHERS} other maps. It may fall: practice on one map teaches that map.`),
         this.chart,
         this.counts,
       ),
@@ -108,8 +109,8 @@ class WatchPage implements Mounted {
       element(
         "p",
         { class: "lead" },
-        "This network has imitated teachers, and on this map its thoughts are a blur. Let it practise: it tries eight walks " +
-          "by dice, sees which ones are good, and changes a little. Nothing is played back. It trains here, in your browser.",
+        "This network has imitated teachers, and on this map its thoughts (a vector for every hop) are a blur. Let it practise: it " +
+          "tries eight walks at random, sees which ones are good, and changes a little. It really trains, here in your browser.",
       ),
       element(
         "div",
@@ -224,7 +225,7 @@ class WatchPage implements Mounted {
     const { route, history } = this;
     const walk = walked(this.practice.planner, route, this.practice.planner.think(route.question));
     this.map.show(route, walk);
-    this.verdict.textContent = `${walk.verdict.arrives ? "✓" : "✗"} ${route.distance === null ? "No way leads to the star, so there is nothing to learn." : sentence(walk)}`;
+    this.verdict.textContent = `${walk.verdict.arrives ? "✓" : "✗"} ${route.distance === null ? "No route leads to the star, so there is nothing to learn." : sentence(walk)}`;
     this.verdict.dataset.arrives = String(walk.verdict.arrives);
     this.chart.replaceChildren(chart(history, this.looks));
     const last = history.slice(-SMOOTH);
@@ -232,9 +233,9 @@ class WatchPage implements Mounted {
     const look = this.looks.at(-1);
     this.counts.textContent = history.length
       ? `After ${history.length} update${history.length > 1 ? "s" : ""}: ${percent(mean((one) => one.arrived))} of the last tries arrive, mean reward ${mean((one) => one.reward).toFixed(2)} of 2.` +
-        (look ? ` On ${this.others.length} maps it does not practise on, it arrives ${percent(look[1])} of the time, without dice.` : "")
+        (look ? ` On ${this.others.length} maps it does not practise on, its best guess arrives ${percent(look[1])} of the time.` : "")
       : look
-        ? `Before practice it arrives on ${percent(look[1])} of ${this.others.length} other maps, without dice.`
+        ? `Before practice its best guess arrives on ${percent(look[1])} of ${this.others.length} other maps.`
         : "Press practise.";
   }
 
@@ -266,17 +267,17 @@ class WatchPage implements Mounted {
       part(
         "What is learnt",
         `The network has ${all} numbers. Here only the head that makes the middle of the cloud of thoughts learns: ` +
-          `${this.practice.size.toLocaleString("en")} of them. The rest stays as it is, so that a browser keeps up. Dice add noise to ` +
-          "every thought; if a noisy thought led to a good walk, the middle moves towards it. For some 25 updates little may be seen of it.",
+          `${this.practice.size.toLocaleString("en")} of them. The rest stays as it is, so that a browser keeps up. A try adds noise to ` +
+          "every thought; if a noisy thought led to a good walk, the middle moves towards it.",
       ),
       part(
         "No teacher",
         "Nobody shows it a way. A walk is judged by rules alone: is every hop legal, does each begin where the last one ended, " +
-          "does it arrive? Any of the equally short ways is fine. It settles on one.",
+          "does it arrive? Any of the equally short routes is fine. It settles on one.",
       ),
       part(
         "One map is not the world",
-        "Practice on a single map teaches that map. The dashed line shows other maps: it need not rise, and may fall. The planner " +
+        "On other maps it may even get worse. The planner " +
           "of the page “Draw a route” practised longer, on many maps, with all of itself but the decoder.",
       ),
     );
