@@ -32,10 +32,11 @@ MOVED = {
 }
 PLANNED = {
     "cot": "in words",
-    "atp-sft": "in latents, after imitation",
-    "plan": "after planning",
-    "plan-step": "after planning, with a step posterior",
-    "atp-step": "without planning: a step posterior and a mixture",
+    "atp-sft": "imitation",
+    "plan": "planning",
+    "plan-nearest": "with nearest chain",
+    "plan-nearest-step": "... step posterior",
+    "atp-step": "step posterior, mixture",
 }
 TITLES = {"noisy": "a third of the labels wrong", "clean": "right labels"}
 
