@@ -44,10 +44,11 @@ def group_figure(group: Mapping, chosen: int = 0) -> go.Figure:
         f"{len(rows)} trajectories of {plain(group['question'])}",
         "Dots are decoded steps from left to right, the last one is the answer; arcs lead to where a result is used. "
         f"The advantage is the reward minus the group's mean, in standard deviations.{flat}",
-        height=100 + 170 * n_lines,
+        height=126 + 170 * n_lines,
         bottom=20,
     )
-    return made.update_layout(showlegend=True, legend={"y": 1.0 + 0.24 / n_lines})
+    above = {"y": 1 + 44 / (170 * n_lines), "yanchor": "bottom"}  # of the titles of two lines
+    return made.update_layout(showlegend=True, legend=above, margin_t=110)
 
 
 def _small_graph(fig: go.Figure, graph: Mapping, place: Mapping) -> None:
@@ -65,8 +66,8 @@ def _small_graph(fig: go.Figure, graph: Mapping, place: Mapping) -> None:
         x=[node["id"] for node in nodes],
         y=[0] * len(nodes),
         mode="markers+text",
-        text=[plain(node["text"] or "(nothing)") for node in nodes],
-        textposition=["bottom center" if node["id"] % 2 else "top center" for node in nodes],
+        text=["<br>" * (node["id"] % 2) + plain(node["text"] or "(nothing)") for node in nodes],  # arcs are above
+        textposition="bottom center",
         textfont={"size": 10, "color": INK},
         marker={"symbol": [kind[1] for kind in kinds], "color": [kind[2] for kind in kinds], "size": 11},
         customdata=[kind[0] for kind in kinds],
@@ -74,7 +75,8 @@ def _small_graph(fig: go.Figure, graph: Mapping, place: Mapping) -> None:
         hovertemplate="%{text}: %{customdata}<extra></extra>",
         **place,
     )
-    fig.update_xaxes(range=[-0.8, len(nodes) - 0.2], **place).update_yaxes(range=[-0.6, reach + 0.5], **place)
+    fig.update_xaxes(range=[-0.8, len(nodes) - 0.2], **place)
+    fig.update_yaxes(range=[-0.5 * (reach + 1), reach + 0.2], **place)
 
 
 def _legend(fig: go.Figure, rows: Sequence[Mapping]) -> None:
