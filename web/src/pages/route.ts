@@ -483,7 +483,7 @@ function story(): HTMLElement {
     part(
       "What planning changes",
       "Planning is practice with a reward. The network tries eight walks on a map. Walks that arrive by legal hops " +
-        "are made likelier, whichever route they take. No teacher is asked. So it may settle on one. Orange grows paler and need not go: what counts is that the blue hops join up.",
+        "are made likelier, whichever route they take. This reward asks no teacher, so it may settle on one. (A few teachers' routes are copied beside it, so that it keeps the right number of hops.) Orange grows paler and need not go: what counts is that the blue hops join up.",
     ),
     part(
       "Why look at thoughts at all?",
