@@ -4,6 +4,7 @@
     python -m benchmarks.word_planner choose --minutes 20             as long for each candidate, then its accuracy
     python -m benchmarks.word_planner train small --minutes 60        goes on where it was cut off, for so long
     python -m benchmarks.word_planner test small --mirror FOLDER      the benchmarks, and twenty typed problems
+    python -m benchmarks.word_planner page                            the table of docs/smollm2.md, from what test left
 
 Everything lies in `--folder` (runs/words). Phases: chain of thought in words on composed scenes, stories and
 gsm-symbolic, then on bare equations among them, then also on GSM8K's own questions and the same with other numbers;
@@ -30,6 +31,7 @@ import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import LlamaConfig, PreTrainedTokenizerFast
 
+from atp_lab.compare.rows import code_version
 from atp_lite.cli.command_line import parse
 from atp_lite.domains import (
     BenchmarkSettings,
@@ -45,14 +47,17 @@ from atp_lite.domains import (
 )
 from atp_lite.domains.word_problems.renumbering import renumbered
 from atp_lite.domains.word_problems.splits import kept_for_validation
+from atp_lite.engine.log import read_metrics
 from atp_lite.engine.lora import LoRASettings, add_lora
 from atp_lite.engine.pretrained import BackboneSettings, folder_of
-from atp_lite.evaluation import EvalSettings, ProblemSet, evaluate, evaluate_benchmarks
+from atp_lite.evaluation import Estimate, EvalSettings, ProblemSet, evaluate, evaluate_benchmarks, wilson
 from atp_lite.methods import METHODS
 from atp_lite.planner import Planner
 from atp_lite.sft import SFTSettings, train_sft
+from benchmarks.evidence import fill
 from benchmarks.word_scenes import drills, scenes
 
+RESULT, PAGE = Path("data/evidence/words/result.json"), Path("docs/smollm2.md")
 MOST_STEPS, LONGEST_STEP, LONGEST_QUESTION = 4, 20, 220
 """Of problems that are trained on: steps, characters of a step and of a question."""
 SETS = {name: (name, "test_head50") for name in ("gsm8k", "multiarith")} | {"svamp": ("svamp", "test")}
@@ -348,16 +353,63 @@ class Test:
         ]
         made = self.folder / "gsm-symbolic.jsonl"
         sets += [ProblemSet("gsm-symbolic", read_jsonl(made))] if made.is_file() else []
+        found, place = {}, self.folder / self.candidate
         for phase in self.phases:
-            last = self.folder / self.candidate / phase / "last"
+            last = place / phase / "last"
             if not last.is_dir():
                 print(f"{phase}: not finished")
                 continue
             planner = Planner.from_pretrained(last)
+            rows: dict[str, dict] = {}
             if sets:
-                print(evaluate_benchmarks(planner, sets, self.settings, checkpoint=str(last)).to_markdown())
-            print(json.dumps({"phase": phase} | typed(planner)))
+                report = evaluate_benchmarks(planner, sets, self.settings, checkpoint=str(last))
+                print(report.to_markdown())
+                rows = {name: result.to_json() for name, result in report.evaluations.items()}
+            found[phase] = {"sets": rows, "typed": typed(planner)}
+            print(json.dumps({"phase": phase} | found[phase]["typed"]))
+        done = [phase for phase in PHASES if (place / phase / "last").is_dir()]
+        result = {
+            "version": code_version(),
+            "parameters": sum(p.numel() for p in planner.model.parameters()) if found else None,
+            "cpu_minutes": {phase: cpu_minutes(place / phase) for phase in done},
+            "phases": found,
+        }
+        (place / "result.json").write_text(json.dumps(result, indent=1) + "\n")
         return 0
+
+
+def cpu_minutes(run: Path) -> float:
+    """Processor time of a run, read from its log."""
+    spent = [line["cpu_seconds"] for line in read_metrics(run / "metrics.jsonl") if "cpu_seconds" in line]
+    return round(spent[-1] / 60, 1) if spent else 0.0
+
+
+@dataclass(frozen=True)
+class Page:
+    """Write the table of docs/smollm2.md from the committed result."""
+
+    def run(self) -> int:
+        PAGE.write_text(fill(PAGE.read_text(), tables()))
+        return 0
+
+
+def tables(root: Path = Path()) -> dict[str, str]:
+    """The tables of the page by their names, as Markdown."""
+    result = json.loads((root / RESULT).read_text())
+    phases = result["phases"]
+    lines = ["| test set | problems | " + " | ".join(f"`{phase}`" for phase in phases) + " |"]
+    lines.append("|---" * (2 + len(phases)) + "|")
+    for name, first in next(iter(phases.values()))["sets"].items():
+        cells = [Estimate(**found["sets"][name]["metrics"]["accuracy"]).percent() for found in phases.values()]
+        lines.append(f"| {name} | {first['metrics']['accuracy']['n']} | " + " | ".join(cells) + " |")
+    asked = next(iter(phases.values()))["typed"]["typed"]
+    shares = [wilson(round(asked * found["typed"]["right"]), asked).percent() for found in phases.values()]
+    lines.append(f"| typed by hand, two steps | {asked} | " + " | ".join(shares) + " |")
+    minutes = [f"{phase} {spent:.0f}" for phase, spent in result["cpu_minutes"].items()]
+    total = sum(result["cpu_minutes"].values())
+    lines += ["", f"Right answers, % [95 %, Wilson]; {result['parameters'] / 1e6:.1f} million parameters; one seed. "
+              f"Minutes of one core: {', '.join(minutes)}; {total:.0f} in all."]  # fmt: skip
+    return {"word-planner": "\n".join(lines)}
 
 
 def typed(planner: Planner, problems: Sequence[Problem] = TYPED) -> dict[str, float]:
@@ -377,7 +429,7 @@ def typed(planner: Planner, problems: Sequence[Problem] = TYPED) -> dict[str, fl
     return {"typed": len(problems), "right": right / len(problems), "right chains among them": chains / max(right, 1)}
 
 
-COMMANDS = {"data": Data, "choose": Choose, "train": Train, "test": Test}
+COMMANDS = {"data": Data, "choose": Choose, "train": Train, "test": Test, "page": Page}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

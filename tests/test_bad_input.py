@@ -107,6 +107,7 @@ ROW = {"question": "1+1+2", "steps": ["1+1=2", "2+2=4"], "answer": "4"}
     ("row", "says"),
     [
         (ROW | {"question": "1+\ud800"}, ["line 9", "surrogate"]),
+        (ROW | {"source": "b\ud800"}, ["line 9", "surrogate"]),
         (ROW | {"question": " "}, ["line 9", "question is empty"]),
         (ROW | {"answer": ""}, ["line 9", "answer is empty"]),
         (ROW | {"question": "1+77"}, ["problem 9", "'77'", "does not know"]),

@@ -121,3 +121,9 @@ def test_phases_go_on_where_they_were_cut_off_and_are_tested(folder, monkeypatch
     assert main(["test", "small", "--folder", str(folder), "--mirror", str(folder)]) == 0
     said = capsys.readouterr().out
     assert '"phase": "words-2", "typed": 20' in said and '"phase": "latents"' in said
+    result = json.loads((place / "result.json").read_text())
+    assert list(result["cpu_minutes"]) == list(word_planner.PHASES) and result["parameters"] > 10_000
+    assert {phase: found["typed"]["typed"] for phase, found in result["phases"].items()} == {
+        "words-2": 20,
+        "latents": 20,
+    }

@@ -175,7 +175,7 @@ def _checked(problem: Problem) -> Problem:
     for name in ("question", "answer"):
         if not getattr(problem, name).strip():
             raise ValueError(f"the {name} is empty; write it, or leave out this problem")
-    for text in (problem.question, *problem.steps, problem.answer):
+    for text in (problem.question, *problem.steps, problem.answer, problem.id, problem.source):
         if any("\ud800" <= character <= "\udfff" for character in text):
             raise ValueError(f"{text!r:.80} holds half of a surrogate pair, which is no character; mend it")
     return problem
