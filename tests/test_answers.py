@@ -5,7 +5,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from atp_lite.domains import (
@@ -164,6 +164,9 @@ def test_markers_by_hand(text, value):
     assert last_number(text) == value
 
 
+@example("1 ½")
+@example("1  ½")
+@example("1  1/2")
 @given(st.one_of(written_numbers().map(lambda written: written[0]), st.text("0123456789 .,/%$-'^:½eE", max_size=9)))
 def test_a_text_that_is_one_number_has_that_as_its_last(text):
     try:

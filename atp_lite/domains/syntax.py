@@ -35,7 +35,10 @@ _FULL_WIDTH = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)} | dict.fro
 )
 _SPELLINGS: tuple[tuple[str, str | Callable[[re.Match[str]], str]], ...] = (
     (r"\\[dt]?frac\{([0-9]+)\}\{([0-9]+)\}", r" \1/\2"),
-    (r"[¼-¾⅐-⅞]", lambda match: " " + unicodedata.normalize("NFKC", match[0]).replace("\u2044", "/")),
+    (
+        r"(?:(?<=[0-9]) +)?([¼-¾⅐-⅞])",
+        lambda match: " " + unicodedata.normalize("NFKC", match[1]).replace("\u2044", "/"),
+    ),
     (r"(?<=[0-9])(?:\{,\}|\\,)(?=[0-9]{3})", ","),
     (
         r"(?<![\w.,:'’/])[1-9][0-9]{0,2}(?:([ '’])[0-9]{3})(?:\1[0-9]{3})*(?![\w'’]|[,:][0-9])",
@@ -48,7 +51,7 @@ _SPELLINGS: tuple[tuple[str, str | Callable[[re.Match[str]], str]], ...] = (
 def respelled(text: str) -> str:
     """The text with its numbers in the spelling of NUMBER and `1/2`.
 
-    Full-width digits, `1 000`, `1'234`, `1½`, `- 7` at the beginning, and LaTeX's `\\frac{1}{2}` and `1{,}234`.
+    Full-width digits, `1 000`, `1'234`, `1½`, `1 ½`, `- 7` at the beginning, and LaTeX's `\\frac{1}{2}` and `1{,}234`.
     """
     text = text.translate(_FULL_WIDTH)
     for pattern, spelling in _SPELLINGS:
