@@ -167,6 +167,7 @@ def test_markers_by_hand(text, value):
 @example("1 ½")
 @example("1  ½")
 @example("1  1/2")
+@example("1.%")
 @given(st.one_of(written_numbers().map(lambda written: written[0]), st.text("0123456789 .,/%$-'^:½eE", max_size=9)))
 def test_a_text_that_is_one_number_has_that_as_its_last(text):
     try:

@@ -67,7 +67,7 @@ def parse_number(text: str) -> Fraction:
     if match is None:
         stripped = respelled(stripped).strip()
         match = _SIGNED.fullmatch(stripped)
-    if match is None:
+    if match is None or re.search(r"[0-9]\.(?![0-9]|\Z)", stripped):  # `5.`, but neither `5.%` nor `5./6`
         raise EquationError(f"{shorten(text)}: not a number (position 0); write one such as 7, -7, 1,234.5, 25% or 3/4")
     if match["behind_dollar"]:
         return -_plain_number(match["behind_dollar"], stripped, match.start("behind_dollar"))
