@@ -65,7 +65,7 @@ export function workOut(text: string): Worked {
 
   const token = (): string | undefined => tokens.at(at);
   function fail(): never {
-    const where = token() === undefined ? "it ends too early" : `"${tokens[at]}" cannot stand there`;
+    const where = token() === undefined ? "The question ends too early" : `"${tokens[at]}" cannot stand there`;
     throw new Error(`${where}: write whole numbers with + - * and parentheses, such as (3+4)*2`);
   }
   function operand(): Part {
