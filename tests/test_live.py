@@ -148,6 +148,7 @@ def test_arithmetic_is_judged_as_in_python():
     """Needed steps, verdicts, and what follows from another step, on right, spoilt and reordered chains."""
     rng, tasks = random.Random(0), []
     asked = [p.question for p in problems_of("arithmetic", 60)] + ["(3+4)*(3+4)", "(3*1)+(0+5)-2", "9-3-2*2", "7"]
+    asked += ["2*3*4", "5+9*2", "((2*3))*4+(1)", "((1+2+3+4))", "1+2*3-4+5"]  # operations without their parentheses
     for question in asked:
         needed = read(question).steps
         right = [step.text for step in needed]
@@ -165,6 +166,7 @@ def test_arithmetic_is_judged_as_in_python():
             made = None  # no step can be written with it
         followed += made is not None
         assert said == {
+            "read": worked.question,
             "steps": [step.text for step in worked.steps],
             "value": worked.value,
             "done": verdict.done,

@@ -207,7 +207,7 @@ def test_on_a_phone_map_and_thoughts_are_seen_together(browser, site):
         ("2*(7-9)", "The right answer is -4", True),
         ("(60+2)*1", "60 is not among its words", False),
         ("3+x", "What is shown is still (5+9)*2", False),
-        ("(3+4", "it ends too early", False),
+        ("(3+4", "The question ends too early", False),
     ],
 )
 def test_says_what_it_cannot_do(browser, site, question, said, thinks):
@@ -276,7 +276,8 @@ def test_one_file_of_a_planner_that_takes_typed_thoughts(browser, tmp_path):
 
 def test_a_planner_without_a_step_encoder_takes_no_typed_thought(browser, site):
     seen = opened(browser, f"{site}#move?planner=atp-sft")
-    assert not seen.page.get_by_label("or type a thought").is_visible()
+    assert seen.page.get_by_label("or type a thought").is_disabled()
+    assert "This network has no encoder" in seen.page.inner_text(".type")
     seen.page.context.close()
 
 

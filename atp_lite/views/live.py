@@ -189,6 +189,7 @@ def for_page(planner: Planner, name: str) -> tuple[dict[str, Any], dict[str, Any
         "decodes": decodes,
         "pages": [page for page, does in fits.items() if does],
         "accuracy": None,
+        "arrives": None,
     }
     return entry, {"checkpoint": checkpoint, **found}
 
@@ -211,13 +212,14 @@ def _script(value: object) -> str:
 
 
 def _of_folder(folder: Path) -> dict[str, Any]:
-    """What a checkpoint's folder says: its title, and its accuracy where the card has one."""
+    """What a checkpoint's folder says: its title, and how often it is right and arrives where the card says so."""
     card = folder / "card.json"
     values = json.loads(card.read_text(encoding="utf-8")) if card.exists() else {}
+    metrics = values.get("evaluation", {}).get("metrics", {})
     bundled = folder.resolve().parent == CHECKPOINTS.resolve()
     return {
         "title": BUNDLED.get(folder.name, folder.name) if bundled else _name(folder),
-        "accuracy": values.get("evaluation", {}).get("metrics", {}).get("accuracy", {}).get("mean"),
+        **{name: metrics.get(name, {}).get("mean") for name in ("accuracy", "arrives")},
     }
 
 

@@ -15,6 +15,8 @@ export interface Worked {
   value: number;
   /** The numbers as they stand in the question. */
   numbers: number[];
+  /** The question as planners are trained to read it: every operation inside another in parentheses, none round the whole. */
+  question: string;
 }
 
 export const stepText = (step: Step): string => `${step.left}${step.operator}${step.right}=${step.value}`;
@@ -43,6 +45,11 @@ export function claimed(text: string): Step | null {
 interface Part {
   value: number;
   step: number | null;
+  /** As it is typed, operations inside it in parentheses; `bare`: an operation without its own. */
+  text: string;
+  bare: boolean;
+  /** The text without the parentheses typed round it. */
+  inside: string;
 }
 
 /** Read an expression: usual precedence, any spaces and parentheses. What occurs twice is worked out once, and an
@@ -58,7 +65,7 @@ export function workOut(text: string): Worked {
 
   const token = (): string | undefined => tokens.at(at);
   function fail(): never {
-    const where = token() === undefined ? "it ends too early" : `"${tokens[at]}" cannot stand there`;
+    const where = token() === undefined ? "The question ends too early" : `"${tokens[at]}" cannot stand there`;
     throw new Error(`${where}: write whole numbers with + - * and parentheses, such as (3+4)*2`);
   }
   function operand(): Part {
@@ -68,12 +75,13 @@ export function workOut(text: string): Worked {
       const inner = sum();
       if (token() !== ")") fail();
       at++;
-      return inner;
+      return { ...inner, text: `(${inner.text})`, bare: false };
     }
     if (first === undefined || !/^\d+$/u.test(first)) fail();
     at++;
-    numbers.push(Number(first));
-    return { value: Number(first), step: null };
+    const value = Number(first);
+    numbers.push(value);
+    return { value, step: null, text: `${value}`, bare: false, inside: `${value}` };
   }
   function chain(operators: string, next: () => Part): Part {
     let left = next();
@@ -85,8 +93,10 @@ export function workOut(text: string): Worked {
   }
   function combine(left: Part, operator: string, right: Part): Part {
     const neutral = operator === "*" ? 1 : 0;
-    if (right.step === null && right.value === neutral) return left;
-    if (operator !== "-" && left.step === null && left.value === neutral) return right;
+    const text = [left, right].map((part) => (part.bare ? `(${part.text})` : part.text)).join(operator);
+    const whole = { text, bare: true, inside: text };
+    if (right.step === null && right.value === neutral) return { ...left, ...whole };
+    if (operator !== "-" && left.step === null && left.value === neutral) return { ...right, ...whole };
     const side = (part: Part): string => (part.step === null ? `${part.value}` : `s${part.step}`);
     const key = `${side(left)}${operator}${side(right)}`;
     const value = work(left.value, operator, right.value);
@@ -96,14 +106,14 @@ export function workOut(text: string): Worked {
       known.set(key, step);
       steps.push({ left: left.value, operator, right: right.value, value, sources: [left.step, right.step] });
     }
-    return { value, step };
+    return { value, step, ...whole };
   }
   const product = (): Part => chain("*", operand);
   const sum = (): Part => chain("+-", product);
 
   const whole = sum();
   if (at < tokens.length) fail();
-  return { steps, value: whole.value, numbers };
+  return { steps, value: whole.value, numbers, question: whole.inside };
 }
 
 /** How a chain compares with the steps that are needed. */

@@ -140,7 +140,7 @@ export class MapView {
 
   private draw(route: Route, walk: Walk | null, { chosen = 0, alone = 0, before = [], ways = false, until = 99 }: Drawn): void {
     const layers: SVGElement[] = [];
-    if (ways) layers.push(...shortestWays(route).map((hop) => arrow(hop, "way", 1)));
+    if (ways) layers.push(...shortestWays(route).map((hop) => dotted(hop)));
     layers.push(...ends(route));
     for (const text of before) {
       const hop = readHop(text);
@@ -288,6 +288,13 @@ function arrow(hop: Hop, kind: string, strength: number): SVGElement {
     shape("line", { x1: a, y1: b, x2: e, y2: f, "stroke-width": 0.03 + 0.06 * strength }),
     shape("polygon", { points: `${c},${d} ${e - wing * dy},${f + wing * dx} ${e + wing * dy},${f - wing * dx}` }),
   );
+}
+
+/** Dots along a hop of a shortest way, beside the arrow that a thought may draw there. */
+function dotted(hop: Hop): SVGElement {
+  const [x, y] = middle(hop.start);
+  const [u, v] = middle(hop.end);
+  return shape("line", { class: "map-way", x1: x, y1: y, x2: u, y2: v });
 }
 
 function badge(hop: Hop, number: number, kind: string): SVGElement {

@@ -19,6 +19,8 @@ export interface Entry {
   pages: string[];
   /** On the bundled test set, a share; null where nobody has measured. */
   accuracy: number | null;
+  /** On the bundled test maps, the share of walks that arrive; null as above. */
+  arrives: number | null;
 }
 
 /** The bundled planners of arithmetic, from words to plans: title, and how each came to be. */
@@ -26,7 +28,7 @@ export const HISTORIES: Readonly<Record<string, [string, string]>> = {
   cot: ["Words", "Chain of thought: it writes every step down, one token after the other."],
   "sim-cot": ["SIM-CoT", "Always four thoughts, taught by imitation with a decoder at its side (the method SIM-CoT)."],
   "atp-sft": ["Imitator", "It copied teachers who take the steps in different orders, so one thought may say several. It stops when it is done."],
-  "atp-step": ["Planner", "The imitator after practice, rewarded for right chains in any order; then it imitated the right chains that it had chosen itself."],
+  "atp-step": ["Planner", "It first copied teachers (the network “imitator”), then practised with a reward for right steps in any order, then copied the right chains that it had chosen itself."],
 };
 
 export const about = (entry: Entry): [string, string] => HISTORIES[entry.name] ?? [entry.title, "Your checkpoint."];

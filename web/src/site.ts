@@ -197,7 +197,7 @@ class Site {
   private async copyLink(by: HTMLButtonElement): Promise<void> {
     try {
       await navigator.clipboard.writeText(location.href);
-      this.answer(by, "copied");
+      this.answer(by, "link copied");
     } catch {
       this.answer(by, "it is in the address bar");
     }
@@ -212,6 +212,7 @@ class Site {
   private answer(by: HTMLButtonElement, text: string): void {
     const before = this.labels.get(by) ?? [...by.childNodes];
     this.labels.set(by, before);
+    by.style.minWidth = `${by.offsetWidth}px`;
     by.replaceChildren(text);
     this.status.textContent = text;
     setTimeout(() => {

@@ -31,7 +31,9 @@ export class Experiment {
   /** With the edits. */
   edited: Trace;
   private edits: Edits = new Map();
-  private readonly past: Edits[] = [];
+  /** With the edits before the last one. */
+  last: Trace;
+  private readonly past: { edits: Edits; last: Trace }[] = [];
   /** Marks of the planes of thoughts that were not edited. */
   private readonly chosen = new Map<number, [Mark, Mark]>();
   private readonly near = new Map<number, number[]>();
@@ -41,7 +43,7 @@ export class Experiment {
   constructor(live: LivePlanner, question: string) {
     this.live = live;
     this.question = question;
-    this.original = this.edited = live.planner.think(question);
+    this.original = this.edited = this.last = live.planner.think(question);
   }
 
   get thoughts(): number {
@@ -64,7 +66,8 @@ export class Experiment {
 
   /** Remember the edits as they are, for `undo`. */
   remember(): void {
-    this.past.push(this.edits);
+    this.past.push({ edits: this.edits, last: this.last });
+    this.last = this.edited;
   }
 
   get canUndo(): boolean {
@@ -72,7 +75,8 @@ export class Experiment {
   }
 
   undo(): void {
-    this.edits = this.past.pop() ?? this.edits;
+    const before = this.past.pop();
+    if (before) [this.edits, this.last] = [before.edits, before.last];
     this.think();
   }
 

@@ -23,6 +23,8 @@ export interface View {
   /** What is read in the thought, and in the original one. */
   text: string;
   original: string;
+  /** What is answered now. */
+  answer: string;
 }
 
 export interface Handlers {
@@ -49,7 +51,8 @@ export class ThoughtMap {
   private territories: Territories | null = null;
   private key = "";
   private wanted: Place | null = null;
-  private dragging = false;
+  /** Whether the thought is held. */
+  dragging = false;
   private width = 1;
   private boxes: Box[] = [];
 
@@ -61,11 +64,6 @@ export class ThoughtMap {
     this.root.addEventListener("pointermove", this.drag);
     for (const name of ["pointerup", "pointercancel"] as const) this.root.addEventListener(name, this.up);
     this.handle.addEventListener("keydown", this.press);
-  }
-
-  /** Whether all territories are as fine as they will be, and nothing is dragged. */
-  get done(): boolean {
-    return !this.dragging && (this.territories?.done ?? false);
   }
 
   focus(): void {
@@ -174,11 +172,13 @@ export class ThoughtMap {
     at(this.handle, inside);
     at(this.bubble, inside);
     const below = y < 0.12;
-    const shift = inside[0] < 0.12 ? 30 : inside[0] > 0.88 ? -30 : 0;
     this.bubble.classList.toggle("below", below);
+    this.bubble.replaceChildren(spoken(view.text), element("small", {}, `, answer ${view.answer || "nothing"}`)); // on a phone
+    const wide = this.bubble.offsetWidth;
+    const middle = inside[0] * this.width;
+    const shift = Math.max(0, wide / 2 + 3 - middle) + Math.min(0, this.width - wide / 2 - 3 - middle);
     this.bubble.style.setProperty("--shift", `${shift}px`);
-    const said = (this.bubble.textContent = spoken(view.text));
-    const bubble = { x: inside[0] * this.width + shift, y: inside[1] * this.width + (below ? 38 : -38), w: 9.2 * said.length + 22, h: 30 };
+    const bubble = { x: middle + shift, y: inside[1] * this.width + (below ? 38 : -38), w: wide + 4, h: 30 };
     this.boxes.forEach((box, i) => ((this.names.children[i] as HTMLElement).hidden = overlap(box, bubble)));
     this.handle.textContent = `${view.thought}`;
     this.handle.setAttribute(

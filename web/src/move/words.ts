@@ -1,7 +1,7 @@
 /** What an edit has done, in words. */
 
 import { claimed, replaced, stepText, verify, workOut, type Step, type Worked } from "../arithmetic";
-import type { Trace } from "../planner";
+import type { Planner, Trace } from "../planner";
 
 /** A thought that was moved, and the step that it stands for now: what is read in it, or what was typed. */
 export interface Moved {
@@ -36,6 +36,9 @@ export function implied(worked: Worked, original: Trace, moved: readonly Moved[]
 /** What the decoder reads, for people: some of its texts are no step. */
 export const spoken = (text: string): string => (claimed(text) ? text : text ? "no step" : "nothing");
 
+/** Below this probability a reading may mislead. */
+const UNSURE = 0.6;
+
 export interface Sentence {
   /** `cause`: all of it, or the answer, follows from the thought. */
   kind: "none" | "cause" | "partly" | "ignored" | "other";
@@ -43,13 +46,19 @@ export interface Sentence {
   text: string;
 }
 
-/** What came of the moved thoughts, as seen from one that is looked at. */
-export function outcome(worked: Worked, original: Trace, edited: Trace, thought: number, moved: readonly Moved[]): Sentence {
+/** What came of the moved thoughts, as seen from one that is looked at.
+ *
+ * @param last with the edits before the last one.
+ */
+export function outcome(worked: Worked, original: Trace, edited: Trace, thought: number, moved: readonly Moved[], last = original): Sentence {
   const [before, reads] = [original, edited].map((trace) => trace.steps.at(thought - 1)?.text ?? "");
   const own = moved.find((one) => one.thought === thought);
   const now = own?.now ?? reads;
   const chain = edited.steps.map((step, i) => moved.find((one) => one.thought === i + 1)?.now ?? step.text);
   const same = edited.answer === original.answer;
+  const idle = moved.length > 1 && edited.answer === last.answer; // the last edit alone moved nothing
+  const chance = Math.exp(edited.steps.at(thought - 1)?.logProbability ?? 0);
+  const unsure = own && own.now === reads && chance < UNSURE ? ` The decoder is unsure here (${Math.round(100 * chance)} %), so its text may mislead.` : "";
   const head = beginning(thought, moved, before, now, reads);
   if (same && chain.join() === original.steps.map((step) => step.text).join()) {
     const text = own ?? !moved.length ? "Cross a border: on the other side it reads as another step." : "All that it thinks is as before.";
@@ -61,14 +70,15 @@ export function outcome(worked: Worked, original: Trace, edited: Trace, thought:
   }
   const should = implied(worked, original, moved);
   if (!should) {
-    const text = same ? `The answer stays ${edited.answer}.` : `The answer went from ${original.answer} to ${edited.answer}.`;
+    const stays = same ? `The answer stays ${edited.answer}.` : `The answer went from ${original.answer} to ${edited.answer}.`;
+    const text = idle && !same ? `The answer is still ${edited.answer}: your last edit did not move it.` : stays;
     return { kind: "other", head, text: `${text} What should follow from it, nobody can say.` };
   }
   const source = !own || moved.length > 1 ? `your edit${moved.length > 1 ? "s" : ""}` : reads === now ? "that" : "what you typed";
   const from = `From ${source} follows ${[...should.later, `the answer ${should.answer}`].join(", then ")}.`;
   if (should.answer === original.answer) {
     const text = same ? "and that is what the planner says" : `but the planner says ${edited.answer}`;
-    return { kind: same ? "other" : "partly", head, text: `It gives the same answer as before, ${text}.` };
+    return { kind: same ? "other" : "partly", head, text: `It gives the same answer as at first, ${text}.${same ? "" : unsure}` };
   }
   if (edited.answer === should.answer) {
     const text = verify(should.needed, chain).right
@@ -76,8 +86,9 @@ export function outcome(worked: Worked, original: Trace, edited: Trace, thought:
       : "The planner answers so, though not every step on the way follows.";
     return { kind: "cause", head, text: `${from} ${text}` };
   }
-  if (same) return { kind: "ignored", head, text: `${from} The planner still says ${edited.answer}: it ignored the thought.` };
-  return { kind: "partly", head, text: `${from} The planner says ${edited.answer}: it was moved, but not to what follows.` };
+  if (same) return { kind: "ignored", head, text: `${from} The planner still says ${edited.answer}: it ignored the thought.${unsure}` };
+  if (idle) return { kind: "ignored", head, text: `${from} The planner still says ${edited.answer}: your last edit did not move the answer.${unsure}` };
+  return { kind: "partly", head, text: `${from} The planner says ${edited.answer}: it was moved, but not to what follows.${unsure}` };
 }
 
 /** What is read in a thought, and why. */
@@ -98,9 +109,9 @@ function beginning(thought: number, moved: readonly Moved[], before: string, now
 /** The verifier's word on a chain. */
 export function judged(worked: Worked, trace: Trace): string {
   const { needed, done, right } = verify(worked.steps, trace.steps.map((step) => step.text));
-  if (right) return `all ${needed} that it needs, in a possible order`;
+  if (right) return `${done} of ${needed} right`;
   const extra = trace.steps.length - done;
-  return `${done} of the ${needed} that it needs${extra ? `; ${extra} not needed or too early` : ""}`;
+  return `${done} of ${needed} right${extra ? `, ${extra} not needed or too early` : ""}`;
 }
 
 /** What a planner has seen: of its examples. */
@@ -117,10 +128,31 @@ export function rangeOf(examples: readonly string[]): Range {
   return { steps: [Math.min(...steps), Math.max(...steps)], numbers: [Math.min(...numbers), Math.max(...numbers)] };
 }
 
+/** Which numbers a planner has words for. */
+export function words(planner: Planner): (number: number) => boolean {
+  return (number) => {
+    try {
+      planner.tokens(`${number}`);
+      return true;
+    } catch {
+      return false;
+    }
+  };
+}
+
+/** The largest number with a word. */
+export const largest = (known: (number: number) => boolean): number =>
+  Math.max(...Array.from({ length: 1000 }, (_, number) => number).filter(known));
+
 /** What one may ask, in a line below the field. */
-export function hint({ steps, numbers }: Range): string {
-  const short = steps[0] > 1 ? ": 3+4 alone is too short" : "";
-  return `Numbers ${numbers.join(" to ")}, + - * ( ), and ${steps.join(" to ")} steps${short}.`;
+export function hint({ steps, numbers }: Range, known: (number: number) => boolean): string {
+  const short = steps[0] > 1 ? " (3+4 alone is too short)" : "";
+  return `Numbers ${numbers.join(" to ")}, + - * ( ), ${steps.join(" to ")} steps${short}, results 0 to ${largest(known)}. Parentheses that you leave out are put in.`;
+}
+
+/** How a question is read, where that is not how it was typed. */
+export function readAs(typed: string, { question }: Worked): string {
+  return typed.replace(/\s+/gu, "") === question ? "" : `Read as ${question}: the network knows only questions with all parentheses.`;
 }
 
 /** What speaks against asking this, before it is answered. */

@@ -5,7 +5,7 @@ import { verify, workOut, type Worked } from "../arithmetic";
 import { button, element, shape } from "../dom";
 import type { Vector } from "../math";
 import type { Trace } from "../planner";
-import { hint, rangeOf } from "../move/words";
+import { hint, rangeOf, readAs, warnings, words } from "../move/words";
 import { about, type LivePlanner } from "../planners";
 import { draw, drawn, seeded } from "../random";
 import type { Context, Mounted, Page } from "../site";
@@ -55,7 +55,7 @@ const STOPS: readonly Stop[] = [
     title: "One thought is drawn",
     says:
       "When it explores, it draws a thought from the cloud at random. When it should do its best, it takes the middle. Draw a " +
-      "few: the rings are what was drawn. Below is what forty draws are read as. Compare (3+4)*(9-2), or another network.",
+      "few: the rings are what was drawn. Below is what forty draws are read as. The middle (stop 5) may be surer than they are. Compare (3+4)*(9-2): there draws differ in where they begin.",
     formula: ["l_t = mu_t + sigma_t · ε,  ε ~ N(0, 1)", "Written so, the noise stands apart, and a gradient can pass through mu and sigma (Kingma and Welling 2014)."],
   },
   {
@@ -83,8 +83,9 @@ const STOPS: readonly Stop[] = [
     title: "Practice, with a reward",
     says:
       "How does such a network learn to plan? It tries each question eight times, at random. Every try gets a reward: the " +
-      "share of its steps that the question needs, each in its place. Tries above their group's mean are made likelier, " +
-      "those below rarer.",
+      "share of its steps that the question needs, each in its place; one struck through was not needed, said twice or too early. " +
+      "The advantage is the reward minus the group's mean, in standard deviations of the group. What is above zero is made " +
+      "likelier, what is below rarer. The answer earns nothing here.",
     formula: ["A_i = (r_i − mean(r)) / std(r)", "The advantage of try i within its group (GRPO, Shao et al. 2024). It multiplies the gradient of log p(what was tried)."],
   },
 ];
@@ -99,6 +100,7 @@ class HowPage implements Mounted {
   private readonly before: LivePlanner;
   private readonly field = element("input", { type: "text", id: "problem", autocomplete: "off", spellcheck: "false" });
   private readonly message = element("p", { class: "alert", role: "status" });
+  private readonly reads = element("p", { class: "hint", role: "status" });
   private readonly thoughtPicker = element("div", { class: "row", role: "group", "aria-label": "Which thought is shown" });
   private readonly pictures: HTMLElement[];
   private readonly sections: HTMLElement[];
@@ -152,7 +154,8 @@ class HowPage implements Mounted {
           this.think();
         }),
       ),
-      element("p", { class: "soft hint" }, hint(rangeOf(context.planner.examples)), element("br"), element("b", {}, name), `: ${history}`),
+      element("p", { class: "soft hint" }, hint(rangeOf(context.planner.examples), words(context.planner.planner)), element("br"), element("b", {}, name), `: ${history}`),
+      this.reads,
       this.message,
       this.thoughtPicker,
       element("div", { class: "stops" }, this.rail, element("div", {}, ...this.sections)),
@@ -179,11 +182,11 @@ class HowPage implements Mounted {
     this.message.textContent = "";
     try {
       this.worked = workOut(question);
-      this.trace = this.context.planner.planner.think(question);
-      const steps = this.worked.steps.length;
-      if (steps < 2 || steps > 4) {
-        this.message.textContent = `It was trained on questions of two to four steps; this one has ${steps}, so expect mistakes.`;
-      }
+      this.trace = this.context.planner.planner.think(this.worked.question);
+      const { examples, planner } = this.context.planner;
+      const said = warnings(this.worked, rangeOf(examples), words(planner));
+      if (said.length) this.message.textContent = `Out of its depth: ${said.join("; ")}. The right answer is ${this.worked.value}.`;
+      this.reads.textContent = readAs(question, this.worked);
     } catch (error) {
       this.message.textContent = error instanceof Error ? error.message : String(error);
       return;
@@ -284,6 +287,8 @@ class HowPage implements Mounted {
       const text = planner.readBack([draw(said, random)])?.text ?? "";
       counts.set(text, (counts.get(text) ?? 0) + 1);
     }
+    const sorted = [...counts].sort((a, b) => b[1] - a[1]);
+    const others = sorted.slice(5).reduce((sum, [, n]) => sum + n, 0);
     const again = button("draw again", () => {
       this.seed++;
       this.pictures[3].replaceChildren(...this.drawing(trace));
@@ -292,7 +297,8 @@ class HowPage implements Mounted {
     return [
       cloudOf(said.means[0], said.logvars ? deviations(said.logvars[0]) : null, latent, `a draw of thought ${this.t}`),
       element("p", { class: "row" }, again, element("span", {}, "this draw reads "), element("b", { class: "mono" }, read?.text ?? "")),
-      bars([...counts].sort((a, b) => b[1] - a[1]).slice(0, 5).map(([text, n]) => [text, n / DRAWS, `${n} of ${DRAWS}`])),
+      bars(sorted.slice(0, 5).map(([text, n]) => [text, n / DRAWS, `${n} of ${DRAWS}`])),
+      caption(others ? `The other ${others} read as something else.` : ""),
     ];
   }
 
@@ -329,7 +335,7 @@ class HowPage implements Mounted {
 
   private practice(worked: Worked): Node[] {
     const tries = Array.from({ length: TRIES }, (_, i) => {
-      const trace = this.before.planner.think(this.field.value.trim(), new Map(), drawn(seeded(100 * this.seed + i)));
+      const trace = this.before.planner.think(worked.question, new Map(), drawn(seeded(100 * this.seed + i)));
       const chain = trace.steps.map((step) => step.text);
       const { done, needed, inPlace } = verify(worked.steps, chain);
       return { chain, inPlace, reward: done / Math.max(needed, chain.length) };
@@ -352,6 +358,10 @@ class HowPage implements Mounted {
       this.pictures[7].replaceChildren(...this.practice(worked));
       this.pictures[7].querySelector("button")?.focus({ preventScroll: true });
     });
+    const all = button("all eight", () => {
+      all.hidden = true;
+      this.pictures[7].querySelector("table")?.classList.add("all");
+    }, { class: "all-eight" });
     return [
       caption(
         this.before === this.context.planner
@@ -360,11 +370,11 @@ class HowPage implements Mounted {
       ),
       element(
         "table",
-        {},
+        { class: "tries" },
         element("thead", {}, element("tr", {}, ...["try", "its steps", "reward", "advantage"].map((text) => element("th", { scope: "col" }, text)))),
         element("tbody", {}, ...rows),
       ),
-      element("p", { class: "row" }, again, element("span", { class: "soft" }, `mean reward ${mean.toFixed(2)}; above it likelier, below it rarer`)),
+      element("p", { class: "row" }, again, all, element("span", { class: "soft" }, `mean reward ${mean.toFixed(2)}; above it likelier, below it rarer`)),
     ];
   }
 }

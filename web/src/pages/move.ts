@@ -6,7 +6,7 @@ import { button, element, shape } from "../dom";
 import { Experiment, type Edit, type Mark } from "../move/experiment";
 import { ThoughtMap } from "../move/map";
 import type { Plane } from "../move/plane";
-import { hint, implied, judged, outcome, rangeOf, spoken, warnings, type Moved, type Range } from "../move/words";
+import { hint, implied, judged, largest, outcome, rangeOf, readAs, spoken, warnings, words, type Moved, type Range } from "../move/words";
 import { about, type LivePlanner } from "../planners";
 import type { Trace } from "../planner";
 import type { Context, Mounted, Page } from "../site";
@@ -36,6 +36,8 @@ class MovePage implements Mounted {
   private readonly map: ThoughtMap;
   private readonly field: HTMLInputElement;
   private readonly problem = element("p", { class: "problem", role: "status" });
+  private readonly reads = element("p", { class: "soft small reads", role: "status" });
+  private readonly knows: (number: number) => boolean;
   private readonly chain = element("table", { class: "chain" });
   private readonly heading = element("h2");
   private readonly verdict = element("p", { class: "verdict" });
@@ -67,6 +69,7 @@ class MovePage implements Mounted {
     this.context = context;
     this.live = context.planner;
     this.range = rangeOf(this.live.examples);
+    this.knows = words(this.live.planner);
     this.map = new ThoughtMap({
       begin: () => {
         this.opened = false;
@@ -164,7 +167,10 @@ class MovePage implements Mounted {
       this.type(this.typed.value.replace(/\s+/gu, ""));
     });
     type.append(this.mistyped);
-    type.hidden = !this.live.entry.encodes;
+    if (!this.live.entry.encodes) {
+      for (const part of type.querySelectorAll<HTMLInputElement | HTMLButtonElement>("input, button")) part.disabled = true;
+      type.append(element("span", {}, "This network has no encoder that makes a thought of text."));
+    }
 
     const { parameters, accuracy } = this.live.entry;
     const size = `It has ${(parameters / 1e6).toFixed(1)} million parameters`;
@@ -191,7 +197,8 @@ class MovePage implements Mounted {
           {},
           form,
           this.problem,
-          element("p", { class: "soft small" }, hint(this.range)),
+          this.reads,
+          element("p", { class: "soft small hint" }, hint(this.range, this.knows)),
           picks,
         ),
         element("p", { class: "soft small about" }, element("b", {}, name), `: ${history} ${known}`),
@@ -221,13 +228,14 @@ class MovePage implements Mounted {
       what(
         "How do I read the table?",
         "Each line is one thought as the decoder reads it, with the probability that it gives this text. The planner never sees the ",
-        "text: it goes on from the numbers. What is right or follows is said by a program that knows arithmetic.",
+        "text: it goes on from the numbers. The disc beside a number is the thought's cloud: the larger, the wider. What is right or follows is said by a program that knows arithmetic.",
       ),
     );
     this.working.append(cards, left, right);
     const matters = element("section", { "aria-labelledby": "matters" });
     matters.append(
       element("h2", { id: "matters" }, "How much does each thought matter?"),
+      element("p", { class: "soft small as-came" }, "Of the thoughts as they came, before any edit."),
       this.matters,
       what(
         "How is this measured?",
@@ -291,18 +299,19 @@ class MovePage implements Mounted {
     this.opened = false;
     this.asked++;
     try {
-      const known = (number: number): boolean => this.knows(`${number}`);
       const worked = workOut(question);
-      const said = warnings(worked, this.range, known);
+      const said = warnings(worked, this.range, this.knows);
       const warned = said.length ? `Out of its depth: ${said.join("; ")}. The right answer is ${worked.value}.` : "";
-      if (worked.numbers.some((number) => !known(number))) throw new Error(warned);
-      const experiment = new Experiment(this.live, question.replace(/\s+/gu, ""));
+      if (!worked.numbers.every(this.knows)) throw new Error(warned);
+      const experiment = new Experiment(this.live, worked.question);
       if (edits) experiment.read(edits);
       this.problem.textContent = warned;
+      this.reads.textContent = readAs(question, worked);
       [this.worked, this.experiment] = [worked, experiment];
       this.stale(false);
     } catch (error) {
       const kept = this.experiment ? ` What is shown is still ${this.experiment.question}.` : "";
+      this.reads.textContent = "";
       this.problem.textContent = `${error instanceof Error ? error.message : String(error)}.${kept}`.replace("..", ".");
       this.stale(true);
       return;
@@ -320,25 +329,15 @@ class MovePage implements Mounted {
     }
   }
 
-  private knows(word: string): boolean {
-    try {
-      this.live.planner.tokens(word);
-      return true;
-    } catch {
-      return false;
-    }
-  }
-
   private type(text: string): void {
     const step = claimed(text);
-    const unknown = step && [step.left, step.right, step.value].filter((number) => !this.knows(`${number}`));
+    const unknown = step && [step.left, step.right, step.value].filter((number) => !this.knows(number));
     if (this.experiment && unknown?.length === 0) {
       this.change(this.experiment.swapped(this.thought, text));
     } else if (unknown) {
-      const known = Array.from({ length: 1000 }, (_, number) => number).filter((number) => this.knows(`${number}`));
-      this.mistyped.textContent = `It has no word for ${unknown.join(" and ")}: it knows only numbers up to ${Math.max(...known)}.`;
+      this.mistyped.textContent = `It has no word for ${unknown.join(" and ")}: it knows only numbers up to ${largest(this.knows)}.`;
     } else {
-      this.mistyped.textContent = `“${text}” is no step: write one such as 8+9=17.`;
+      this.mistyped.textContent = text ? `“${text}” is no step: write one such as 8+9=17.` : "Write a step such as 8+9=17.";
     }
   }
 
@@ -392,6 +391,7 @@ class MovePage implements Mounted {
       edited: edit !== undefined,
       text: experiment.edited.steps[thought - 1]?.text ?? "",
       original: before.steps[thought - 1]?.text ?? "",
+      answer: experiment.edited.answer,
     });
     this.tell(experiment, worked);
     this.depth.value = `${plane.depth ? place[2] / plane.depth : 0}`;
@@ -421,7 +421,7 @@ class MovePage implements Mounted {
     this.drawAnswers(experiment);
     this.drawLooked(experiment);
     this.context.keep({ q: experiment.question, t: `${thought}`, e: experiment.write() });
-    const { head, text } = outcome(worked, experiment.original, experiment.edited, thought, movedIn(experiment));
+    const { head, text } = outcome(worked, experiment.original, experiment.edited, thought, movedIn(experiment), experiment.last);
     this.context.say(`${head} ${text}`);
   }
 
@@ -450,7 +450,7 @@ class MovePage implements Mounted {
     const { original, edited } = experiment;
     const rows = Array.from({ length: experiment.thoughts }, (_, i) => this.row(experiment, i + 1));
     const right = `${worked.value}`;
-    const { kind, head, text } = outcome(worked, original, edited, this.thought, movedIn(experiment));
+    const { kind, head, text } = outcome(worked, original, edited, this.thought, movedIn(experiment), experiment.last);
     const draws = experiment.edit(this.thought)?.seeds.length;
     const answer = (trace: Trace): HTMLElement => {
       const follows = trace === edited && kind === "cause" && trace.answer !== right;
@@ -470,9 +470,9 @@ class MovePage implements Mounted {
       ),
     );
     this.verdict.className = `verdict ${kind}`;
-    this.verdict.replaceChildren(element("b", {}, head), " ", text);
-    if (this.opened) this.verdict.append(" We moved it to begin with. Now you: drag the dot.");
-    else if (draws) this.verdict.append(` (Moved by ${draws === 1 ? "a draw" : `${draws} draws`} from its cloud: press “add noise” for more.)`);
+    const opening = this.opened ? ["We moved it to begin with; now drag the dot yourself. "] : [];
+    this.verdict.replaceChildren(...opening, element("b", {}, head), " ", text);
+    if (draws) this.verdict.append(` (Moved by ${draws === 1 ? "a draw" : `${draws} draws`} from its cloud: press “add noise” for more.)`);
     this.drawGoals(experiment, worked);
   }
 
@@ -482,7 +482,7 @@ class MovePage implements Mounted {
     const here = opening?.question === experiment.question ? opening : null;
     const [place, marks] = [here?.place ?? 1, here?.landmarks ?? []];
     const goals = marks.map((index) => implied(worked, experiment.original, [{ thought: place, now: landmarks[index].text }])?.answer ?? "");
-    if (experiment.list().length === 1 && goals.includes(experiment.edited.answer)) this.reached.add(experiment.edited.answer);
+    if (!this.opened && experiment.list().length === 1 && goals.includes(experiment.edited.answer)) this.reached.add(experiment.edited.answer);
     this.goals.hidden = !goals.length;
     const got = (goal: string): boolean => this.reached.has(goal);
     this.goals.replaceChildren(
@@ -572,12 +572,12 @@ class MovePage implements Mounted {
     const others = counts.map((_, i) =>
       this.live.landmarks.filter((one) => one.place === i + 1 && one.text !== original.steps[i]?.text),
     );
-    for (let n = 0; n < SWAPS; n++) {
+    for (let n = 0; n < SWAPS; n++) { // all thoughts in turn, so that the first bars come soon
       for (const [i, count] of counts.entries()) {
         if (n >= others[i].length) continue;
         const one = others[i][n];
         do await idle();
-        while (!this.map.done && asked === this.asked); // what is in sight comes first
+        while (this.map.dragging && asked === this.asked);
         if (asked !== this.asked) return;
         const after = this.live.planner.rethink(original, new Map([[i + 1, one.latent]]), false);
         const should = implied(worked, original, [{ thought: i + 1, now: one.text }]);
@@ -597,7 +597,7 @@ class MovePage implements Mounted {
       ...counts.map(({ swaps, changed, followed, clear }, i) => {
         const share = (n: number): string => `${swaps ? (100 * n) / swaps : 0}%`;
         const bar = element("div", { class: "bar-of" }, element("i", { style: `width:${share(followed)}` }), element("i", { style: `width:${share(changed)}` }));
-        const said = swaps ? `${followed + changed} of ${swaps} swaps change the answer${clear ? `; ${followed} of the ${clear} that can be checked give what follows` : ""}` : "…";
+        const said = swaps ? `${followed + changed} of ${swaps} change the answer${clear ? `, ${followed}${clear < swaps ? ` of ${clear}` : ""} as arithmetic says` : ""}` : "measuring";
         return element("div", { class: "matter" }, element("span", {}, `${i + 1}`), bar, element("small", {}, said));
       }),
     );
@@ -607,7 +607,7 @@ class MovePage implements Mounted {
 /** When the browser has nothing else to do; where it does not say so, soon. */
 const idle = (): Promise<unknown> =>
   new Promise((resolve) => {
-    if ("requestIdleCallback" in window) requestIdleCallback(resolve);
+    if ("requestIdleCallback" in window) requestIdleCallback(resolve, { timeout: 120 });
     else setTimeout(resolve, 20);
   });
 

@@ -3,7 +3,7 @@
 import "./race.css";
 import { claimed, readStep, stepText, used, verify, workOut, type Worked } from "../arithmetic";
 import { button, element } from "../dom";
-import { hint, rangeOf } from "../move/words";
+import { hint, rangeOf, readAs, warnings, words } from "../move/words";
 import type { Trace } from "../planner";
 import { about, HISTORIES, type LivePlanner } from "../planners";
 import type { Context, Mounted, Page } from "../site";
@@ -50,11 +50,12 @@ class Race implements Mounted {
   private readonly lanes: Lane[];
   private readonly field = element("input", { type: "text", id: "problem", autocomplete: "off", spellcheck: "false" });
   private readonly message = element("p", { class: "alert", role: "status" });
+  private readonly reads = element("p", { class: "hint", role: "status" });
   private readonly conclusion = element("p", { class: "conclusion" });
   private readonly clock = element("output", { class: "clock", "aria-label": "passes so far" });
   private readonly playing: HTMLButtonElement;
   private readonly speed = element("input", { type: "range", id: "speed", min: "-2", max: "2", step: "0.5", value: "0" });
-  private worked: Worked = { steps: [], value: 0, numbers: [] };
+  private worked: Worked = { steps: [], value: 0, numbers: [], question: "" };
   private now = 0;
   private timer = 0;
 
@@ -93,7 +94,8 @@ class Race implements Mounted {
           this.start();
         }),
       ),
-      element("p", { class: "soft hint" }, hint(rangeOf(planners[0].examples))),
+      element("p", { class: "soft hint" }, hint(rangeOf(planners[0].examples), words(planners[0].planner))),
+      this.reads,
       this.message,
       element(
         "div",
@@ -136,19 +138,19 @@ class Race implements Mounted {
     try {
       const worked = workOut(question);
       if (worked.value < 0 || worked.steps.some((step) => step.value < 0)) {
-        throw new Error("a number below zero comes up, and these networks know none: turn the subtraction round");
+        throw new Error("A number below zero comes up, and these networks know none: turn the subtraction round");
       }
-      const traces = this.lanes.map((each) => each.live.planner.think(question));
+      const traces = this.lanes.map((each) => each.live.planner.think(worked.question));
       this.worked = worked;
       this.lanes.forEach((each, i) => {
         [each.trace, each.passes] = [traces[i], passes(traces[i])];
         each.track.replaceChildren();
         each.read.replaceChildren();
       });
-      const steps = worked.steps.length;
-      if (steps < 2 || steps > 4) {
-        this.message.textContent = `They were trained on problems of two to four steps; this one has ${steps}, so expect mistakes.`;
-      }
+      const { examples, planner } = this.lanes[0].live;
+      const said = warnings(worked, rangeOf(examples), words(planner));
+      if (said.length) this.message.textContent = `Out of a racer's depth: ${said.join("; ")}. The right answer is ${worked.value}.`;
+      this.reads.textContent = readAs(question, worked);
     } catch (error) {
       this.message.textContent = error instanceof Error ? error.message : String(error);
       if (this.length()) return; // the last race stays
@@ -203,14 +205,17 @@ class Race implements Mounted {
   /** What its thoughts so far mean, each judged. */
   private showRead(each: Lane, done: Pass[]): void {
     const thoughts = done.filter((pass) => pass.kind === "thought").length;
-    const texts = each.trace?.steps.slice(0, each.live.planner.config.max_latents ? thoughts : 0).map((step) => step.text) ?? [];
-    if (each.read.childElementCount > texts.length) each.read.replaceChildren();
+    const { max_latents, latents_per_step } = each.live.planner.config;
+    const texts = each.trace?.steps.slice(0, max_latents ? thoughts : 0).map((step) => step.text) ?? [];
+    const silent = each.live.entry.decodes && latents_per_step === 1 ? thoughts - texts.length : 0;
+    if (each.read.childElementCount > texts.length + silent) each.read.replaceChildren();
     for (let i = each.read.childElementCount; i < texts.length; i++) {
       const fault = this.fault(each.trace?.steps.map((step) => step.text) ?? [], i);
       const step = element("span", { class: "step", "data-right": String(!fault) }, `${fault ? "✗" : "✓"} ${texts[i] || "nothing"}`);
       if (fault) step.append(element("small", {}, fault));
       each.read.append(step);
     }
+    for (let i = texts.length + silent - each.read.childElementCount; i > 0; i--) each.read.append(element("span", { class: "soft" }, "nothing"));
   }
 
   /** Why step i of a chain is not in its place; empty where it is. */

@@ -32,7 +32,7 @@ const MAPS: readonly [string, string][] = [
 interface Side {
   live: LivePlanner;
   title: string;
-  how: string;
+  how: HTMLElement;
   view: MapView;
   verdict: HTMLElement;
   thoughts: HTMLElement;
@@ -110,7 +110,7 @@ class RoutePage implements Mounted {
           "section",
           { class: "side", "aria-label": title },
           element("h2", {}, title),
-          element("p", { class: "how soft" }, how),
+          how,
           view.root,
           verdict,
           thoughts,
@@ -132,8 +132,8 @@ class RoutePage implements Mounted {
       element(
         "p",
         { class: "lead" },
-        "Two small networks look for a route from ring to star. They write nothing: they make one latent thought, a vector of " +
-          "64 numbers, for every hop. Build walls, drag ring or star: both think again. Press a number to look inside its thought.",
+        `Two small networks look for a route from ring to star. They write nothing: they make one latent thought, a vector of ` +
+          `64 numbers, for every hop. Drag ring or star, build or take walls (they know maps with ${TRAINED.blocked}): both think again. Press a number to look inside its thought.`,
       ),
       this.tools(),
       element(
@@ -147,7 +147,7 @@ class RoutePage implements Mounted {
       legend(),
       story(),
     );
-    const side = Number(context.state.get("side") ?? this.sides.length - 1);
+    const side = Number(context.state.get("side") ?? (matchMedia("(max-width: 640px)").matches ? 0 : this.sides.length - 1));
     this.chosen = { side: side in this.sides ? side : 0, t: Number(context.state.get("t") ?? 2) };
     this.think();
     this.restore();
@@ -168,11 +168,7 @@ class RoutePage implements Mounted {
   private side(live: LivePlanner): Side {
     const imitates = live.entry.name === "routes-sft";
     const title = imitates ? "Imitation" : live.entry.name === "routes-plan" ? "Planning" : live.entry.title;
-    const how = imitates
-      ? "It copies teachers who disagree, so each thought mixes several routes (orange)."
-      : live.entry.name === "routes-plan"
-        ? "The same network after practice, rewarded for arriving."
-        : "Your checkpoint.";
+    const how = element("p", { class: "how soft" });
     const view = new MapView({
       label: `Map, ${title}. Arrow keys walk, Enter builds a wall, s and g set start and goal`,
       change: (change, goesOn) => {
@@ -322,6 +318,7 @@ class RoutePage implements Mounted {
     const { route, edit, chosen } = this;
     this.sides.forEach((side, i) => {
       this.show(i);
+      side.how.textContent = told(side.live, route);
       side.verdict.textContent = `${side.walk.verdict.arrives ? "✓" : "✗"} ${sentence(side.walk)}`;
       side.verdict.dataset.arrives = String(side.walk.verdict.arrives);
       this.drawThoughts(side, i);
@@ -409,6 +406,18 @@ class RoutePage implements Mounted {
   }
 }
 
+/** What a planner is, as far as this map shows it, and how often it arrives elsewhere. */
+function told({ entry }: LivePlanner, { count }: Route): string {
+  const copies =
+    count > 1
+      ? "It copies teachers who disagree here, so a thought can mix several routes (orange)."
+      : count === 1
+        ? "It copies teachers; here they cannot disagree."
+        : "It copies teachers.";
+  const who = { "routes-sft": copies, "routes-plan": "The same network after practice, rewarded for arriving." }[entry.name];
+  return `${who ?? "Your checkpoint."}${entry.arrives === null ? "" : ` It arrives on ${(100 * entry.arrives).toFixed(0)} % of its test maps.`}`;
+}
+
 const spoken = (text: string): string => {
   const hop = readHop(text);
   return hop ? `${hop.start} → ${hop.end}` : `“${text}”`;
@@ -461,6 +470,7 @@ function legend(): HTMLElement {
     line("also", "what the same thought says as well; the stronger, the likelier"),
     line("wrong", "a hop that does not go on from the last one"),
     line("was", "before your edit"),
+    line("way", "a shortest route"),
   );
 }
 
@@ -472,13 +482,13 @@ function story(): HTMLElement {
     part(
       "What a thought is",
       "After it has read the map, the network makes a vector, which is fed back as its next input, and so on, one for every " +
-        "hop. A second small network, the decoder, reads each thought as text, such as “aa to ab”. The map shows what it reads.",
+        "hop. A second small network, the decoder, reads each thought as text, such as “aa to ab” (row, then column). The map shows what it reads.",
     ),
     part(
       "Why imitation blurs",
       "If several routes are equally short, teachers disagree: one goes right, one goes down. A thought that should please " +
         "all of them lands in between. Read back, it says a bit of each: the orange arrows. The next thought cannot know " +
-        "which was meant, and the walk breaks.",
+        "which was meant, and the walk may break. That is one reason; now and then a map with a single route fails too.",
     ),
     part(
       "What planning changes",

@@ -99,7 +99,7 @@ class WatchPage implements Mounted {
         "section",
         { "aria-label": "How often its tries arrive" },
         element("h2", {}, "How often its tries arrive"),
-        element("p", { class: "how soft" }, `Line: the last eight groups of tries; for some 25 updates it may hardly move. Dashed: ${OTHERS} other maps. It may fall: practice on one map teaches that map.`),
+        element("p", { class: "how soft" }, `Line: share of tries that arrive, mean of ${SMOOTH} updates; a dot is one update. For some 25 updates it may hardly move. Dashed: ${OTHERS} other maps; that line may fall, as practice on one map teaches that map.`),
         this.chart,
         this.counts,
       ),
@@ -131,8 +131,8 @@ class WatchPage implements Mounted {
       element(
         "p",
         { class: "soft" },
-        "Reward: 1 for arriving, plus the share of its hops that are in place. Advantage: how far above (green) or below (red) " +
-          "the mean of the eight. What is above becomes likelier, what is below rarer.",
+        "Reward: 1 for arriving, plus the share of its hops that are in place. Advantage: the reward minus the mean " +
+          "of the eight, in standard deviations of the eight (green above, red below). What is above becomes likelier, what is below rarer.",
       ),
       element("ol", { class: "tries" }, ...this.tries.map((each) => each.root)),
       this.story(),
@@ -203,7 +203,9 @@ class WatchPage implements Mounted {
       await rest(4 * pause);
       if (run !== this.runs) return;
     }
-    if (this.on) this.play(false);
+    const rests = this.on;
+    if (rests) this.play(false);
+    if (rests) this.counts.append(` It rests after every ${REST} updates: press practise for more.`);
     this.context.say(this.counts.textContent);
   }
 
