@@ -176,6 +176,35 @@ def test_arithmetic_is_judged_as_in_python():
     assert followed > 20
 
 
+def test_pages_say_how_a_question_is_read_and_what_an_edit_did():
+    first = {"thought": 1, "now": "5+7=12"}
+    told = {"question": "(5+9)*2", "original": [["5+9=14", "14*2=28"], "28"], "last": [["5+7=12", "12*2=24"], "24"]}
+    second = told | {"thought": 2, "moved": [first, {"thought": 2, "now": "15+8=23"}]}
+    stuck = second | {"edited": [["5+7=12", "15+8=23"], "24"]}
+    alone = told | {"thought": 1, "moved": [first], "last": told["original"], "edited": [["5+7=12", "12*2=24"], "26"]}
+    tasks = [
+        stuck,
+        second | {"edited": [["5+7=12", "15+8=23"], "23"]},
+        second | {"edited": [["5+7=12", "15+8=23"], "30"]},
+        alone,
+    ]
+    asked = ["2*3*4", "( (2*3) * 4 )", "(2*3)*4", "1 + 2*3", "(8+9)*(7-2)", "3+4"]
+    said = ask("live_words_worker.mjs", {"asked": asked, "told": tasks})
+    reads = [read_as.removesuffix(", with the parentheses of its training.") for read_as, _ in said["asked"]]
+    assert reads == ["Read as (2*3)*4", "Read as (2*3)*4", "", "Read as 1+(2*3)", "", ""]
+    assert [warned for _, warned in said["asked"]] == [
+        *[[]] * 4,
+        ["the way leads over 85, for which it has no word"],
+        ["this takes 1 step, and it was trained on 2 to 3"],
+    ]
+    assert "results 0 to 49. Parentheses that you leave out are put in." in said["hint"]
+    assert [sentence["kind"] for sentence in said["told"]] == ["ignored", "cause", "partly", "partly"]
+    still, _, other, first_alone = (sentence["text"] for sentence in said["told"])
+    assert "The planner still says 24: your last edit did not move the answer." in still and "was moved" not in still
+    assert "The planner says 30: it was moved, but not to what follows." in other
+    assert "The decoder is unsure here (40 %), so its text may mislead." in first_alone
+
+
 def test_packed_weights_are_those_of_the_hash():
     packed = live.pack(Planner.fresh("arithmetic", SMALL))
     data = packed["data"]

@@ -152,7 +152,7 @@ export function hint({ steps, numbers }: Range, known: (number: number) => boole
 
 /** How a question is read, where that is not how it was typed. */
 export function readAs(typed: string, { question }: Worked): string {
-  return typed.replace(/\s+/gu, "") === question ? "" : `Read as ${question}: the network knows only questions with all parentheses.`;
+  return typed.replace(/\s+/gu, "") === question ? "" : `Read as ${question}, with the parentheses of its training.`;
 }
 
 /** What speaks against asking this, before it is answered. */

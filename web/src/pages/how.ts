@@ -55,7 +55,7 @@ const STOPS: readonly Stop[] = [
     title: "One thought is drawn",
     says:
       "When it explores, it draws a thought from the cloud at random. When it should do its best, it takes the middle. Draw a " +
-      "few: the rings are what was drawn. Below is what forty draws are read as. The middle (stop 5) may be surer than they are. Compare (3+4)*(9-2): there draws differ in where they begin.",
+      "few: the rings are what was drawn. Below is what forty draws are read as. The middle (stop 5) may be surer than they are. Compare (3+4)*(9-2), or another network: do its draws agree?",
     formula: ["l_t = mu_t + sigma_t · ε,  ε ~ N(0, 1)", "Written so, the noise stands apart, and a gradient can pass through mu and sigma (Kingma and Welling 2014)."],
   },
   {
