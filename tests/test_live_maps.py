@@ -1,5 +1,6 @@
 """The live pages that draw maps, as people meet them: from disk, without a network."""
 
+import json
 import os
 
 import pytest
@@ -64,12 +65,16 @@ def test_route_opens_where_imitation_fails_and_planning_arrives(opened, width, t
     assert verdicts(page) == ["✗", "✓"]
     assert "There are 12 such routes" in page.inner_text(".facts")
     assert page.inner_text(".warning") == ""
+    card = json.loads((CHECKPOINTS / "routes-plan/card.json").read_text(encoding="utf-8"))
+    rate = card["evaluation"]["metrics"]["arrives"]["mean"]
+    assert f"It arrives on {100 * rate:.0f} % of its test maps." in page.locator(".side .how").all_text_contents()[1]
     imitation, planning = (page.locator(".map").nth(i) for i in (0, 1))
     if width < 640:  # one at a time, in the same place
-        assert not imitation.is_visible()
-        page.get_by_role("button", name="✗ Imitation").click()
         assert imitation.is_visible() and not planning.is_visible()
-        assert page.inner_text(".inside h2") == "Inside thought 2 of imitation"
+        page.get_by_role("button", name="✓ Planning").click()
+        assert planning.is_visible() and not imitation.is_visible()
+        assert page.inner_text(".inside h2") == "Inside thought 2 of planning"
+        page.get_by_role("button", name="✗ Imitation").click()
     assert imitation.locator(".map-arrow.wrong").count() == 1 and planning.locator(".map-arrow.wrong").count() == 0
     assert imitation.locator(".map-arrow.also").count() > 5
 

@@ -192,6 +192,7 @@ def test_on_a_phone_map_and_thoughts_are_seen_together(browser, site):
     assert space["y"] + space["height"] < 850  # the height of such a phone
     assert space["y"] < chain["y"]
     assert chain["y"] + chain["height"] - space["y"] < 664  # what it shows below its address bar
+    assert seen.page.inner_text(".bubble") == f"9+7=16, answer {answers(seen.page)[1]}"
     assert not seen.page.get_by_role("button", name="picture", exact=True).is_visible()
     seen.page.get_by_role("button", name="Theme, link and picture").click()
     assert seen.page.get_by_role("button", name="picture", exact=True).is_visible()
@@ -217,6 +218,23 @@ def test_says_what_it_cannot_do(browser, site, question, said, thinks):
     page.keyboard.press("Enter")
     assert said in page.locator(".problem").first.inner_text()
     assert page.locator(".working.stale").is_visible() is not thinks  # what was shown stays, in grey
+    assert seen.faults == []
+    page.context.close()
+
+
+def test_a_question_without_parentheses_is_read_with_them(browser, site):
+    seen = opened(browser, site)
+    page = seen.page
+    page.fill("#question", "2*3*4")
+    page.keyboard.press("Enter")
+    assert page.inner_text(".reads").startswith("Read as (2*3)*4")
+    assert answers(page) == ["24", "24"] and page.inner_text(".chain .word td") == "2 of 2 right"
+    page.goto(f"{site}#race?q=2*3*4")
+    page.get_by_role("button", name="to the end").click()
+    assert page.inner_text(".conclusion").startswith("Same answer, all right")
+    page.fill("#problem", "(8+9)*(7-2)")
+    page.keyboard.press("Enter")
+    assert "the way leads over 85" in page.inner_text(".alert")
     assert seen.faults == []
     page.context.close()
 
