@@ -28,13 +28,14 @@ REGIMES: dict[str, Any] = {
     "hidden": ArithmeticSettings(hidden_length=True),
     "stories": StorySettings(),
     "routes": RouteSettings(),
+    "routes-7": RouteSettings(size=7, blocked=10, max_hops=10),
 }
 """Settings of the problems, by the kind of their training labels: all right; imperfect demonstrations (a swapped last
 operation); right, of questions of one length whose number of steps cannot be seen (see ArithmeticSettings); of word
-problems; one shortest route of several."""
-MODELS = {"routes": ModelSettings(layers=3)}
+problems; one shortest route of several; the same on larger maps."""
+MODELS = dict.fromkeys(("routes", "routes-7"), ModelSettings(layers=3))
 """The size of a regime's planners, where it is not the default."""
-COUNTS = {"routes": {"train": 16_000, "rl": 4000}}
+COUNTS = dict.fromkeys(("routes", "routes-7"), {"train": 16_000, "rl": 4000})
 """Problems of each number of steps in a split of a regime, where the domain's default is not taken."""
 
 
@@ -183,7 +184,15 @@ ARMS, RIVALS = arms(CONTINUED_SFT, PLAN), rivals(LATENT)
 SETTINGS = recipes(COT, LATENT, CONTINUED_SFT, STEP, PLAN, PLAN_STEP)
 """Every recipe by its name, as it is on arithmetic; a regime of `OWN_SETTINGS` has its own."""
 OWN_SETTINGS = {
-    "routes": recipes(ROUTES_COT, ROUTES_LATENT, ROUTES_CONTINUED, ROUTES_STEP, ROUTES_PLAN, ROUTES_PLAN_STEP)
+    "routes": recipes(ROUTES_COT, ROUTES_LATENT, ROUTES_CONTINUED, ROUTES_STEP, ROUTES_PLAN, ROUTES_PLAN_STEP),
+    "routes-7": recipes(
+        replace(ROUTES_COT, stage_steps=(2500,)),
+        replace(ROUTES_LATENT, stage_steps=(*(100,) * 9, 4000)),
+        replace(ROUTES_CONTINUED, first_stage=10),
+        replace(ROUTES_STEP, first_stage=10),
+        ROUTES_PLAN,
+        replace(ROUTES_PLAN_STEP, first_stage=10),
+    ),
 }
 
 PARENTS: dict[str, str | None] = {"cot": None} | dict.fromkeys(("atp-sft", "atp-step", *RIVALS), "cot")
@@ -231,7 +240,11 @@ def run(
     if isinstance(settings, SFTSettings):
         stages = settings.curriculum
         planner = METHODS[settings.method].start(
-            start, stages.last_stage, ModelSettings().max_latents, settings.seed, settings.latent_head
+            start,
+            stages.last_stage,
+            max(ModelSettings().max_latents, stages.last_stage + 2),
+            settings.seed,
+            settings.latent_head,
         )
         train_sft(planner, data["train"], data["validation"], settings, folder, resume, restart)
     else:
