@@ -70,7 +70,7 @@ def test_a_cell_is_its_recipe_changed_and_scaled():
 
 def test_recipes_of_a_domain_fit_its_longest_chain():
     assert set(PARENTS) == set(SETTINGS) == set(OWN_SETTINGS["routes"])
-    for regime, longest in (("clean", 4), ("routes", 6)):
+    for regime, longest in (("clean", 4), ("routes", 6), ("routes-7", 10)):
         trained = [settings_of(name, regime) for name in SETTINGS]
         stages = {s.curriculum.last_stage for s in trained if isinstance(s, SFTSettings) and s.first_stage > 0}
         assert stages == {longest} == {max(DOMAINS.of(REGIMES[regime]).default_counts("train", REGIMES[regime]))}
@@ -103,7 +103,7 @@ def test_the_committed_grids_hold_every_recipe():
 
 
 def test_training_and_test_questions_are_apart_and_longer_ones_are_longer():
-    for regime, longest in (("clean", 4), ("routes", 6)):
+    for regime, longest in (("clean", 4), ("routes", 6), ("routes-7", 10)):
         data = grid_data(regime, 30)
         seen = {problem.question for problem in data["train"]}
         assert len(seen) == 30

@@ -155,6 +155,7 @@ def test_every_bundled_checkpoint_names_its_domain():
     assert planner.domain is trace.domain is ARITHMETIC
     assert {name: fresh_planner(name, 0).domain.name for name in REGIMES} == {
         "clean": "arithmetic", "noisy": "arithmetic", "hidden": "arithmetic", "stories": "stories", "routes": "routes",
+        "routes-7": "routes",
     }  # fmt: skip
 
 
