@@ -58,6 +58,7 @@ WORDS = st.lists(st.sampled_from([*BITS, ",", "-", "$", "%", "..."]), max_size=8
 AFTER = st.sampled_from(["", ".", "!", " in all.", ")", ",", ".\n", " left, so many", '"', "</s>", ". Done (x2)."])
 
 
+@pytest.mark.slow
 @given(WORDS, written_numbers(), AFTER)
 def test_the_last_number_is_read_back_whatever_stands_around_it(before, written, after):
     text, value = written
@@ -66,6 +67,7 @@ def test_the_last_number_is_read_back_whatever_stands_around_it(before, written,
     assert last_number(f"{before} {text}{after}") == value
 
 
+@pytest.mark.slow
 @given(st.text(max_size=30))
 def test_any_text_has_a_number_or_none(text):
     value = last_number(text)
@@ -164,6 +166,7 @@ def test_markers_by_hand(text, value):
     assert last_number(text) == value
 
 
+@pytest.mark.slow
 @example("1 ½")
 @example("1  ½")
 @example("1  1/2")
@@ -230,6 +233,7 @@ def test_write_number_by_hand(value, text):
     assert write_number(value) == text
 
 
+@pytest.mark.slow
 @given(st.fractions(max_denominator=10**4))
 def test_written_numbers_read_back(value):
     assert parse_number(write_number(value)) == value == last_number(f"It is {write_number(value)}.")

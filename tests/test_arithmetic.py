@@ -144,6 +144,7 @@ def test_reading_agrees_with_pythons_parser(text):
     assert int(true_answer(text)) == eval(text)  # noqa: S307
 
 
+@pytest.mark.slow
 @given(expressions(leaves=st.integers(1, 9)))
 def test_reading_a_question_again_changes_nothing(text):
     try:
@@ -203,6 +204,7 @@ def test_long_and_deep_expressions_are_read_in_linear_time():
 # --- equivalent chains ------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @given(expressions(leaves=st.integers(2, 9)))
 def test_chains_are_all_valid_orders(text):
     core = core_of(text)
@@ -261,6 +263,7 @@ def test_tree_shapes_are_all_binary_trees():
     assert [len(set(tree_shapes(n))) for n in range(7)] == [1, 1, 2, 5, 14, 42, 132]  # Catalan numbers
 
 
+@pytest.mark.slow
 def test_the_small_spaces_are_complete():
     settings = ArithmeticSettings(min_ops=1)
     leaves = range(1, 10)
@@ -317,6 +320,7 @@ def test_generated_problems_keep_the_rules(split, hidden):
     assert len({len(p.steps) for p in problems[:20]}) > 2  # shuffled together
 
 
+@pytest.mark.slow
 def test_hidden_length_says_nothing():
     settings = ArithmeticSettings(hidden_length=True)
     problems = generate(settings, "train", {2: 300, 3: 300, 4: 300})
@@ -341,6 +345,7 @@ def test_plain_length_gives_the_number_of_steps_away():
 # --- splits -----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @given(expressions(leaves=st.integers(2, 9)), st.randoms(use_true_random=False))
 def test_a_decorated_twin_falls_into_the_same_split(text, rng):
     twin = text
@@ -367,6 +372,7 @@ def test_splits_are_disjoint_also_as_decorated_twins():
             assert split == other or not cores[split] & cores[other]
 
 
+@pytest.mark.slow
 def test_split_shares_and_pinned_examples():
     counts = Counter(
         split_of(f"({a}+{b})*({c}-{d})") for a in range(9) for b in range(9) for c in range(9) for d in range(9)
@@ -484,6 +490,7 @@ def test_label_noise_swaps_the_last_plus_and_minus(hidden):
     assert 0.2 < wrong[4] / counts[4] < 0.4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("split", ["rl", "validation", "test"])
 def test_only_training_labels_are_noisy(split):
     counts = {2: 50, 3: 50, 4: 50}
@@ -564,6 +571,7 @@ def test_wrong_arguments_are_named():
         generate(ArithmeticSettings(), "train", {2: -1})
 
 
+@pytest.mark.slow
 @hypothesis_settings(max_examples=25)
 @given(st.integers(2, 5), st.sampled_from(["+", "+-", "-*", "+-*"]), st.integers(3, 9), st.booleans())
 def test_other_settings_keep_the_rules_too(n, operators, max_leaf, hidden):

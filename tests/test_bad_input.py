@@ -145,6 +145,7 @@ def test_settings_files_that_are_none(text, tmp_path, capsys):
     refused(capsys, "sft", "--config", tmp_path / "odd.yaml", says=["odd.yaml"])
 
 
+@pytest.mark.slow
 def test_places_that_cannot_be_written(place, tmp_path, capsys):
     (tmp_path / "file").write_text("here")
     for out in (tmp_path / "file", tmp_path / "file" / "below"):
@@ -154,6 +155,7 @@ def test_places_that_cannot_be_written(place, tmp_path, capsys):
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
+@pytest.mark.slow
 def test_a_run_says_before_its_first_step_what_its_token_limits_would_cut(place, tmp_path):
     planner = Planner.fresh("arithmetic", TINY)
     planner.model.config.max_answer_tokens, planner.model.config.max_step_tokens = 1, 5

@@ -128,6 +128,7 @@ def test_sim_cot_decoder_learns_that_spare_latents_say_nothing():
     assert batch.steps_mask.sum(-1).tolist() == [[6, 1, 1]], "the text and its end; only an end; only an end"
 
 
+@pytest.mark.slow
 def test_empty_texts_at_the_end_are_no_steps_of_a_fixed_layout():
     planner = started("sim-cot")
     trace = planner.reason(EXAMPLES[:1])
@@ -288,6 +289,7 @@ def test_spare_latents_of_a_fixed_number_are_no_steps_too_many():
         assert not outcomes(trace)[0].stop_right, "where a stop head decides, three latents are three steps"
 
 
+@pytest.mark.slow
 def test_a_method_starts_from_what_words_have_taught():
     words = tiny_planner(seed=3)
     for name, method in METHODS.items():

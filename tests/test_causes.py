@@ -87,6 +87,7 @@ def means(found: Causes, edit: str, place: int | None = None) -> dict[str, tuple
     return {name: (e.mean, e.n) for name, e in found.shares(edit, place).items()}
 
 
+@pytest.mark.slow
 def test_where_thoughts_are_used_everything_follows_and_the_controls_stay():
     found = causes(HandMade(uses=True), MADE)
     assert (found.problems, found.edited) == (6, 6)
@@ -104,6 +105,7 @@ def test_where_thoughts_are_used_everything_follows_and_the_controls_stay():
     assert means(found, "same-text")["reads"] == (1.0, 2)
 
 
+@pytest.mark.slow
 def test_where_thoughts_are_ignored_everything_stays():
     found = causes(HandMade(uses=False), MADE)
     for edit in ("swap-all", "swap", "typed", "noise", "same-text"):
@@ -113,6 +115,7 @@ def test_where_thoughts_are_ignored_everything_stays():
     assert all(changes["shift"].mean == changes["answer_changed"].mean == 0.0 for changes in found.matters().values())
 
 
+@pytest.mark.slow
 def test_how_much_each_thought_matters_by_hand():
     """Neighbours of two steps: 14, 15, 21, 11, 5, in that order, round about; each borrows a thought from the next."""
     used = causes(HandMade(uses=True), MADE)
@@ -222,6 +225,7 @@ def test_what_follows_from_a_hop():
 # --- real planners ---
 
 
+@pytest.mark.slow
 def test_an_edit_puts_all_latents_of_a_step_in_their_place():
     """c = 2: what is thought on from an edit of step 2 is what the loop thinks from edits of latents 3 and 4."""
     planner, problem = lively_planner(c=2), PROBLEMS[2]
@@ -302,6 +306,7 @@ def test_the_command_writes_table_numbers_and_figure(tmp_path, capsys):
 # --- the figure ---
 
 
+@pytest.mark.slow
 def test_bars_of_every_planner_are_its_shares():
     found = {"uses": causes(HandMade(uses=True), MADE), "<ignores>": causes(HandMade(uses=False), MADE).to_json()}
     fig = causes_figure(found)

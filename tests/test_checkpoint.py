@@ -29,6 +29,7 @@ from atp_lite.resources import bundled
 # --- models ---
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("c", [1, 2])
 def test_saved_equals_loaded(c, tmp_path):
     planner = lively_planner(c)
@@ -172,6 +173,7 @@ def test_a_manifest_must_list_what_is_read(listed, tmp_path):
         Planner.from_pretrained(tmp_path)
 
 
+@pytest.mark.slow
 def test_a_checkpoint_without_a_manifest_is_read_only_where_that_is_asked_for(tmp_path, capsys):
     tiny_planner().save_pretrained(tmp_path)
     (tmp_path / "manifest.json").unlink()
@@ -185,6 +187,7 @@ def test_a_checkpoint_without_a_manifest_is_read_only_where_that_is_asked_for(tm
     assert main(["eval", str(tmp_path), "--test", str(tmp_path / "test.jsonl"), "--no-verify"]) == 0
 
 
+@pytest.mark.slow
 def test_the_bundled_checkpoints_are_those_that_were_saved():
     for folder in [*bundled("data/checkpoints").iterdir()]:
         assert (folder / "manifest.json").is_file()

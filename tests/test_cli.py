@@ -249,6 +249,7 @@ def test_a_mapping_in_a_file_takes_the_place_of_the_default(tmp_path):
     assert read_config(tmp_path / "own.yaml", RL).settings.rewards == {"correct": 1.0}
 
 
+@pytest.mark.slow
 def test_a_file_is_blamed_for_what_it_says_itself(tmp_path, capsys):
     path = tmp_path / "own.yaml"
     path.write_text("rl: {settings: {questions: 5, mini_batches: 2}}")
@@ -282,6 +283,7 @@ def test_printed_settings_read_back_as_they_were(given, tmp_path, monkeypatch, c
     assert ran[0] == ran[1] and ran[0] != load(name)()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("given", [["--import", "mine"], ["--config", "own.yaml"]])
 def test_code_of_ones_own_is_imported_before_names_are_checked(given, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
@@ -426,6 +428,7 @@ def test_solve_reads_a_story_with_the_planner_that_knows_the_words(capsys):
 # --- settings files with sections, and benchmarks ---
 
 
+@pytest.mark.slow
 def test_each_command_reads_its_own_section(tmp_path):
     path = tmp_path / "all.yaml"
     path.write_text("sft:\n  domain: stories\n  settings: {batch_size: 7}\nrl:\n  settings: {group_size: 3}\n")

@@ -34,6 +34,7 @@ def of_torch(one: Mixture) -> MixtureSameFamily:
     )
 
 
+@pytest.mark.slow
 @given(st.integers(0, 10**6))
 def test_gaussians_are_those_of_torch(seed):
     one, other, latent = gaussian(seed), gaussian(seed + 7), draws(seed + 9, 2, 3, 5)
@@ -58,6 +59,7 @@ def test_a_kl_without_closed_form_is_estimated_from_a_draw():
         one.kl_to(Point(one.mu), one.mu)
 
 
+@pytest.mark.slow
 @given(st.integers(0, 10**6))
 def test_mixtures_are_those_of_torch(seed):
     one, latent = mixture(seed, 2, 3), draws(seed + 9, 2, 3, 4)

@@ -163,6 +163,7 @@ def test_cheat_sheet_names_functions_that_exist():
     assert {"question", "hidden", "latents", "sigma", "stop_logits"} <= set(shapes) & fields
 
 
+@pytest.mark.slow
 def test_the_losses_of_the_cheat_sheet_are_what_training_calls(tmp_path):
     """Every function that the sheet names for the first stage runs in a training step."""
     named = {function.strip("`").split(".")[-1] for *_, function in table("First stage: losses", "term")}

@@ -59,6 +59,7 @@ def test_verdicts_by_hand(problem, steps, needed, done, right):
     assert (verdict.share == 1.0) == right
 
 
+@pytest.mark.slow
 @given(st.sampled_from(["(1+2)*(3+4)", "((1+2)+4)*(3+4)", "1+2+3", "(5-1)*(6-2)-3", "(2+3)*(2+3)"]), st.data())
 @settings(max_examples=60)
 def test_what_is_verified_is_what_is_listed(question, data):
@@ -146,6 +147,7 @@ def test_a_domain_may_have_nothing():
     assert domain.examples() == [] and not domain.recognises("x") and not domain.makes_problems
 
 
+@pytest.mark.slow
 def test_every_bundled_checkpoint_names_its_domain():
     for folder in sorted(CHECKPOINTS.iterdir()):
         name = json.loads((folder / "config.json").read_text())["domain"]
@@ -159,6 +161,7 @@ def test_every_bundled_checkpoint_names_its_domain():
     }  # fmt: skip
 
 
+@pytest.mark.slow
 def test_a_checkpoint_keeps_its_domain_and_may_be_told_another(tmp_path):
     planner = Planner.fresh(None, tokenizer=Planner.fresh().tokenizer)
     planner.save_pretrained(tmp_path)

@@ -32,6 +32,7 @@ def test_wilson_gives_published_values(hits, n, low, high):
     assert (found.low, found.high) == (pytest.approx(low, abs=1e-4), pytest.approx(high, abs=1e-4))
 
 
+@pytest.mark.slow
 @given(st.integers(1, 500), st.data())
 def test_wilson_equals_scipy(n, data):
     hits = data.draw(st.integers(0, n))
@@ -118,6 +119,7 @@ def labelled(planner) -> list[Problem]:
     ]
 
 
+@pytest.mark.slow
 def test_evaluate_adds_up_what_reason_finds(planner):
     problems = labelled(planner)
     trace = planner.reason(problems)
@@ -159,6 +161,7 @@ def test_pass_at_k_of_a_planner_counts_its_own_samples(planner):
     assert set(metrics) >= {"pass@1", "pass@2", "pass@4"} and "pass@8" not in metrics
 
 
+@pytest.mark.slow
 def test_evaluating_leaves_the_model_as_it_was(planner):
     planner.model.train()
     evaluate(planner, PROBLEMS[:2])
@@ -168,6 +171,7 @@ def test_evaluating_leaves_the_model_as_it_was(planner):
     assert not planner.model.training
 
 
+@pytest.mark.slow
 def test_reports_say_the_numbers(planner):
     result = evaluate(planner, labelled(planner))
     metrics = result.summary()

@@ -89,6 +89,7 @@ def test_every_kind_of_part_runs_in_tiny_sizes(tmp_path, monkeypatch):
     assert found["training"]["results"]["trained"]["steps"] == 4
 
 
+@pytest.mark.slow
 def test_operations_of_a_plain_step_by_hand():
     """Layers of 4 d^2 + 3 d f multiply-adds and logits of d V a position; backward costs twice forward, but needs no
     gradient of the embeddings that are looked up. Attention on a CPU may go uncounted."""

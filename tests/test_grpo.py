@@ -24,6 +24,7 @@ from atp_lite.rl import (
 # --- advantages ---
 
 
+@pytest.mark.slow
 @given(st.integers(1, 4), st.integers(2, 6), st.data())
 def test_advantages_equal_numpy(n_groups, size, data):
     values = data.draw(st.lists(st.sampled_from([0.0, 0.5, 1.0, 1.5, 2.5]), min_size=n_groups * size,

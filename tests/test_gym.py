@@ -66,6 +66,7 @@ def gym(monkeypatch):
 SMALL = {"gsm-symbolic": {2: 12}, "countdown": {2: 9, 3: 9}, "path-star": {2: 9, 3: 9}}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SMALL)
 def test_splits_share_nothing_and_every_label_is_right(gym, name):
     domain = DOMAINS[name]

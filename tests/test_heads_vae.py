@@ -42,6 +42,7 @@ def test_kl_by_hand():
     torch.testing.assert_close(kl_divergence(mu, logvar), torch.tensor([1.0, 0.5 * (3 - math.log(4))]))
 
 
+@pytest.mark.slow
 @given(st.integers(0, 10**6), st.floats(1e-3, 10))
 def test_log_prob_equals_torch_distributions(seed, sigma):
     mu, logvar = random_posterior(seed, 4, 5)

@@ -295,6 +295,7 @@ def test_running_a_notebook_twice_changes_ignored_cells_alone(tmp_path):
     assert runs[0].cells[-1].outputs != runs[1].cells[-1].outputs  # another process
 
 
+@pytest.mark.slow
 def test_the_variant_without_solutions(tmp_path, capsys):
     assert main(["--without-solutions", str(tmp_path / "exercises")]) == 0
     assert f"{len(NOTEBOOKS)} notebooks without solutions" in capsys.readouterr().out

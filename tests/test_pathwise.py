@@ -146,6 +146,7 @@ def test_a_draw_has_the_gradient_of_the_mean_of_its_component():
 # --- reparameterised ---
 
 
+@pytest.mark.slow
 def test_the_reparameterised_gradient_is_that_of_finite_differences():
     """Noise held, everything else thought anew: the loss by hand and its slope along random directions."""
     planner = exact_planner()
@@ -175,6 +176,7 @@ def test_without_the_recurrence_the_gradient_is_another_one():
     assert (one - two).norm() > 1e-3 * one.norm()
 
 
+@pytest.mark.slow
 def test_each_kind_of_action_has_its_own_advantage():
     """(B, T + A): zero advantages of the answer leave the texts, and the other way round."""
     planner = exact_planner()

@@ -157,6 +157,7 @@ def test_the_nearest_chain_is_part_of_the_loss_and_reaches_the_latents(tmp_path)
             assert "nearest_chain" not in stats and not moved
 
 
+@pytest.mark.slow
 def test_a_learner_asks_for_them(tmp_path):
     """Of one iteration, as `train_rl` makes it: in its line of the log."""
     from atp_lite.engine.log import read_metrics

@@ -119,6 +119,7 @@ def test_from_the_command_line(folder, tmp_path, capsys):
     assert "a run starts from one of them" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_rival_starts_from_a_pretrained_model_too(folder, tmp_path):
     planner = METHODS["coconut"].start(Planner.from_backbone(folder, BACKBONE), 2, 4)
     train_sft(planner, TRAIN, VALIDATION, replace(SFT, method="coconut"), tmp_path)
@@ -142,6 +143,7 @@ def gradients(planner: Planner, rows, parts: int) -> dict[str, torch.Tensor]:
     return {name: p.grad.clone() for name, p in model.named_parameters() if p.grad is not None}
 
 
+@pytest.mark.slow
 def test_parts_add_up_to_the_whole_batch(folder):
     planner = Planner.from_backbone(folder, BACKBONE)
     whole = gradients(planner, PROBLEMS, 1)

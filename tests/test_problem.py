@@ -16,6 +16,7 @@ problems = st.builds(Problem, written, st.lists(text, max_size=3).map(tuple), wr
 EXAMPLE = Problem("(3+4)*2", ("3+4=7", "7*2=14"), "14", "toy-train-000001", "toy/train")
 
 
+@pytest.mark.slow
 @given(st.lists(problems, max_size=5))
 def test_round_trip(tmp_path_factory, several):
     path = tmp_path_factory.mktemp("data") / "problems.jsonl"

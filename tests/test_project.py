@@ -330,6 +330,7 @@ def test_files_for_others_keep_to_their_schemas(schema, files):
     assert done.returncode == 0, done.stdout
 
 
+@pytest.mark.slow
 def test_pre_commit_runs_programs_of_the_lock():
     tool = Path(sys.executable).with_name("pre-commit")
     done = subprocess.run([tool, "validate-config"], cwd=ROOT, capture_output=True, text=True)

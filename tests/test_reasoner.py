@@ -42,6 +42,7 @@ def close(found, expected, tolerance=1e-5):
 # --- batched and cached == one at a time without a cache ---
 
 
+@pytest.mark.slow
 def test_batched_cached_reasoning_equals_one_question_at_a_time_without_a_cache(planner):
     trace = planner.reason(PROBLEMS)
     c = planner.model.config.latents_per_step
@@ -66,6 +67,7 @@ def test_batched_cached_reasoning_equals_one_question_at_a_time_without_a_cache(
             close(trace.step_log_probs[row, i, : len(tokens)], torch.tensor(scores))
 
 
+@pytest.mark.slow
 @settings(max_examples=5)
 @given(st.permutations(range(len(PROBLEMS))), st.integers(1, len(PROBLEMS)))
 def test_neighbours_in_a_batch_change_nothing(order, size):
@@ -241,6 +243,7 @@ def test_greedy_is_deterministic_and_takes_the_mean(planner):
     assert torch.equal(first.answer, again.answer) and first.steps == again.steps
 
 
+@pytest.mark.slow
 def test_sampled_repeats_with_its_generator_and_only_then(planner):
     first, again, other = sampled(planner, 5), sampled(planner, 5), sampled(planner, 6)
     assert torch.equal(first.latents, again.latents) and torch.equal(first.answer, again.answer)
@@ -262,6 +265,7 @@ def test_latents_spread_as_asked(planner):
         assert z.std().item() == pytest.approx(1.0, abs=0.02) and abs(z.mean().item()) < 0.02
 
 
+@pytest.mark.slow
 def test_answer_tokens_follow_the_softmax_at_the_temperature():
     planner = lively_planner()
     question, mask = ask(planner, PROBLEMS[:1])
@@ -311,6 +315,7 @@ def test_replay_sends_gradient_to_weights_and_not_through_the_latents(planner):
 # --- errors ---
 
 
+@pytest.mark.slow
 def test_errors_name_the_value_the_place_and_the_way_out(planner):
     model = planner.model
     question, mask = ask(planner)

@@ -121,6 +121,7 @@ def test_validation_is_not_what_is_trained_or_tested_on(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_nothing_is_sampled_at_evaluation(monkeypatch):
     planner = lively_planner()
     planner.model.train()  # whatever the mode
@@ -153,6 +154,7 @@ def test_answers_are_written_in_one_batch_with_a_cache():
     assert len(reads) == 1 + trace.n_latents.max() + trace.n_answer_tokens.max() <= 1 + 8 + limit
 
 
+@pytest.mark.slow
 def test_positions_go_on_by_one_after_the_latents():
     """Against a model that counts 0, 1, 2, ... over question, latents and answer, one question at a time."""
     planner = lively_planner(2)

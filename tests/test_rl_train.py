@@ -195,6 +195,7 @@ def test_mean_sigma_is_the_mean_over_latents_and_dimensions():
     assert mean_sigma(planner, PROBLEMS) == pytest.approx(torch.cat(values).mean().item(), rel=1e-5)
 
 
+@pytest.mark.slow
 def test_the_first_look_takes_no_more_at_once_than_validation_does(tmp_path, monkeypatch):
     planner, rows = lively_planner(), []
     think, whole = planner.think, mean_sigma(planner, QUESTIONS)
@@ -204,6 +205,7 @@ def test_the_first_look_takes_no_more_at_once_than_validation_does(tmp_path, mon
     assert rows == [5, 5, 5, 5, 1] and learner.settings.sigma == pytest.approx(whole, rel=1e-5)
 
 
+@pytest.mark.slow
 def test_one_update_is_one_adam_step_along_the_surrogate(tmp_path):
     settings = replace(SETTINGS, mini_batches=1, epochs=1, ema=0.0, grad_clip=1e9)
     run = learner_of(tmp_path, settings)
@@ -245,6 +247,7 @@ def test_a_learned_sigma_gets_no_gradient_from_the_reward(tmp_path):
     assert torch.equal(head.log_variance.weight, before[1])
 
 
+@pytest.mark.slow
 def test_mini_batches_and_epochs_measure_against_the_rollout_policy(tmp_path, monkeypatch):
     settings = replace(SETTINGS, mini_batches=2, epochs=2, lr=1e-2)
     run = learner_of(tmp_path, settings)
@@ -284,6 +287,7 @@ def same_trace(one, two) -> None:
             assert other == value, name
 
 
+@pytest.mark.slow
 def test_a_rollout_in_chunks_is_the_rollout(tmp_path, monkeypatch):
     """Sigma 0 and the likeliest tokens: nothing is drawn, so chunks of questions of 2, 2 and 1 change nothing."""
     questions = PROBLEMS[:5]

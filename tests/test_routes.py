@@ -41,6 +41,7 @@ def test_a_map_by_hand():
     assert DOMAINS.reading(ROUND).name == "routes" and ROUTES.count_chains(read_question(ROUND)) == 2
 
 
+@pytest.mark.slow
 @given(st.integers(0, 10**6))
 def test_shortest_routes_are_all_the_walks_there_are_and_no_shorter_ones(seed):
     import random

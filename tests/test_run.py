@@ -80,6 +80,7 @@ def test_an_update_is_one_adamw_step_along_the_sum_of_the_micro_batches(tmp_path
     assert (owner.model.a.item(), owner.model.b.item()) == pytest.approx((other.a.item(), other.b.item()))
 
 
+@pytest.mark.slow
 def test_an_interrupted_run_is_resumed_bit_for_bit(tmp_path):
     whole, cut, resumed = Owner(), Owner(), Owner()
     train(tmp_path / "whole", whole, total=5, ema=0.5)
@@ -224,6 +225,7 @@ def test_two_processes_do_not_train_in_one_folder(tmp_path):
     TrainingRun(tmp_path, SETTINGS, Owner(), 0, resume=True)
 
 
+@pytest.mark.slow
 def test_a_folder_is_free_after_a_run_whose_worker_still_lives(tmp_path):
     with TrainingRun(tmp_path, SETTINGS, Owner(), 0):
         worker = multiprocessing.get_context("fork").Process(target=signal.pause)

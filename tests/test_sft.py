@@ -109,6 +109,7 @@ def double_gpt2() -> tuple[LatentReasoner, Collator]:
     return model.double(), collate
 
 
+@pytest.mark.slow
 def test_gradients_equal_finite_differences(monkeypatch):
     monkeypatch.setattr(torch.Tensor, "float", lambda self: self)  # the loss may round up to float32, not down
     model, collate = double_gpt2()
@@ -202,6 +203,7 @@ def encoded(lengths: list[tuple[int, int]]) -> list[Encoded]:
 SHAPES = st.lists(st.tuples(st.integers(1, 3), st.integers(0, 2)), min_size=1, max_size=30)
 
 
+@pytest.mark.slow
 @given(SHAPES, st.integers(1, 6), st.integers(0, 5))
 def test_an_epoch_holds_every_problem_in_batches_of_one_shape(lengths, size, seed):
     plan = BatchPlan(encoded(lengths), size, seed)
@@ -219,6 +221,7 @@ def test_an_epoch_holds_every_problem_in_batches_of_one_shape(lengths, size, see
             assert math.floor(-(-n // size) * size / n) <= times <= math.ceil(-(-n // size) * size / n)
 
 
+@pytest.mark.slow
 @given(SHAPES, st.integers(1, 6), st.integers(0, 5), st.randoms(use_true_random=False))
 def test_batches_depend_on_nothing_but_the_step(lengths, size, seed, rng):
     plan, other = BatchPlan(encoded(lengths), size, seed), BatchPlan(encoded(lengths), size, seed)
@@ -395,6 +398,7 @@ def test_a_run_goes_on_with_less_memory_but_not_with_another_recipe(tmp_path):
     assert json.loads((tmp_path / "cut/settings.json").read_text())["accumulate"] == 2
 
 
+@pytest.mark.slow
 def test_a_run_in_words_says_so_before_it_is_sharded(tmp_path, monkeypatch):
     """Checkpoints of a sharded model are written by a copy that is made then, configuration included."""
     made = []

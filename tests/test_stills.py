@@ -57,6 +57,7 @@ def test_only_what_has_changed_is_drawn_anew(monkeypatch):
     assert faults(tidy) == [], "normalising keeps stills"
 
 
+@pytest.mark.slow
 def test_an_explorer_has_its_picture_or_a_link_to_it():
     text = v4.new_markdown_cell("[so](../docs/img/explorer-space.png)")
     linked, bare = v4.new_code_cell("SpaceExplorer({})"), v4.new_code_cell("x = 1\nLatentDebugger(planner, p)")

@@ -256,6 +256,7 @@ def test_chains_are_counted_as_by_brute_force(stories):
     assert all(counts[n, True] > 40 for n in (4, 5, 6))  # many have several orders
 
 
+@pytest.mark.slow
 def test_labels_show_every_order_or_that_of_the_text():
     random, written = (
         generate(StorySettings(min_ops=4, max_ops=4, label_order=order), "train", {4: 300})
@@ -286,6 +287,7 @@ def test_names_things_words_and_distractors_move_no_story():
     assert split_of(text) == split_of(twin)
 
 
+@pytest.mark.slow
 def test_generation_depends_on_the_settings_alone():
     assert data_hash(generate(StorySettings(), "test", {2: 30, 3: 30, 4: 30})) == HASH
     again = generate(StorySettings(seed=1), "test", {2: 30, 3: 30, 4: 30})
@@ -294,6 +296,7 @@ def test_generation_depends_on_the_settings_alone():
     assert default_counts("test", StorySettings()) == {2: 500, 3: 500, 4: 500}
 
 
+@pytest.mark.slow
 def test_distractors_are_as_many_as_asked_for():
     for most in range(4):
         settings = StorySettings(min_ops=3, max_ops=3, max_distractors=most)
@@ -301,6 +304,7 @@ def test_distractors_are_as_many_as_asked_for():
         assert set(counts) == set(range(most + 1)) and min(counts.values()) > 100 / (most + 1) / 2
 
 
+@pytest.mark.slow
 def test_label_noise_swaps_the_last_sign_in_training_only():
     clean, noisy = (StorySettings(min_ops=3, max_ops=3, label_noise=noise) for noise in (0, 1))
     pairs = list(zip(generate(clean, "train", {3: 300}), generate(noisy, "train", {3: 300}), strict=True))
@@ -337,6 +341,7 @@ def test_settings_out_of_range_are_explained(wrong, words):
         StorySettings(**wrong)
 
 
+@pytest.mark.slow
 def test_too_many_stories_are_refused_with_a_way_out():
     narrow = StorySettings(min_ops=6, max_ops=6, max_leaf=5, min_value=48, max_value=49)
     with pytest.raises(ValueError, match="3 problems of n = 6 .* only 0 were found; ask for fewer or widen max_leaf"):

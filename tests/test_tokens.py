@@ -181,6 +181,7 @@ def test_what_is_no_word_is_refused(word):
         word_tokenizer(["Tom", word])
 
 
+@pytest.mark.slow
 def test_a_planner_for_stories_reasons_and_is_saved(tmp_path):
     sizes = ModelSettings(hidden_size=16, layers=1, heads=2, intermediate_size=32)
     planner = Planner.fresh("stories", sizes, seed=3, problems=STORIES)

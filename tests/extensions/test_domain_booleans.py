@@ -91,6 +91,7 @@ def test_commands_find_it_and_its_settings():
         _ = Sources(domain="booleans", options={"colour": "red"}).problem_settings
 
 
+@pytest.mark.slow
 def test_a_planner_of_no_domain_has_no_coherence_rather_than_none(tmp_path):
     planner = Planner.fresh(None, SMALL, tokenizer=Planner.fresh("booleans").tokenizer)
     problems = generate(BooleanSettings(), "test", {2: 4})

@@ -70,6 +70,7 @@ def test_the_head_says_what_it_was_told_to():
     torch.testing.assert_close(thought.sigma[real], expected[real])
 
 
+@pytest.mark.slow
 def test_a_decoder_without_a_language_model_can_be_planned_and_gets_no_lora():
     planner = tiny_planner(decoder="linear")
     sizes = sizes_of(planner.model)
@@ -203,6 +204,7 @@ def registered(monkeypatch):
     monkeypatch.setitem(DECODERS, "NoSteps", NoSteps)
 
 
+@pytest.mark.slow
 def test_a_part_begins_with_the_weights_it_gave_itself(registered, tmp_path):
     planner = tiny_planner(latent_head="OwnStart")
     unit = torch.eye(planner.model.config.hidden_size)
@@ -232,6 +234,7 @@ def test_a_part_that_breaks_its_contract_is_named_in_one_line(registered, change
     assert "\n" not in str(refused.value)
 
 
+@pytest.mark.slow
 def test_a_pretrained_backbone_gets_the_head_and_the_decoder_that_are_chosen(tmp_path):
     settings = BackboneSettings(
         latents_per_step=1,
@@ -249,6 +252,7 @@ def test_a_pretrained_backbone_gets_the_head_and_the_decoder_that_are_chosen(tmp
     torch.testing.assert_close(again.latents, trace.latents)
 
 
+@pytest.mark.slow
 def test_the_command_line_chooses_parts_of_a_pretrained_backbone(tmp_path):
     words = ["--backbone", str(tiny_lm("gpt2", tmp_path)), "--pretrained.latent-head", "mixture"]
     words += ["--pretrained.latent-head-options.components", "2", "--pretrained.decoder-type", "linear"]

@@ -67,6 +67,7 @@ def test_the_credit_by_hand():
     assert found.tolist() == [[1, 1, -1, -1, 1, 1], [-1, -1, -1, -1, -1, -1]]
 
 
+@pytest.mark.slow
 def test_the_estimator_is_the_clipped_one_before_the_policy_has_moved(tmp_path):
     """At ratio 1 both have the gradient of A log pi; afterwards they part."""
     moved = {}
@@ -81,6 +82,7 @@ def test_the_estimator_is_the_clipped_one_before_the_policy_has_moved(tmp_path):
         torch.testing.assert_close(moved["reinforce"][key], gradient, atol=1e-5, rtol=1e-4)
 
 
+@pytest.mark.slow
 def test_a_gradient_can_go_through_the_decoder_which_stays_as_it_is(tmp_path):
     learner = Learner(lively_planner(), replace(SETTINGS, estimator="better-steps", lr=3e-3), tmp_path)
     decoder = {name: value.clone() for name, value in learner.model.decoder.state_dict().items()}
