@@ -47,6 +47,22 @@ def tiny(tmp_path):
 
 
 @pytest.mark.slow
+def test_files_of_windows_in_a_folder_with_spaces(tiny):
+    """Line ends of two characters, a byte order mark, and a path that a shell would cut in three."""
+    there = tiny / "mine, on windows"
+    there.mkdir()
+    for name in ("train.jsonl", "validation.jsonl", "tiny.yaml"):
+        text = (tiny / name).read_text().replace(f"{tiny}/", f"{there}/").replace("\n", "\r\n")
+        (there / name).write_bytes(f"\ufeff{text}".encode())
+    assert read_jsonl(there / "train.jsonl") == read_jsonl(tiny / "train.jsonl")
+    assert main(["sft", "--config", str(there / "tiny.yaml"), "--out", str(there / "a run")]) == 0
+    given = ["--test", str(there / "validation.jsonl"), "--out", str(there / "found"), "--settings.batch-size", "4"]
+    assert main(["eval", str(there / "a run/last"), *given]) == 0
+    outcomes = (there / "found/validation.outcomes.jsonl").read_text().splitlines()
+    assert len(outcomes) == len(read_jsonl(tiny / "validation.jsonl"))
+
+
+@pytest.mark.slow
 def test_data_writes_the_schema(tmp_path, capsys):
     assert main(["data", "--out", str(tmp_path), "--splits", "test", "--limit", "7"]) == 0
     problems = read_jsonl(tmp_path / "test.jsonl")
