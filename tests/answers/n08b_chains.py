@@ -16,7 +16,7 @@ WRONG = {
     "08b.1": [[1, 1], [0, 0.4], [1, 0.8], [0.8, 0], 0.8],
     "08b.2": [
         lambda chains, log_p: chains[0],
-        lambda chains, log_p: min(chains, key=lambda chain: sum(p.get(s, -50) for s, p in zip(chain, log_p))),
+        lambda chains, log_p: chains[-1],
         lambda chains, log_p: [max(said, key=said.get) for said in log_p],  # one by one: no right chain
         lambda chains, log_p: max(chains, key=lambda chain: log_p[0].get(chain[0], -50)),  # the first thought alone
         lambda chains, log_p: max(chains, key=lambda chain: sum(p[s] for s, p in zip(chain, log_p, strict=True))),
