@@ -6,7 +6,10 @@ from tools.drawings.hand import Sketch
 
 ROOMS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
     ("look", (("00", "tour"), ("01", "problems"))),
-    ("imitate", (("02", "words"), ("03", "latents"), ("04", "clouds"), ("04b", "see the step"), ("05", "when to stop"))),
+    (
+        "imitate",
+        (("02", "words"), ("03", "latents"), ("04", "clouds"), ("04b", "see the step"), ("05", "when to stop")),
+    ),
     ("read", (("06", "seeing"), ("07", "coherence"), ("07b", "a verifier"))),
     ("plan", (("08", "planning"), ("08b", "many chains"), ("09", "does it hold?"))),
     (
