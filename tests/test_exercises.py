@@ -92,7 +92,7 @@ def test_an_exception_is_shown_with_its_input_and_line():
 @pytest.mark.parametrize(
     ("number", "answer", "said"),
     [
-        ("07b.2", lambda *chain: "x", "it gives 'x': that is not a number."),
+        ("07b.3", lambda *chain: "x", "it gives 'x': that is not a number."),
         ("build.verify", lambda *chain: [1], "it gives [1]: that is not a number."),
         ("06.3", lambda points: "x", "'x' is not a list of numbers."),
         ("03.3", lambda mask: 5, "5 is not a list."),

@@ -4,12 +4,27 @@ from __future__ import annotations
 
 from typing import Any
 
-from atp_lite.course.grading import exercise, list_feedback
+import torch
+
+from atp_lite.course.grading import exercise, list_feedback, number_feedback
 from atp_lite.domains.coherence import read_equation
+from atp_lite.model.distributions import gaussian_kl
 
 
 @exercise(
     "04b.1",
+    "Take the two dimensions one by one, and add up.",
+    "Which of the two variances is divided by which? Under the fraction stands the prior's.",
+    "Half of log(4) + 0.25 + 1 - 1 in the first dimension; in the second the means agree, the variances are 1 and 4.",
+)
+def surprise_by_hand(answer: Any) -> str:
+    """mu = (1, 0), sigma = (0.5, 1) against mu' = (0, 0), sigma' = (1, 2)."""
+    mu, sigma, width = torch.tensor([1.0, 0.0]), torch.tensor([0.5, 1.0]), torch.tensor([1.0, 2.0])
+    return number_feedback(answer, gaussian_kl(mu, 2 * sigma.log(), torch.zeros(2), 2 * width.log()).item())
+
+
+@exercise(
+    "04b.2",
     "What does the last step do with the first thought?",
     "The second thought does not depend on the first and stays: 9-2=7. So which number times 7 is 35?",
     "Any true step with one operation and the result 5 will do, written as in the question's own chain.",
@@ -27,7 +42,7 @@ def typed_cause(answer: Any) -> str:
 
 
 @exercise(
-    "04b.2",
+    "04b.3",
     "Where must the mean lie, if both thoughts are to be equally near?",
     "How far from m does a draw of either thought lie on average, squared? Two parts: its own width, and the distance.",
     "The best single Gaussian has the mean and the variance of both together: 0.1 squared plus the distance squared.",

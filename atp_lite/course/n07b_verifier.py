@@ -59,6 +59,26 @@ def chain_by_hand(answer: Any) -> str:
 
 @exercise(
     "07b.2",
+    "Which steps may stand in the chain at all? There are three of them.",
+    "Four steps, and half of what is counted must be ticked off. How many ticks are that?",
+    "Two ticks of four steps: what else stands there is needed too, but was written before, or stands too early.",
+)
+def slips_past(answer: Any) -> str:
+    """Four needed steps of (3+4)*(8-2), two of which are ticked off."""
+    if not isinstance(answer, list | tuple) or not all(isinstance(step, str) for step in answer):
+        return "Give a list of texts."
+    if len(answer) != 4:
+        return f"There are {len(answer)} steps: give four."
+    needed = needed_steps("(3+4)*(8-2)")
+    foreign = [step for step in answer if step not in {one.text for one in needed}]
+    if foreign:
+        return f"{foreign[0]!r} is no step of the question."
+    share = verify_chain(needed, answer).share
+    return "" if share == 0.5 else f"*chain* gives {share:.2f}."
+
+
+@exercise(
+    "07b.3",
     "What does a right chain do with the numbers of the question? Each is used how often?",
     "Keep a list of numbers at hand. Every step must take from it and give to it.",
     "A right step takes its operands out of a bag of numbers and puts its result in. What is left?",

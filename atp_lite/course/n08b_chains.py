@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import exp
 from typing import Any
 
 from atp_lite.course.grading import exercise, function_feedback, list_feedback
@@ -20,6 +21,17 @@ def both_rewards(answer: Any) -> str:
 
 @exercise(
     "08b.2",
+    "Work out l first. Which of the two derivatives looks at the decoder, and which at the noise?",
+    "The derivative of log sigmoid(l) is 1 - sigmoid(l); that of log pi is (l - mu) / sigma^2.",
+    "l is 1. Multiply both derivatives by A; with the noise held, l moves as far as mu does.",
+)
+def two_estimators(answer: Any) -> str:
+    """mu = 0, sigma = 0.5, eps = 2, A = -1.5; p(s | l) = sigmoid(l)."""
+    return list_feedback(answer, [-1.5 * (1 - 1 / (1 + exp(-1))), -6.0])
+
+
+@exercise(
+    "08b.3",
     "The likeliest step at every thought need not make a right chain: only right ones are compared.",
     "Add up the log-probabilities of a chain's texts, each at its own thought.",
     "`max` with a key takes the chain whose sum is largest; `.get(text, -50)` reads what may be missing.",

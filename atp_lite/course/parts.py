@@ -197,7 +197,7 @@ OFF_TOPIC = ("(3+4)*(9-2)", ["3+9=12", "12-4=8", "8*2=16"], "16")
     "A step a+b=c may replace (a+b) in the question, or all of it, by c, if it is true; at the end the answer is left.",
 )
 def check_verify(answer: Any) -> str:
-    """verify(question, steps, answer): right chains above every cheat of 07b.2, and above what is off topic."""
+    """verify(question, steps, answer): right chains above every cheat of 07b.3, and above what is off topic."""
     if found := own_reward(answer):
         return found
     question, steps, final = OFF_TOPIC

@@ -31,13 +31,22 @@ def known_numbers(question, steps, answer):
 
 
 RIGHT = {
+    "07b.2": [["3+4=7", "8-2=6", "3+4=7", "8-2=6"], ("7*6=42", "8-2=6", "8-2=6", "3+4=7")],
     "07b.1": [0.75, 3 / 4, "0.75"],
-    "07b.2": [numbers_once],
+    "07b.3": [numbers_once],
 }
 
 WRONG = {
-    "07b.1": [1.0, 0.5, 3 / 5, 4],
     "07b.2": [
+        ["3+4=7", "8-2=6", "7*6=42", "3+4=7"],  # three ticks
+        ["3+4=7", "3+4=7", "3+4=7", "3+4=7"],  # one
+        ["3+4=7", "8-2=6", "1+1=2", "2+2=4"],  # not of the question
+        ["3+4=7", "3+4=7"],
+        ["3+4=7", 7, "8-2=6", "8-2=6"],
+        "3+4=7",
+    ],
+    "07b.1": [1.0, 0.5, 3 / 5, 4],
+    "07b.3": [
         lambda question, steps, answer: coherence(steps, answer).score,
         lambda question, steps, answer: coherence(steps, answer).score * coherence(steps, answer).right,
         lambda question, steps, answer: 1.0,

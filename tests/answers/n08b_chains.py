@@ -1,3 +1,6 @@
+import math
+
+
 def nearest(chains, log_p):
     best, highest = None, float("-inf")
     for chain in chains:
@@ -8,13 +11,21 @@ def nearest(chains, log_p):
 
 
 RIGHT = {
+    "08b.2": [[-1.5 / (1 + math.e), -6], (-0.4034, -6.0)],
     "08b.1": [[0, 0.8], (0.0, 4 / 5)],
-    "08b.2": [nearest],
+    "08b.3": [nearest],
 }
 
 WRONG = {
-    "08b.1": [[1, 1], [0, 0.4], [1, 0.8], [0.8, 0], 0.8],
     "08b.2": [
+        [-6, -0.4034],
+        [-1.5 * math.log(1 / (1 + math.exp(-1))), -6],  # the value in the place of its derivative
+        [-0.4034, -3],  # divided by sigma
+        [0.4034, 6],  # A without its sign
+        -6,
+    ],
+    "08b.1": [[1, 1], [0, 0.4], [1, 0.8], [0.8, 0], 0.8],
+    "08b.3": [
         lambda chains, log_p: chains[0],
         lambda chains, log_p: chains[-1],
         lambda chains, log_p: [max(said, key=said.get) for said in log_p],  # one by one: no right chain
