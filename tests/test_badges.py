@@ -31,7 +31,7 @@ A vector.
 
 ## Loss
 
-*Learn it:* [03, section 1](../notebooks/03_x.ipynb).
+*Learn it:* [03, section 1](../notebooks/03_x.ipynb), [03b, section 2](../notebooks/03b_z.ipynb).
 
 ## pass@k
 
@@ -70,7 +70,7 @@ def test_words_come_from_the_glossary_in_the_order_of_sections():
     passk = "[pass@k](../docs/glossary.md#passk)"
     assert words(GLOSSARY, "03_x") == [loss, latent, passk]
     assert words(GLOSSARY, "00_tour") == [latent]
-    assert words(GLOSSARY, "04_y") == []
+    assert words(GLOSSARY, "03b_z") == [loss] and words(GLOSSARY, "04_y") == []
     card = "# T\n\n| | |\n|---|---|\n| **Time** | x |\n\nText."
     filled = with_words(card, [loss, latent])
     assert filled == card.replace("x |\n", f"x |\n| **Words** | {loss} · {latent} |\n")
@@ -92,6 +92,7 @@ def test_badges_only_where_the_address_can_be_opened(tmp_path):
 def test_a_card_ends_with_one_map():
     card = "# T\n\n| **Time** | x |\n\nText."
     mapped = with_map(card, "03")
+    assert "../docs/img/map-03b.svg" in with_map(card, "03b")
     assert mapped.startswith(f"{card}\n\n<details>\n") and mapped.count("../docs/img/map-03.svg") == 1
     assert with_map(with_map(card, "12"), "03") == mapped
 

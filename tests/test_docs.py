@@ -30,7 +30,7 @@ PAGES = sorted([*(ROOT / "docs").glob("*.md"), ROOT / "README.md", ROOT / "CONTR
 GLOSSARY, CHEATSHEET = (ROOT / "docs" / name for name in ("glossary.md", "cheatsheet.md"))
 FENCE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 CODE = re.compile(r"`[^`]*`")
-SECTION = re.compile(r"\[(\d\d),\ssection\s(\d+)\]\(\.\./notebooks/(\w+\.ipynb)\)")
+SECTION = re.compile(r"\[(\d\d[a-z]?),\ssection\s(\d+)\]\(\.\./notebooks/(\w+\.ipynb)\)")
 NAMED = re.compile(r"\*Code:\*\s`([\w/.]+)`(?:,\s`(\w+)`)?\.")
 
 
@@ -112,7 +112,7 @@ def test_glossary_entry_says_where_to_learn_it(term):
         source = (ROOT / module).read_text(encoding="utf-8")
         assert re.search(rf"\b{name}\b", source), f"{module} has no {name}"
     for number, section, notebook in SECTION.findall(text):
-        assert notebook.startswith(number)
+        assert notebook.startswith(f"{number}_")
         cells = json.loads((ROOT / "notebooks" / notebook).read_text(encoding="utf-8"))["cells"]
         text = "\n".join("".join(c["source"]) for c in cells if c["cell_type"] == "markdown")
         assert f"\n## {section} · " in text, f"{notebook} has no section {section}"

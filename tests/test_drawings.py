@@ -8,6 +8,7 @@ import pytest
 from tools.drawings.all import OUT, drawings
 from tools.drawings.course import ROOMS
 from tools.drawings.hand import WIDTH
+from tools.notebooks import number_of
 
 ROOT = Path(__file__).resolve().parents[1]
 FONTS = ("", "DejaVu Sans")
@@ -41,8 +42,8 @@ def test_what_is_committed_is_what_is_drawn():
 
 
 def test_the_map_has_every_notebook_once_and_in_order():
-    numbers = [number for _, places in ROOMS for number, _ in places]
-    assert numbers == sorted(path.name[:2] for path in (ROOT / "notebooks").glob("*.ipynb"))
+    numbers = [place for _, places in ROOMS for place, _ in places]
+    assert numbers == [number_of(path.stem) for path in sorted((ROOT / "notebooks").glob("*.ipynb"))]
 
 
 def within(inner: list[float], outer: list[float], margin: float) -> bool:

@@ -11,7 +11,7 @@ from answers.n08_planning import leave_one_out
 
 from atp_lite.course import EXERCISES, check, grade, hint, progress
 from atp_lite.course.grading import NO_ANSWER
-from atp_lite.course.tries import VARIABLE, read_progress
+from atp_lite.course.tries import VARIABLE, in_order, progress_text, read_progress
 from atp_lite.domains import count_chains, read_expression
 from atp_lite.evaluation import wilson
 
@@ -92,7 +92,7 @@ def test_an_exception_is_shown_with_its_input_and_line():
 @pytest.mark.parametrize(
     ("number", "answer", "said"),
     [
-        ("07.4", lambda *chain: "x", "it gives 'x': that is not a number."),
+        ("07b.3", lambda *chain: "x", "it gives 'x': that is not a number."),
         ("build.verify", lambda *chain: [1], "it gives [1]: that is not a number."),
         ("06.3", lambda points: "x", "'x' is not a list of numbers."),
         ("03.3", lambda mask: 5, "5 is not a list."),
@@ -116,6 +116,14 @@ def test_tries_are_kept_in_the_learners_file(own_file, capsys):
     said = capsys.readouterr().out.splitlines()
     assert said[0] == "00  #...  1 of 4  2 wrong tries on the way"
     assert said[-1] == f"1 of {len(EXERCISES)} solved; next: 00.1"
+
+
+def test_progress_goes_through_the_notebooks_in_their_order(own_file):
+    numbers = ["10.2", "10b.10", "build.kl", "10b.9", "10.1", "11.1"]
+    said = progress_text(sorted(numbers, key=in_order)).splitlines()
+    assert [line.split()[0] for line in said[:-1]] == ["10", "10b", "11", "build"]
+    assert said[1] == "10b ..  0 of 2" and said[-1] == "0 of 6 solved; next: 10.1"
+    assert sorted(numbers, key=in_order) == ["10.1", "10.2", "10b.9", "10b.10", "11.1", "build.kl"]
 
 
 def test_a_file_that_holds_no_tries_stops_nobody(own_file, capsys):

@@ -20,6 +20,7 @@ from tools.notebooks import (
     chosen,
     main,
     normalise,
+    number_of,
     refresh,
     tidy,
     without_solutions,
@@ -30,10 +31,10 @@ ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 CARD = ("You can do afterwards", "Builds on", "Difficulty", "Time", "Hardware", "Trained here", "Loaded")
 FEWEST_EXERCISES = {"00": 2}
-"""By a notebook's two digits; all others have at least three."""
+"""By a notebook's number; all others have at least three."""
 FEWEST_WORDS = 3
 """Links to different terms of the glossary."""
-HEADING = re.compile(r"^### Exercise (\d\d\.\d+) · .+$", re.MULTILINE)
+HEADING = re.compile(r"^### Exercise (\d\d[a-z]?\.\d+) · .+$", re.MULTILINE)
 BUILD = re.compile(r"^## Build: .+$", re.MULTILINE)
 BUILT = re.compile(r'check\("(build\.\w+)", ')
 EFFORT = re.compile(r"\*Difficulty: (easy|medium|hard) · \d+ minutes\*")
@@ -52,7 +53,7 @@ def cells(path: Path) -> list[tuple[str, str]]:
 
 
 def lesson_faults(notebook: list[tuple[str, str]], prefix: str) -> list[str]:
-    """What is missing of card, words, exercises, solutions and ending. `prefix`: the notebook's two digits."""
+    """What is missing of card, words, exercises, solutions and ending. `prefix`: the notebook's number."""
     text = "\n\n".join(source for kind, source in notebook if kind == "markdown")
     faults = [f"the card lacks {part!r}" for part in CARD if f"| **{part}** |" not in notebook[0][1]]
     faults += [f"no {part!r}" for part in ("What can go wrong", "## Recap", "**Next:**") if part not in text]
@@ -104,7 +105,7 @@ def solutions(path: Path) -> dict[str, str]:
 
 @every_notebook
 def test_notebook_is_a_lesson(path):
-    assert lesson_faults(cells(path), path.name[:2]) == []
+    assert lesson_faults(cells(path), number_of(path.stem)) == []
 
 
 SOLVED = [(path, number) for path in NOTEBOOKS for number in solutions(path)]
@@ -169,6 +170,7 @@ GOOD = [
 
 def test_a_good_lesson_has_no_faults():
     assert lesson_faults(GOOD, "07") == []
+    assert lesson_faults([(kind, text.replace("07.", "07b.")) for kind, text in GOOD], number_of("07b_x")) == []
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import pytest
 from nbformat import v4
 
 from tools import slides
-from tools.notebooks import FOLDER, INSTALL
+from tools.notebooks import FOLDER, INSTALL, number_of
 from tools.slides import divided, self_contained
 
 REQUIRED = os.environ.get("ATP_LITE_NODE") == "required"
@@ -63,6 +63,6 @@ def test_slides_open_without_a_network(path, tmp_path):
         first = page.locator("section.present h1").inner_text()
         page.keyboard.press("Space")
         page.wait_for_function("Reveal.getSlidePastCount() === 1")
-        assert first.startswith(path.stem[:2])
+        assert first.startswith(f"{number_of(path.stem)} ")
         assert page.evaluate("Reveal.getSlides().every((one) => one.scrollWidth <= one.clientWidth + 1)")
         assert watched.faults == []

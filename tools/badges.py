@@ -19,14 +19,14 @@ from urllib.parse import quote
 
 import nbformat
 
-from tools.notebooks import INSTALL, normalise
+from tools.notebooks import INSTALL, normalise, number_of
 
 ROOT = Path(__file__).resolve().parents[1]
 BRANCH = "main"
 COLAB, BINDER = "[![Open in Colab]", "[![Open in Binder]"
 COLAB_IMAGE = "https://colab.research.google.com/assets/colab-badge.svg"
 BINDER_IMAGE = "https://mybinder.org/badge_logo.svg"
-TAUGHT = re.compile(r"\[\d\d,\ssection\s(\d+)\]\(\.\./notebooks/(\w+)\.ipynb\)")
+TAUGHT = re.compile(r"\[\d\d[a-z]?,\ssection\s(\d+)\]\(\.\./notebooks/(\w+)\.ipynb\)")
 CARD_ROW = re.compile(r"^\| \*\*.+\|$", re.MULTILINE)
 WORDS = "| **Words** |"
 MAP = """
@@ -120,7 +120,7 @@ def dress(notebook: nbformat.NotebookNode, name: str, address: str, glossary: st
     card = notebook.cells[0]
     card.source = with_badges(card.source, badges(address, name) if badged else "")
     card.source = with_words(card.source, words(glossary, name))
-    card.source = with_map(card.source, name[:2])
+    card.source = with_map(card.source, number_of(name))
     rest = [cell for cell in notebook.cells[1:] if INSTALL not in cell.metadata.get("tags", [])]
     install = nbformat.v4.new_code_cell(CELL.format(repository=address), metadata={"tags": [INSTALL]})
     install.execution_count = 0

@@ -1,7 +1,7 @@
 """Run notebooks again in place, and leave in them only what the next run would write too.
 
     python -m tools.notebooks                                   every notebook in notebooks/
-    python -m tools.notebooks 00_tour 08                        those whose names begin so
+    python -m tools.notebooks 00_tour 08                        those whose names begin so: 08 and 08b; 08_ is 08 alone
     python -m tools.notebooks --stills 08                       nothing is run; still images alone (tools/stills.py)
     python -m tools.notebooks --without-solutions exercises     copies into a folder; nothing is run
 
@@ -125,6 +125,11 @@ def write_exercises(out: Path, folder: Path = FOLDER) -> list[Path]:
         notebook = without_solutions(nbformat.read(path, as_version=4))
         written[-1].write_text(nbformat.writes(notebook) + "\n", encoding="utf-8")
     return written
+
+
+def number_of(name: str) -> str:
+    """A notebook's number, two digits and perhaps a letter: "04b" of "04b_a_posterior"."""
+    return name.split("_")[0]
 
 
 def cell_id(content: str, seen: dict[str, int]) -> str:

@@ -78,7 +78,7 @@ def hint_text(number: str, which: int) -> str:
 
 def progress() -> None:
     """Print how far you are. Raises ValueError where the file of your tries cannot be read."""
-    print(kept.progress_text(sorted(EXERCISES, key=lambda number: (number.split(".")[0], len(number), number))))
+    print(kept.progress_text(sorted(EXERCISES, key=kept.in_order)))
 
 
 NO_ANSWER = "There is no answer yet: put yours in the place of None."

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import math
+from collections import Counter
 from typing import Any
 
 from atp_lite.course.grading import exercise, function_feedback, number_feedback
+from atp_lite.domains import last_number
 
 
 def _reading_feedback(got: Any, wanted: tuple[list[str], str]) -> str:
@@ -55,32 +56,20 @@ def leaks(answer: Any) -> str:
 
 @exercise(
     "10.3",
-    "Write it out, and put a bar between all tokens.",
-    "Digits come one by one here, and so do the signs.",
-    "Count digits and signs one by one, then add one for the end token.",
+    "Two lists, two jobs: which one says what is frequent, and which one is marked?",
+    "Read every answer as a number first; texts of one number would be counted apart.",
+    "Count the numbers of train, take the most common one, and divide its copies in test by the length of test.",
 )
-def digits(answer: Any) -> str:
-    """Tokens of 125+375=500 with one token a digit, and the end token."""
-    return number_feedback(answer, 12)
-
-
-@exercise(
-    "10.4",
-    "The order in the name, read from the back: square, mean, root.",
-    "It is a mean over all numbers, not over rows.",
-    "Square all four numbers, take the mean, then the root.",
-)
-def scale(answer: Any) -> str:
-    """Root mean square of the rows (0.3, -0.4) and (0, 0.5): the squares add up to 0.5."""
-    return number_feedback(answer, math.sqrt(0.125))
-
-
-@exercise(
-    "10.5",
-    "What must be kept for one weight while it is trained?",
-    "AdamW keeps two numbers beside the weight and its gradient.",
-    "Four numbers of four bytes for every weight: itself, its gradient, and two of AdamW.",
-)
-def memory(answer: Any) -> str:
-    """GB of 1.24 billion weights in float32 with gradients and AdamW: 1.24 * 16."""
-    return number_feedback(answer, 19.84)
+def blind(answer: Any) -> str:
+    """blind(train, test): share of test answers that equal the most frequent training answer, as numbers."""
+    cases = [
+        (["8", "5", "8"], ["8", "8", "5", "13"]),
+        (["2", "2", "3"], ["3", "3"]),
+        (["18", "7", "18.0", "7", "$18"], ["18.00", "7", "7"]),
+        (["1,200", "5", "1200"], ["1200", "5"]),
+    ]
+    wanted = []
+    for train, test in cases:
+        common = Counter(map(last_number, train)).most_common(1)[0][0]
+        wanted.append(sum(last_number(text) == common for text in test) / len(test))
+    return function_feedback(answer, cases, wanted, number_feedback)

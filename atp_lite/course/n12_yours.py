@@ -1,14 +1,13 @@
-"""12: a reward, a backbone and a domain of one's own."""
+"""12: a reward of one's own."""
 
 from __future__ import annotations
 
-import random
 from collections.abc import Sequence
 from typing import Any
 
-from atp_lite.course.grading import exercise, function_feedback, list_feedback, number_feedback, require_function
-from atp_lite.domains import Problem
-from atp_lite.domains.coherence import read_equation
+from atp_lite.course.grading import exercise, function_feedback, number_feedback
+from atp_lite.domains import same_number
+from atp_lite.domains.coherence import coherence, read_answer, read_equation
 
 
 @exercise(
@@ -29,115 +28,57 @@ def fresh(answer: Any) -> str:
         (["3+4=7", "4+3=7"],),  # another order of operands is another step
         (["3+4=7", "7*2=14", "3+4=7", "7*2=14"],),
     ]
-    wanted = []
-    for (steps,) in cases:
-        seen = {(tuple(e.operands), e.rhs) for step in steps if (e := read_equation(step)) is not None}
-        wanted.append(len(seen) / len(steps) if steps else 0.0)
-    return function_feedback(answer, cases, wanted, number_feedback)
+    return function_feedback(answer, cases, [share_of_new(steps) for (steps,) in cases], number_feedback)
+
+
+def share_of_new(steps: Sequence[str]) -> float:
+    """Equations that repeat none before them, over steps; 0 of none."""
+    seen = {(tuple(e.operands), e.rhs) for step in steps if (e := read_equation(step)) is not None}
+    return len(seen) / len(steps) if steps else 0.0
 
 
 @exercise(
     "12.2",
-    "Two narrow matrices stand in for one change of W.",
-    "Multiply rows and columns of each, and compare with those of W.",
-    "A has r rows and as many columns as W; B has as many rows as W and r columns.",
+    "Neither reward asks what a result is good for. What does each of them ask?",
+    "Steps must be true and different. Nobody asks that a later one goes on from an earlier one.",
+    "Give each step operands that no other step has as its result, and let the answer be the last result.",
 )
-def lora_cost(answer: Any) -> str:
-    """Rank 4 beside a matrix of 256 rows and 64 columns."""
-    trained = 4 * (256 + 64)
-    return list_feedback(answer, [trained, trained / (256 * 64)])
+def nothing_follows(answer: Any) -> str:
+    """(steps, answer): three steps or more, true, fresh, arriving; and a coherence of 1/3 at most."""
+    if not isinstance(answer, list | tuple) or len(answer) != 2:
+        return "Give a pair: the list of steps, and the answer."
+    steps, final = answer
+    if isinstance(steps, str) or not isinstance(final, str) or not all(isinstance(step, str) for step in steps):
+        return "Give a list of texts and a text."
+    found, last = coherence(steps, final), read_equation(steps[-1]) if steps else None
+    if len(steps) < 3:
+        return f"There are {len(steps)} steps: give at least three."
+    if found.right < 1:
+        return f"{next(step.text for step in found.steps if not step.is_right)!r} is no valid arithmetic."
+    if last is None or last.rhs != read_answer(final):
+        return f"The last step does not come to {final!r}."
+    if (new := share_of_new(steps)) < 1:
+        return f"The share of fresh steps is {new:.2f}."
+    return f"The coherence is {found.score:.2f}." if found.score > 1 / 3 + 1e-9 else ""
 
 
 @exercise(
     "12.3",
-    "Walk along: where are you after each hop?",
-    "Four things can go wrong: no hops, no such edge, a jump, an edge twice. Then look where it ends.",
-    "Begin at the start; every hop must be among the edges and begin where you are. Where do you end?",
+    "What has to hold before anything is paid?",
+    "Compare with same_number, not letter by letter; an answer of no characters cannot be right.",
+    "Where the numbers are the same, 1 over the length of the answer as it was said; else 0.",
 )
-def walks(answer: Any) -> str:
-    """walks(question, hops, answer): 1 for a walk along edges of the question from its start to the answer."""
-    question, longer = "CB AC ED : A to B or D", "BC DA HE CD FG GH : B to A or E"
+def short_and_right(answer: Any) -> str:
+    """short_and_right(answer, reference): 1 / characters of a right answer, else 0."""
     cases = [
-        (question, ["AC", "CB"], "B"),
-        (question, ["AC", "CB"], "D"),  # the answer is another one
-        (question, ["CB"], "B"),  # does not begin at the start
-        (question, ["AB"], "B"),  # no such edge
-        (question, ["AC", "ED"], "D"),  # jumps
-        (question, [], "B"),
-        (question, [], "A"),  # stays where it is
-        (question, ["AC", ""], "C"),
-        (longer, ["BC", "CD", "DA"], "A"),
-        (longer, ["BC", "DA"], "A"),
-        (longer, ["DA", "CD", "BC"], "A"),
-        ("AB BA : A to B or C", ["AB", "BA", "AB"], "B"),  # in a circle
-        ("AB BA : A to B or C", ["AB"], "B"),
+        ("8", "8"),
+        ("14", "14"),
+        ("1", "14"),
+        ("08", "8"),
+        ("8", "08"),
+        ("", "8"),
+        ("x", "8"),
+        ("120", "120"),
     ]
-    wanted = [1, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 1]
-    return function_feedback(answer, cases, wanted, _yes_feedback)
-
-
-def _yes_feedback(got: Any, wanted: int) -> str:
-    """As for a number; True is 1 and False is 0."""
-    return number_feedback(int(got) if isinstance(got, bool) else got, wanted)
-
-
-@exercise(
-    "12.4",
-    "Draw one such graph on paper first. How many places does it have?",
-    "Places drawn without repetition make all conditions easy. What must be in random order?",
-    "Draw seven places: start, middle, goal, dead end, three for another road. Shuffle edges and goals.",
-)
-def forked(answer: Any) -> str:
-    """forked(rng): a problem of two hops whose start has a second road, to a dead end."""
-    make, rng, drawn = require_function(answer), random.Random(0), []
-    for _ in range(40):
-        problem = make(rng)
-        if not isinstance(problem, Problem):
-            return f"{problem!r:.60} is not a Problem."
-        if found := fork_fault(problem):
-            return f"{problem.question!r}: {found}"
-        drawn.append(problem)
-    edges = [problem.question.split(" : ")[0].split() for problem in drawn]
-    if len({tuple(own) for own in edges}) < 20:
-        return f"40 draws gave {len({tuple(own) for own in edges})} different graphs: use rng."
-    if len({own.index(problem.steps[0]) for own, problem in zip(edges, drawn, strict=True)}) < 2:
-        return "In 40 draws the first hop is always at one place among the edges: shuffle them."
-    if len({problem.question.split()[-1] == problem.answer for problem in drawn}) < 2:
-        return "In 40 draws the answer is always the same one of the two goals: shuffle them."
-    return ""
-
-
-def fork_fault(problem: Problem) -> str:
-    """What is wrong with one problem with a fork, "" where nothing is."""
-    halves = problem.question.split(" : ")
-    words = halves[-1].split()
-    if len(halves) != 2 or len(words) != 5 or words[1] != "to" or words[3] != "or":
-        return "it should look like 'CB AC ED : A to B or D'."
-    edges, start, goals = halves[0].split(), words[0], (words[2], words[4])
-    if any(len(edge) != 2 or not set(edge) <= set("ABCDEFGH") or edge[0] == edge[1] for edge in edges):
-        return "an edge is two different letters from A to H."
-    if len(set(edges)) < len(edges):
-        return "an edge is there twice."
-    ways = [list(way) for way in ways_from(edges, (start,))]
-    out = [edge[1] for edge in edges if edge[0] == start]
-    if len(out) != 2 or not any(not any(edge[0] == place for edge in edges) for place in out):
-        return "two roads should leave the start, one of them to a dead end."
-    reached = [goal for goal in goals if any(way[-1] == goal for way in ways)]
-    if len(reached) != 1 or reached[0] != problem.answer:
-        return "exactly one of the two goals should be in reach, and be the answer."
-    roads = [way for way in ways if way[-1] == problem.answer]
-    if len(roads) != 1 or len(roads[0]) != 3:
-        return "one way of two hops should lead to the answer."
-    if tuple(problem.steps) != tuple(a + b for a, b in zip(roads[0], roads[0][1:], strict=False)):
-        return f"the steps should be the hops of the way {' '.join(roads[0])}."
-    return ""
-
-
-def ways_from(edges: Sequence[str], way: tuple[str, ...]) -> list[tuple[str, ...]]:
-    """All walks that go on from `way` without coming to a place twice, each of one hop or more in all."""
-    found = []
-    for edge in edges:
-        if edge[0] == way[-1] and edge[1] not in way:
-            longer = (*way, edge[1])
-            found += [longer, *ways_from(edges, longer)]
-    return found
+    wanted = [1 / len(said) if same_number(said, reference) else 0.0 for said, reference in cases]
+    return function_feedback(answer, cases, wanted, number_feedback)

@@ -5,7 +5,7 @@
     kl(mu, logvar)                         (...)               KL( N(mu, sigma^2) || N(0, I) )      04
     decoder_loss(logits, tokens, real)     scalar              -log p of the steps' real tokens     04
     stop_loss(logits, stopped, real)       scalar              -log p of every real decision        05
-    verify(question, steps, answer)        in [0, 1]           what a chain and its answer earn     07
+    verify(question, steps, answer)        in [0, 1]           what a chain and its answer earn     07b
     advantages(rewards, G)                 (B,)                beside the others of the group       08
     surrogate(ratio, advantage, clip)      as they are         the clipped objective of an action   08
 
@@ -22,7 +22,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from atp_lite.course.grading import exercise, function_feedback, require_function, tensor_feedback
-from atp_lite.course.n07_coherence import own_reward
+from atp_lite.course.n07b_verifier import own_reward
 from atp_lite.domains import needed_steps, same_number, true_answer
 from atp_lite.domains.chains import verify_chain
 from atp_lite.model import kl_divergence
@@ -197,7 +197,7 @@ OFF_TOPIC = ("(3+4)*(9-2)", ["3+9=12", "12-4=8", "8*2=16"], "16")
     "A step a+b=c may replace (a+b) in the question, or all of it, by c, if it is true; at the end the answer is left.",
 )
 def check_verify(answer: Any) -> str:
-    """verify(question, steps, answer): right chains above every cheat of 07.4, and above what is off topic."""
+    """verify(question, steps, answer): right chains above every cheat of 07b.3, and above what is off topic."""
     if found := own_reward(answer):
         return found
     question, steps, final = OFF_TOPIC

@@ -66,6 +66,11 @@ def note(number: str, right: bool) -> int:
     return row["wrong"]
 
 
+def in_order(number: str) -> tuple[str, int, str]:
+    """A key to sort exercises by: 10.2, 10.10, 10b.1, 11.1, and "build" after them."""
+    return number.split(".")[0], len(number), number
+
+
 def progress_text(numbers: list[str]) -> str:
     """A line for each notebook, and the first exercise that is still open. numbers: all exercises, in their order.
 
@@ -80,7 +85,7 @@ def progress_text(numbers: list[str]) -> str:
         done = sum(number in solved for number in own)
         wrong = sum(tries.get(number, {}).get("wrong", 0) for number in own)
         said = f"{wrong} wrong {'try' if wrong == 1 else 'tries'} on the way" if wrong else ""
-        lines.append(f"{notebook}  {'#' * done}{'.' * (len(own) - done)}  {done} of {len(own)}  {said}".rstrip())
+        lines.append(f"{notebook:<3} {'#' * done}{'.' * (len(own) - done)}  {done} of {len(own)}  {said}".rstrip())
     following = next((number for number in numbers if number not in solved), None)
     lines.append(f"{len(solved)} of {len(numbers)} solved; {f'next: {following}' if following else 'nothing is left'}")
     return "\n".join(lines)

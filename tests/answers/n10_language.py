@@ -13,6 +13,11 @@ def leaks(train, test):
     return sum(normalise_question(q).rstrip("?!. ") in known for q in test)
 
 
+def blind(train, test):
+    numbers = [last_number(answer) for answer in train]
+    return [last_number(answer) for answer in test].count(max(numbers, key=numbers.count)) / len(test)
+
+
 RIGHT = {
     "10.1": [
         read_solution,
@@ -20,9 +25,7 @@ RIGHT = {
         lambda t: (re.findall("<<(.*?)>>", t), t.split("####")[1].strip().replace(",", "")),
     ],
     "10.2": [leaks],
-    "10.3": [12, 12.0],
-    "10.4": [0.3536, 0.125**0.5],
-    "10.5": [19.84, 1.24 * 4 * 4],
+    "10.3": [blind, lambda train, test: round(blind(train, test), 3)],
 }
 
 WRONG = {
@@ -40,7 +43,11 @@ WRONG = {
             re.sub(r"\W", "", q.lower()) in {re.sub(r"\W", "", t.lower()) for t in train} for q in test
         ),
     ],
-    "10.3": [11, 5, 6],
-    "10.4": [0.3, 0.125, 0.5, 0.7071],
-    "10.5": [4.96, 9.92, 14.88],
+    "10.3": [
+        lambda train, test: test.count(max(train, key=train.count)) / len(test),  # as texts
+        lambda train, test: blind(test, test),
+        lambda train, test: blind(train, train),
+        lambda train, test: blind(train, test) * len(test),
+        lambda train, test: 0.5,
+    ],
 }

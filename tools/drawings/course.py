@@ -6,10 +6,24 @@ from tools.drawings.hand import Sketch
 
 ROOMS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
     ("look", (("00", "tour"), ("01", "problems"))),
-    ("imitate", (("02", "words"), ("03", "latents"), ("04", "clouds"), ("05", "when to stop"))),
-    ("read", (("06", "seeing"), ("07", "coherence"))),
-    ("plan", (("08", "planning"), ("09", "does it hold?"))),
-    ("go on", (("10", "language"), ("11", "LLaMA-1B"), ("12", "make it yours"), ("13", "silent bugs"))),
+    (
+        "imitate",
+        (("02", "words"), ("03", "latents"), ("04", "clouds"), ("04b", "see the step"), ("05", "when to stop")),
+    ),
+    ("read", (("06", "seeing"), ("07", "coherence"), ("07b", "a verifier"))),
+    ("plan", (("08", "planning"), ("08b", "many chains"), ("09", "does it hold?"))),
+    (
+        "go on",
+        (
+            ("10", "language"),
+            ("10b", "pretrained"),
+            ("11", "LLaMA-1B"),
+            ("12", "your reward"),
+            ("12b", "backbone"),
+            ("12c", "domain"),
+            ("13", "silent bugs"),
+        ),
+    ),
 )
 """What is done, and in which notebooks."""
 
