@@ -73,7 +73,7 @@ def test_verdict_is_what_the_interval_says():
 def test_pages_carry_the_tables_of_the_rows(page):
     text = (ROOT / page).read_text()
     assert re.search(r"<!-- table [a-z-]+ -->\n\|", text), "the page has no filled table"
-    assert fill(text, tables(all_rows(ROOT), read_rows(ROOT / PLANNING))) == text, (
+    assert fill(text, tables(all_rows(root=ROOT), all_rows(PLANNING, ROOT))) == text, (
         f"{page} is not what the evidence gives: run python -m benchmarks.evidence"
     )
 
@@ -96,7 +96,7 @@ def test_rows_are_measured_on_one_test_set_of_at_least_2000_problems(test_proble
 def test_planning_rows_are_measured_on_one_test_set(regime):
     test = generate(REGIMES[regime], "test")
     assert len(test) >= 1500
-    for row in read_rows(ROOT / PLANNING):
+    for row in all_rows(PLANNING, ROOT):
         if row["regime"] == regime:
             assert row["test_hash"] == data_hash(test)
             hits = bin(int(row["correct"], 16)).count("1")
