@@ -32,7 +32,7 @@ _ANNOTATION = re.compile(r"<<([^<>]*)>>")
 
 def _answer(value: Any) -> str:
     """The last number of a cell as plain text: `1,080` -> `1080`, 18.0 -> `18`, `#### 72` -> `72`."""
-    number = last_number(repr(value) if isinstance(value, float) else str(value))
+    number = last_number(f"#### {value!r}" if isinstance(value, float) else f"#### {str(value).strip()}")
     if number is None:
         raise ValueError(f"the answer {str(value).strip()[-60:]!r} holds no number: mend or leave out this row")
     return write_number(number)
