@@ -4,6 +4,7 @@ import json
 import shutil
 
 import pytest
+from safetensors.torch import load_file, save_file
 
 from atp_lite.cli.main import main
 from atp_lite.domains import ArithmeticSettings, generate, write_jsonl
@@ -57,6 +58,15 @@ def holding(name, content):
     return lambda folder: (folder / name).write_bytes(content)
 
 
+def tensors(change):
+    def changed(folder):
+        weights = load_file(folder / "model.safetensors")
+        change(weights)
+        save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+
+    return changed
+
+
 def cut(folder):
     path = folder / "model.safetensors"
     path.write_bytes(path.read_bytes()[:1000])
@@ -84,6 +94,20 @@ def cut(folder):
         changed(latent_scale="large"),
         changed(latents_per_step="2"),
         changed(latent_head_options={"a": 1}),
+        changed(backbone_rms_norm_eps=float("nan")),
+        changed(backbone_rope_theta=-5),
+        changed(backbone_max_position_embeddings=-1),
+        changed(backbone_dtype="float16"),
+        changed(max_latents=300),
+        changed(max_step_tokens=10**9),
+        changed(eos_id=2),
+        changed(end_id=3),
+        changed(layout=["steps"]),
+        changed(domain=[]),
+        tensors(lambda weights: weights["backbone.lm_head.weight"].fill_(float("nan"))),
+        tensors(lambda weights: weights.update({"backbone.lm_head.weight": weights["backbone.lm_head.weight"].long()})),
+        holding("tokenizer_config.json", b'{"tokenizer_class": "X", "auto_map": {"AutoTokenizer": ["x.X", "x.X"]}}'),
+        holding("tokenizer_config.json", b'{"eos_token": "7", "pad_token": "<pad>", "model_max_length": "x"}'),
         holding("tokenizer.json", b"{}"),
         holding("tokenizer.json", b""),
         holding("tokenizer.json", b"\x00\xff"),
@@ -139,13 +163,26 @@ def test_a_broken_state_is_not_gone_on_with(text, place, tmp_path, capsys):
     refused(capsys, *command, says=["state", "--restart"])
 
 
-@pytest.mark.parametrize("text", ["1: 2", "settings: {3: 2}", "sft: 5", "import: 3"])
+@pytest.mark.parametrize("text", ["1: 2", "settings: {3: 2}", "sft: 5", "import: 3", "[" * 5000])
 def test_settings_files_that_are_none(text, tmp_path, capsys):
     (tmp_path / "odd.yaml").write_text(text + "\n")
     refused(capsys, "sft", "--config", tmp_path / "odd.yaml", says=["odd.yaml"])
 
 
 @pytest.mark.slow
+def test_an_error_is_one_line_whatever_was_read(place, tmp_path, capsys):
+    (tmp_path / "odd.jsonl").write_text(json.dumps(ROW | {"question": "1+77\n" * 1000}))
+    assert "77" in refused(capsys, "eval", place / "good", "--test", tmp_path / "odd.jsonl")
+
+
+@pytest.mark.parametrize("option", [("--settings.select", "acuracy"), ("--validation", "nothing.jsonl")])
+def test_what_the_first_validation_would_find_is_found_before_the_first_step(option, place, tmp_path, capsys):
+    (tmp_path / "nothing.jsonl").write_text("")
+    value = tmp_path / option[1] if option[1].endswith("jsonl") else option[1]
+    refused(capsys, "sft", "--config", place / "run.yaml", "--out", tmp_path / "run", option[0], value)
+    assert not (tmp_path / "run").exists()
+
+
 def test_places_that_cannot_be_written(place, tmp_path, capsys):
     (tmp_path / "file").write_text("here")
     for out in (tmp_path / "file", tmp_path / "file" / "below"):

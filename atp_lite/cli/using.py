@@ -12,6 +12,7 @@ from accelerate import Accelerator
 from atp_lite.domains import DOMAINS
 from atp_lite.domains.sources import Sources
 from atp_lite.engine.folder import write_atomically
+from atp_lite.engine.settings import require_between, require_positive
 from atp_lite.evaluation import EvalSettings, ProblemSet, benchmark_sets, causes, evaluate_benchmarks, read_set
 from atp_lite.limits import check_problems
 from atp_lite.planner import Planner
@@ -105,6 +106,10 @@ class Causes(Sources):
     verify: bool = True
     """Check the checkpoint's files against its manifest; --no-verify reads one that came without, or was changed."""
 
+    def __post_init__(self) -> None:
+        require_positive(self, "limit")
+        require_between(self, "[0, inf)", "seed")
+
     def run(self) -> int:
         from atp_lite.views.causes import causes_figure
         from atp_lite.views.page import figure_html, write_page
@@ -189,6 +194,9 @@ class Explore:
     verify: bool = True
     """Check the checkpoint's files against its manifest; --no-verify reads one that came without, or was changed."""
 
+    def __post_init__(self) -> None:
+        require_between(self, "[0, 65535]", "port")
+
     def run(self) -> int:
         from atp_lite.views.serve import serve
 
@@ -217,6 +225,9 @@ class ExportExplorer:
     """Of these, and one worked example, how many can be looked at."""
     verify: bool = True
     """Check the checkpoint's files against its manifest; --no-verify reads one that came without, or was changed."""
+
+    def __post_init__(self) -> None:
+        require_positive(self, "problems", "shown")
 
     def run(self) -> int:
         from atp_lite.views.bundled_examples import example_problems

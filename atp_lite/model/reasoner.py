@@ -10,6 +10,8 @@ The symbols are those of the paper: q question, h_t hidden state, l_t latent, ph
 from __future__ import annotations
 
 import copy
+import math
+import warnings
 from typing import Any
 
 import torch
@@ -71,14 +73,23 @@ class ReasonerConfig(PreTrainedConfig):
 
     def check(self) -> None:
         """Raise ValueError, naming the field, where a value has no meaning for this model."""
+        for part in ("backbone", "decoder"):
+            for name, value in (getattr(self, part) or {}).items():
+                _check_number(f"{part}.{name}", value)
+                if name in ("dtype", "torch_dtype") and value and self.dtype and str(value) not in str(self.dtype):
+                    raise ValueError(
+                        f"{part}.{name} is {value!r} in config.json, and dtype {self.dtype}: they must agree"
+                    )
         self._check("max_latents", 0)
         for name in ("tokens_per_latent", "max_step_tokens", "max_answer_tokens"):
-            self._check(name, 1)
+            self._check(name, 1, MOST_TOKENS)
         self._check("latents_per_step", 1, self.max_latents or None)  # at least one step can be latent
-        vocabulary = int(AutoConfig.for_model(**(self.backbone or {})).vocab_size)
+        backbone = AutoConfig.for_model(**(self.backbone or {}))
         for name in ("start_id", "end_id", "eos_id", "pad_id"):
-            self._check(name, 0, vocabulary - 1)
-        if not 0 < self.latent_scale < float("inf"):
+            self._check(name, 0, int(backbone.vocab_size) - 1)
+        if positions := getattr(backbone, "max_position_embeddings", None):
+            self._check("max_latents", 0, positions)
+        if isinstance(self.latent_scale, bool) or not 0 < self.latent_scale < float("inf"):
             raise ValueError(
                 f"latent_scale is {self.latent_scale} in config.json: it must be a positive, finite number"
             )
@@ -93,6 +104,29 @@ class ReasonerConfig(PreTrainedConfig):
     def latent_steps(self) -> int:
         """How many steps can be latent: the last stage of its curriculum, or a later one."""
         return self.max_latents // self.latents_per_step
+
+
+MOST_TOKENS = 1_000_000
+"""No text is longer."""
+RANGES = {
+    "eps": (0, 1),
+    "epsilon": (0, 1),
+    "theta": (0, math.inf),
+    "max_position_embeddings": (0, math.inf),
+    "n_positions": (0, math.inf),
+}
+"""Ends of names of numbers that language models have in common, and what they are between."""
+
+
+def _check_number(name: str, value: Any) -> None:
+    """Raise ValueError where a number of a language model's config, or one inside it, has no meaning."""
+    if isinstance(value, dict):
+        for key, inside in value.items():
+            _check_number(f"{name}.{key}", inside)
+    elif isinstance(value, int | float) and not isinstance(value, bool):
+        low, high = next((ends for end, ends in RANGES.items() if name.endswith(end)), (-math.inf, math.inf))
+        if not low < value < high:
+            raise ValueError(f"{name} is {value} in config.json: it must be a number between {low} and {high}")
 
 
 class LatentReasoner(PreTrainedModel):
@@ -139,8 +173,10 @@ class LatentReasoner(PreTrainedModel):
             ValueError: weights and configuration are not of one model; the message names a tensor or a value.
         """
         wants_info = how.pop("output_loading_info", False)
+        how = {"use_safetensors": True, "ignore_mismatched_sizes": True, "output_loading_info": True} | how
         try:
-            loaded: Any = super().from_pretrained(folder, *args, output_loading_info=True, **how)
+            with warnings.catch_warnings(action="ignore"):  # such as of layers without weights: `check` tells them
+                loaded: Any = super().from_pretrained(folder, *args, **how)
             loaded[0].config.check()
         except Exception as error:  # whatever the libraries that read it raise
             if isinstance(error, ValueError | OSError) and len(str(error)) < 500 and "\n" not in str(error):
@@ -156,6 +192,9 @@ class LatentReasoner(PreTrainedModel):
                     f"{folder}: model.safetensors has {len(names)} {what.replace('_keys', '')} tensors, such as "
                     f"{names[0]}: config.json is of another model; give both files of one checkpoint"
                 )
+        for name, value in model.state_dict().items():
+            if value.is_floating_point() and not bool(value.isfinite().all()):
+                raise ValueError(f"{folder}: the weight {name} has values that are NaN or infinite: copy it anew")
         return (model, info) if wants_info else model
 
     def get_input_embeddings(self) -> nn.Module:
