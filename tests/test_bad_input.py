@@ -150,13 +150,27 @@ def test_a_problem_that_cannot_be_read_is_found_before_anything_runs(row, says, 
     line = refused(capsys, "eval", place / "good", "--test", path, says=says)
 
 
-@pytest.mark.parametrize("text", ["{}", "[]", '{"step', '{"step": "a", "best": 0, "tokens": 0}', None])
+@pytest.mark.parametrize("values", [{"step": -5}, {"step": 100}, {"step": 2.5}, {"best": float("nan")}])
+@pytest.mark.slow
+def test_a_state_of_no_step_of_the_run_is_not_gone_on_with(values, place, tmp_path, capsys):
+    command = ["sft", "--config", place / "run.yaml", "--out", tmp_path / "run", "--resume"]
+    assert main([str(word) for word in command]) == 0
+    path = tmp_path / "run" / "state" / "progress.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | values))
+    refused(capsys, *command, says=["state", "--restart"])
+
+
+@pytest.mark.parametrize("text", ["{}", "[]", '{"step', "[" * 9999, '{"step": "a", "best": 0, "tokens": 0}', None, 0])
 @pytest.mark.slow
 def test_a_broken_state_is_not_gone_on_with(text, place, tmp_path, capsys):
     command = ["sft", "--config", place / "run.yaml", "--out", tmp_path / "run", "--resume"]
     assert main([str(word) for word in command]) == 0
     state = tmp_path / "run" / "state"
-    if text is None:
+    if text == 0:  # a bit of a weight
+        bits = bytearray((state / "state.safetensors").read_bytes())
+        bits[-5] ^= 64
+        (state / "state.safetensors").write_bytes(bits)
+    elif text is None:
         shutil.copy(place / "good" / "model.safetensors", state / "state.safetensors")
     else:
         (state / "progress.json").write_text(text)
@@ -181,6 +195,29 @@ def test_what_the_first_validation_would_find_is_found_before_the_first_step(opt
     value = tmp_path / option[1] if option[1].endswith("jsonl") else option[1]
     refused(capsys, "sft", "--config", place / "run.yaml", "--out", tmp_path / "run", option[0], value)
     assert not (tmp_path / "run").exists()
+
+
+def test_an_answer_that_rl_learns_from_is_read_before_anything_runs(place, tmp_path, capsys):
+    rows = [{"question": f"1+1+{i}", "steps": [], "answer": "77"} for i in range(1, 9)]
+    path = tmp_path / "rl.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    command = ["rl", "--init", place / "good", "--questions", path, "--validation", path, "--out", tmp_path / "run"]
+    refused(capsys, *command, "--settings.objective", "answer-ce", says=[str(path), "problem 1", "'77'"])
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_question_whose_answer_finds_no_positions_is_refused(place, tmp_path, capsys):
+    path = tmp_path / "long.jsonl"
+    path.write_text(json.dumps(ROW | {"question": "+".join("1" * 101)}))  # 201 of 256, and 48 for the answer
+    refused(capsys, "eval", place / "good", "--test", path, says=["problem 1", "260", "max_answer_tokens", "256"])
+    refused(capsys, "solve", "+".join("1" * 101), "--checkpoint", place / "good", says=["260", "256"])
+
+
+@pytest.mark.slow
+def test_a_run_does_not_go_on_with_another_configuration_of_the_model(place, tmp_path, capsys):
+    command = ["sft", "--config", place / "run.yaml", "--out", tmp_path / "run", "--resume"]
+    assert main([str(word) for word in command]) == 0
+    refused(capsys, *command, "--model.max-latents", "5", says=["configuration of the model"])
 
 
 def test_places_that_cannot_be_written(place, tmp_path, capsys):

@@ -18,7 +18,7 @@ Learn, see and extend latent reasoning.
 atp-lite COMMAND --help lists its options; atp-lite --version says which version this is."""
 
 
-LONGEST = 1500
+LONGEST = 1000
 """Characters of an error."""
 
 

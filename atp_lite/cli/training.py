@@ -234,7 +234,12 @@ def _run(command: SFT | RL, planner: Planner, train: Callable[..., Any], problem
     with _explained(command.out, command.resume):
         data, more = command.training_data(problems, split, command.validation), {}
         stage = command.settings.first_stage if isinstance(command, SFT) else None
-        check_problems(planner, data[0], str(problems or split), stage)
+        reads_answers = isinstance(command, RL) and (
+            command.settings.answer_ce > 0
+            or command.settings.objective == "answer-ce"
+            or command.settings.estimator == "reference"
+        )
+        check_problems(planner, data[0], str(problems or split), stage, answers=reads_answers)
         check_problems(planner, data[1], str(command.validation or "validation"))
         if isinstance(command, RL) and command.settings.rehearsal:
             more["rehearse"], _ = command.training_data(command.rehearse, "train", command.validation)

@@ -168,6 +168,7 @@ class Solve:
             raise ValueError(f"no bundled planner reads {self.question!r} ({domain.name}): give one with --checkpoint")
         planner = Planner.from_pretrained(self.checkpoint or CHECKPOINTS / str(domain.bundled), verify=self.verify)
         problem = planner.domain.read_question(self.question)
+        check_problems(planner, [problem], "the question")
         trace = planner.reason([problem])
         if planner.model.decoder is None and planner.model.config.max_latents:  # a rival that has none
             counts = {"n_latents": int(trace.n_latents[0]), "n_answer_tokens": int(trace.n_answer_tokens[0])}

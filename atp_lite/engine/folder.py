@@ -153,7 +153,7 @@ def check_run(folder: str | os.PathLike[str], settings: Mapping[str, Any], finge
         path, now = Path(folder) / file, json.loads(json.dumps(now))
         try:
             before = dict(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else {}
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, RecursionError) as error:
             raise ValueError(
                 f"{path} cannot be read ({error}): start anew in another folder, or here with --restart"
             ) from error

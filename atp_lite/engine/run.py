@@ -164,6 +164,12 @@ class TrainingRun:
                         has_lora(self.model),
                         needed=("step", "best", "tokens"),
                     )
+                step = self.progress["step"]
+                if type(step) is not int or not 0 <= step <= total:
+                    raise ValueError(
+                        f"{self.folder / 'state'} is at step {step} of {total}: start anew (--restart), or in another "
+                        "folder"
+                    )
                 self._saved_step = self.done
             self._lock = stack.pop_all()
 
