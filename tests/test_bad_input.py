@@ -210,7 +210,7 @@ def test_a_question_whose_answer_finds_no_positions_is_refused(place, tmp_path, 
     path = tmp_path / "long.jsonl"
     path.write_text(json.dumps(ROW | {"question": "+".join("1" * 101)}))  # 201 of 256, and 48 for the answer
     refused(capsys, "eval", place / "good", "--test", path, says=["problem 1", "260", "max_answer_tokens", "256"])
-    refused(capsys, "solve", "+".join("1" * 101), "--checkpoint", place / "good", says=["260", "256"])
+    refused(capsys, "solve", "(" * 99 + "3+4" + ")" * 99, "--checkpoint", place / "good", says=["260", "256"])
 
 
 @pytest.mark.slow
