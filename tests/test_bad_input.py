@@ -1,13 +1,14 @@
 """Bad input is refused in one line with its place, value and way out: never a traceback, never an answer."""
 
 import json
+import resource
 import shutil
 
 import pytest
 from safetensors.torch import load_file, save_file
 
 from atp_lite.cli.main import main
-from atp_lite.domains import ArithmeticSettings, generate, write_jsonl
+from atp_lite.domains import ArithmeticSettings, Problem, generate, write_jsonl
 from atp_lite.planner import ModelSettings, Planner
 from atp_lite.sft import SFTSettings, train_sft
 
@@ -210,7 +211,6 @@ def test_a_question_whose_answer_finds_no_positions_is_refused(place, tmp_path, 
     path = tmp_path / "long.jsonl"
     path.write_text(json.dumps(ROW | {"question": "+".join("1" * 101)}))  # 201 of 256, and 48 for the answer
     refused(capsys, "eval", place / "good", "--test", path, says=["problem 1", "260", "max_answer_tokens", "256"])
-    refused(capsys, "solve", "(" * 99 + "3+4" + ")" * 99, "--checkpoint", place / "good", says=["260", "256"])
 
 
 @pytest.mark.slow
@@ -218,6 +218,19 @@ def test_a_run_does_not_go_on_with_another_configuration_of_the_model(place, tmp
     command = ["sft", "--config", place / "run.yaml", "--out", tmp_path / "run", "--resume"]
     assert main([str(word) for word in command]) == 0
     refused(capsys, *command, "--model.max-latents", "5", says=["configuration of the model"])
+
+
+def test_a_full_disk_is_one_line_and_nothing_half_written(place, tmp_path, capsys):
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (8000, before[1]))  # bytes of a file: weights have more
+    try:
+        refused(capsys, "sft", "--config", place / "run.yaml", "--out", tmp_path / "run", says=[str(tmp_path / "run")])
+        with pytest.raises(OSError, match=str(tmp_path / "data.jsonl")):
+            write_jsonl(tmp_path / "data.jsonl", [Problem("1+1", ("1+1=2",), "2")] * 1000)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    names = {path.name for path in tmp_path.rglob("*") if path.is_file()}
+    assert names == {"settings.json", "fingerprint.json", "run.lock", "metrics.jsonl"}
 
 
 def test_places_that_cannot_be_written(place, tmp_path, capsys):
