@@ -36,6 +36,7 @@ from atp_lite.model.decoders import DECODERS
 from atp_lite.model.generation import read, to_logits
 from atp_lite.model.heads import LATENT_HEADS, StopHead
 from atp_lite.model.parts import has_own_init, new_decoder, new_latent_head
+from atp_lite.model.plausible import check_finite
 from atp_lite.model.reasoner import LatentReasoner, ReasonerConfig
 from atp_lite.model.step_encoder import STEP_ENCODERS
 from atp_lite.registry import check_registered
@@ -193,7 +194,7 @@ def load_config(name_or_path: str | os.PathLike[str], gguf_file: str | None = No
 def load_lm(name_or_path: str | os.PathLike[str], settings: BackboneSettings) -> PreTrainedModel:
     """The causal LM itself, or its architecture with fresh weights.
 
-    Raises OSError, as `from_backbone`.
+    Raises OSError, as `from_backbone`; ValueError where a weight is NaN or infinite.
     """
     dtype = getattr(torch, settings.dtype)
     lm: PreTrainedModel
@@ -219,9 +220,7 @@ def load_lm(name_or_path: str | os.PathLike[str], settings: BackboneSettings) ->
                 "config.json is of another model, or a file is not whole; copy it anew (--pretrained.random-weights "
                 "takes the architecture alone)"
             )
-    for name, value in lm.state_dict().items():
-        if value.is_floating_point() and not bool(value.isfinite().all()):
-            raise OSError(f"{name_or_path}: the weight {name} has values that are NaN or infinite; copy it anew")
+    check_finite(lm, name_or_path)
     return lm
 
 

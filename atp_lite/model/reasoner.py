@@ -10,7 +10,6 @@ The symbols are those of the paper: q question, h_t hidden state, l_t latent, ph
 from __future__ import annotations
 
 import copy
-import math
 import warnings
 from typing import Any
 
@@ -25,6 +24,7 @@ from atp_lite.model.generation import Context, generate, read
 from atp_lite.model.heads import StopHead
 from atp_lite.model.noise import Noise
 from atp_lite.model.parts import has_own_init, new_decoder, new_latent_head, new_step_encoder
+from atp_lite.model.plausible import MOST_TOKENS, check_finite, check_language_model
 from atp_lite.model.trace import Answered, Decoded, Thought, later_age
 
 
@@ -73,13 +73,8 @@ class ReasonerConfig(PreTrainedConfig):
 
     def check(self) -> None:
         """Raise ValueError, naming the field, where a value has no meaning for this model."""
-        for part in ("backbone", "decoder"):
-            for name, value in (getattr(self, part) or {}).items():
-                _check_number(f"{part}.{name}", value)
-                if name in ("dtype", "torch_dtype") and value and self.dtype and str(value) not in str(self.dtype):
-                    raise ValueError(
-                        f"{part}.{name} is {value!r} in config.json, and dtype {self.dtype}: they must agree"
-                    )
+        check_language_model("backbone", self.backbone, self.dtype)
+        check_language_model("decoder", self.decoder, self.dtype)
         self._check("max_latents", 0)
         for name in ("tokens_per_latent", "max_step_tokens", "max_answer_tokens"):
             self._check(name, 1, MOST_TOKENS)
@@ -104,29 +99,6 @@ class ReasonerConfig(PreTrainedConfig):
     def latent_steps(self) -> int:
         """How many steps can be latent: the last stage of its curriculum, or a later one."""
         return self.max_latents // self.latents_per_step
-
-
-MOST_TOKENS = 1_000_000
-"""No text is longer."""
-RANGES = {
-    "eps": (0, 1),
-    "epsilon": (0, 1),
-    "theta": (0, math.inf),
-    "max_position_embeddings": (0, math.inf),
-    "n_positions": (0, math.inf),
-}
-"""Ends of names of numbers that language models have in common, and what they are between."""
-
-
-def _check_number(name: str, value: Any) -> None:
-    """Raise ValueError where a number of a language model's config, or one inside it, has no meaning."""
-    if isinstance(value, dict):
-        for key, inside in value.items():
-            _check_number(f"{name}.{key}", inside)
-    elif isinstance(value, int | float) and not isinstance(value, bool):
-        low, high = next((ends for end, ends in RANGES.items() if name.endswith(end)), (-math.inf, math.inf))
-        if not low < value < high:
-            raise ValueError(f"{name} is {value} in config.json: it must be a number between {low} and {high}")
 
 
 class LatentReasoner(PreTrainedModel):
@@ -192,9 +164,7 @@ class LatentReasoner(PreTrainedModel):
                     f"{folder}: model.safetensors has {len(names)} {what.replace('_keys', '')} tensors, such as "
                     f"{names[0]}: config.json is of another model; give both files of one checkpoint"
                 )
-        for name, value in model.state_dict().items():
-            if value.is_floating_point() and not bool(value.isfinite().all()):
-                raise ValueError(f"{folder}: the weight {name} has values that are NaN or infinite: copy it anew")
+        check_finite(model, folder)
         return (model, info) if wants_info else model
 
     def get_input_embeddings(self) -> nn.Module:
