@@ -10,12 +10,16 @@ from atp_lite.planner import Planner
 from atp_lite.tokens import Collator, Encoded
 
 
-def check_problems(planner: Planner, problems: Sequence[Problem], where: str, stage: int | None = None) -> None:
+def check_problems(
+    planner: Planner, problems: Sequence[Problem], where: str, stage: int | None = None, answers: bool = False
+) -> None:
     """Find what a planner cannot read before it is trained or evaluated.
 
     Args:
         where: what an error calls the source of the problems, such as a file.
-        stage: the curriculum stage at which they are trained on first; None: only their questions are read.
+        stage: the curriculum stage at which they are trained on first; None: only their questions are read, and what
+            the planner thinks and answers takes positions, too.
+        answers: without a stage, their answers are read as well.
 
     Raises:
         ValueError: a text holds a token outside the vocabulary, or a problem takes more positions than the backbone
@@ -23,18 +27,21 @@ def check_problems(planner: Planner, problems: Sequence[Problem], where: str, st
     """
     collate = planner.collate
     if stage is None:
-        problems = [replace(problem, steps=(), answer="") for problem in problems]
+        problems = [replace(problem, steps=(), answer=problem.answer if answers else "") for problem in problems]
     try:
         rows = collate.encode(problems)
     except ValueError:  # which of them?
         rows = [_encoded(collate, problem, f"{where}, problem {i}") for i, problem in enumerate(problems, start=1)]
     limit = getattr(planner.model.backbone.config, "max_position_embeddings", None) or float("inf")
-    thoughts = planner.model.config.max_latents if stage is None else 0
+    config = planner.model.config
+    written = config.max_latents + config.max_answer_tokens if stage is None else 0
     for i, row in enumerate(rows, start=1):
-        if (positions := collate.count([row], stage or 0) + thoughts) > limit:
+        positions = collate.count([row], stage or 0) + written - (len(row.answer) if stage is None else 0)
+        if positions > limit:
+            answer = f" ({config.max_answer_tokens} of them for max_answer_tokens)" if stage is None else ""
             raise ValueError(
                 f"{where}, problem {i} ({row.problem.id or row.problem.question[:40]!r}): it takes {positions} "
-                f"positions, and the backbone has {limit}: shorten it, leave it out, or take a longer backbone"
+                f"positions{answer}, and the backbone has {limit}: shorten it, leave it out, or take a longer backbone"
             )
 
 

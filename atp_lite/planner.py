@@ -6,11 +6,13 @@ import os
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Annotated, Any
 
 import torch
 import transformers
 from huggingface_hub import HfApi
+from safetensors import safe_open
 from torch import Tensor
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
@@ -31,8 +33,12 @@ from atp_lite.model import (
 )
 from atp_lite.model.noise import Noise
 from atp_lite.model.trace import later_age
+from atp_lite.registry import check_registered
 from atp_lite.resources import find
 from atp_lite.tokens import Collator, domain_tokenizer, split_language
+
+POSITIONS = 256
+"""Of a toy planner: the longest question, its thoughts and its answer together."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +72,9 @@ class ModelSettings:
 
     def __post_init__(self) -> None:
         require_positive(self, "hidden_size", "layers", "heads", "intermediate_size", "latents_per_step")
-        require_between(self, "[0, inf)", "decoder_layers", "max_latents")
+        check_registered(self)
+        require_between(self, "[0, inf)", "decoder_layers")
+        require_between(self, f"[0, {POSITIONS}]", "max_latents")
         require_between(self, "(0, 100]", "initializer_range")
         if self.hidden_size % (2 * self.heads):
             raise ValueError(
@@ -136,7 +144,7 @@ class Planner:
             intermediate_size=settings.intermediate_size,
             num_attention_heads=settings.heads,
             num_key_value_heads=settings.heads,
-            max_position_embeddings=256,
+            max_position_embeddings=POSITIONS,
             initializer_range=settings.initializer_range,
             pad_token_id=tokenizer.pad_token_id,
             bos_token_id=None,
@@ -205,15 +213,38 @@ class Planner:
             check_manifest(folder)
         transformers.logging.disable_progress_bar()  # a toy loads in milliseconds
         model = LatentReasoner.from_pretrained(folder)
+        _check_types(folder, model)
+        if not isinstance(model.config.domain, str | None):
+            raise ValueError(f"{folder}: domain is {model.config.domain!r} in config.json: give a name or null")
         model.config.domain = domain or model.config.domain
         if model.config.domain is not None:
             DOMAINS.check(model.config.domain)
         try:
-            tokenizer = AutoTokenizer.from_pretrained(folder)
+            tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
+            tokenizer("1")
         except Exception as error:  # whatever the libraries that read it raise
             reason = " ".join(str(error).split())[-300:] or type(error).__name__
             raise ValueError(f"{folder}: tokenizer.json makes no tokenizer ({reason}); save it anew") from error
-        return cls(model.eval(), tokenizer)
+        planner = cls(model.eval(), tokenizer)
+        planner._check_tokens(folder)
+        return planner
+
+    def _check_tokens(self, folder: os.PathLike[str]) -> None:
+        """Raise ValueError where the tokenizer's special tokens are not those of the configuration."""
+        config, collate, tokenizer = self.model.config, self.collate, self.tokenizer
+        own = collate.start_id, collate.end_id, tokenizer.eos_token_id, tokenizer.pad_token_id
+        for name, token in zip(("start_id", "end_id", "eos_id", "pad_id"), own, strict=True):
+            if getattr(config, name) != token:
+                raise ValueError(
+                    f"{folder}: {name} is {getattr(config, name)} in config.json and {token} in tokenizer.json: give "
+                    "both files of one checkpoint"
+                )
+        most, rows = max(tokenizer.get_vocab().values()), self.model.get_input_embeddings().weight.shape[0]
+        if most >= rows:
+            raise ValueError(
+                f"{folder}: tokenizer.json has a token {most}, and the model {rows} embeddings: give both files of one "
+                "checkpoint"
+            )
 
     def with_model(self, model: LatentReasoner) -> Planner:
         """A planner of the same tokenizer with another model."""
@@ -364,3 +395,14 @@ class Planner:
                 while row and not row[-1]:
                     row.pop()
         return rows
+
+
+def _check_types(folder: Path, model: LatentReasoner) -> None:
+    """Raise ValueError where weights were saved as whole numbers, which loading would silently turn into others."""
+    weights = model.state_dict()
+    for path in folder.glob("*.safetensors"):
+        with safe_open(path, "pt") as file:
+            for name in file.keys():  # noqa: SIM118  it is no mapping
+                kind = file.get_slice(name).get_dtype()
+                if kind.startswith(("I", "U", "BOOL")) and name in weights and weights[name].is_floating_point():
+                    raise ValueError(f"{path}: the weight {name} is saved as {kind}, which is no weight: copy it anew")

@@ -203,7 +203,7 @@ class Collator:
             raise ValueError(f"latents_per_step is {latents_per_step}; a step needs at least 1 latent")
         if tokens_per_latent < 1:
             raise ValueError(f"tokens_per_latent is {tokens_per_latent}; a latent stands for at least 1 token")
-        if layout not in LAYOUTS:
+        if layout not in list(LAYOUTS):  # of a file it may be anything
             raise ValueError(f"layout {layout!r}: choose from {', '.join(LAYOUTS)}")
         if tokenizer.pad_token_id is None or tokenizer.pad_token_id == tokenizer.eos_token_id:
             raise ValueError(

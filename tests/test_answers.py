@@ -141,6 +141,35 @@ def test_kinds_of_numbers(text, value):
     assert last_number(text) == value
 
 
+@pytest.mark.parametrize(
+    "text",
+    # a group that begins with 0, spaces that group nothing, mixed separators, and numbers of which only a part is read
+    ["0,123", "10 00", "1  000", "1 234,567", "1,234 567", "2 and 1/2", "2 and 3 quarters", "5 thirds", "7 squared"]
+    + ["10 ^ 3", "10 ** 3", "5±1", "5‰", "0x1F", "5x3", "7h30", "1/-2", "0.(3)", "8 lakh", "5-million", "2π", "5√2"]
+    + ["\\frac{\\sqrt{2}}{3}", "\\frac{x}{3}"],
+)
+@pytest.mark.parametrize("place", ["{}", "So it is {}", "#### {}", "The answer is {}", "\\boxed{{{}}}"])
+def test_half_a_number_is_never_read(place, text):
+    assert last_number(place.format(text)) is None
+
+
+@pytest.mark.parametrize(
+    "text, value",
+    [
+        ("1\u20442", Fraction(1, 2)),
+        ("\u20115", -5),
+        ("1\u200b000", 1000),
+        ("\\frac12", Fraction(1, 2)),
+        ("\\frac{-1}{2}", Fraction(-1, 2)),
+        ("12\\;345", 12345),
+        ("minus 7", -7),
+        ("negative 7", -7),
+    ],
+)
+def test_other_spellings_of_a_number(text, value):
+    assert parse_number(text) == value == last_number(f"#### {text}") == last_number(f"So it is {text}.")
+
+
 @pytest.mark.parametrize("marker", ["#### {}", "\\boxed{{{}}}", "So the answer is {}", "The answer is: {}", "####{}"])
 @given(written_numbers(), WORDS)
 @pytest.mark.slow
@@ -160,6 +189,12 @@ def test_a_marked_answer_is_read_whatever_follows(marker, written, after):
         ("#### none, so 4", 4),
         ("the answer is unknown, 4", 4),
         ("the answer is \\boxed{7\\text{ kg}}", 7),
+        ("\\boxed{7 \\text{ m}^{2}}", 7),
+        ("\\boxed{(3, 4)}", None),
+        ("\\boxed{10 \\times 3}", None),
+        ("\\fbox{7} in 3 steps", 7),
+        ("**Answer:** 7 in 3 steps", 7),
+        ("The answer is not 5 but 6", 6),
     ],
 )
 def test_markers_by_hand(text, value):

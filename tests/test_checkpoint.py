@@ -55,7 +55,7 @@ def test_saved_equals_loaded(c, tmp_path):
 
 def test_other_backbones_and_tied_embeddings_survive(tmp_path):
     config = tiny_planner().model.config.to_dict()
-    size = dict(n_embd=32, n_layer=1, n_head=2, n_positions=64, vocab_size=60)
+    size = dict(n_embd=32, n_layer=1, n_head=2, n_positions=64, vocab_size=63)
     lms = dict(backbone=dict(model_type="gpt2", **size), decoder=None)  # GPT-2 ties its embeddings
     torch.manual_seed(0)
     model = LatentReasoner(ReasonerConfig(**(config | lms))).eval()

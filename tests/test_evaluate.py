@@ -208,7 +208,7 @@ def test_what_counts_as_the_answer():
         (dict(samples=-1), "samples is -1: give a number in .0, inf"),
         (dict(sigma=-0.5), "sigma is -0.5: give a number in .0, 100"),
         (dict(relative=float("nan")), "relative is nan"),
-        (dict(temperature=0.0), "temperature is 0.0: give a number in .0, 100"),
+        (dict(temperature=0.0), "temperature is 0.0: give a number in .1e-6, 100"),
         (dict(greedy=False), "nothing would be evaluated: give samples, or greedy"),
     ],
 )

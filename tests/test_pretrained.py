@@ -1,10 +1,13 @@
 """Any causal LM of transformers as a latent reasoner: tiny ones with random weights and tokenizers of their own."""
 
+import json
+import shutil
 from dataclasses import replace
 
 import huggingface_hub
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from small_lms import FAMILIES, PROBLEMS, own_tokenizer, tiny_lm
 from transformers import AutoModel, AutoModelForCausalLM
 
@@ -284,6 +287,50 @@ def test_a_model_that_cannot_be_had_is_one_line_with_a_remedy(tmp_path, monkeypa
     assert "\n" not in str(caught.value) and "hf download nobody/nothing" in str(caught.value)
     with pytest.raises(OSError, match="holds no causal LM that can be loaded"):
         Planner.from_backbone(tmp_path)
+
+
+def drop_norm(folder):
+    weights = load_file(folder / "model.safetensors")
+    del weights["model.norm.weight"]
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+
+
+def fill_norm(folder):
+    weights = load_file(folder / "model.safetensors")
+    weights["model.norm.weight"].fill_(float("inf"))
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+
+
+def configured(**values):
+    def change(folder):
+        config = json.loads((folder / "config.json").read_text())
+        (folder / "config.json").write_text(json.dumps(config | values))
+
+    return change
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        drop_norm,
+        fill_norm,
+        configured(num_hidden_layers=5),
+        configured(vocab_size=3),
+        configured(hidden_size=-1),
+        configured(model_type="own", auto_map={"AutoConfig": "own.Own", "AutoModelForCausalLM": "own.Own"}),
+        lambda folder: (folder / "config.json").write_text("[]"),
+        lambda folder: (folder / "model.safetensors").write_bytes(b"cut"),
+        lambda folder: (folder / "tokenizer.json").write_text("{}"),
+        lambda folder: (folder / "tokenizer_config.json").write_text("[]"),
+    ],
+)
+def test_a_broken_backbone_is_refused_in_one_line(change, lm_folder, tmp_path):
+    folder = tmp_path / "lm"
+    shutil.copytree(lm_folder("llama"), folder)
+    change(folder)
+    with pytest.raises((OSError, ValueError)) as caught:
+        Planner.from_backbone(folder, SETTINGS)
+    assert str(folder) in str(caught.value) and "\n" not in str(caught.value)
 
 
 def test_a_tokenizer_that_was_extended_stays_as_it_is(lm_folder, tmp_path):

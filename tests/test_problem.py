@@ -113,6 +113,9 @@ GSM8K = {"question": "Ann has 3 pens and buys 9. How many?", "answer": "She has 
         ('{"question": "q", "cot": "<<2*4=8>>", "answer": "8"}', ["2*4=8"], "8"),
         ('{"input": "q", "code": "def solution(): pass", "target": 18.0}', [], "18"),
         ('{"question": "q || r", "steps": [], "answer": "5"}', [], "5"),
+        ('[{"question": "q || r", "answer": "so 5 #### 5"}]', [], "5"),
+        ("[Ann] has 3 pens.||<<3+9=12>> #### 12", ["3+9=12"], "12"),
+        ("{Ann} has 3 pens.||<<3+9=12>> #### 12", ["3+9=12"], "12"),
     ],
 )
 def test_files_of_the_field_are_known_by_their_shape(tmp_path, text, steps, answer):
@@ -137,6 +140,9 @@ def test_what_we_wrote_is_not_read_as_anything_else(tmp_path):
         ("a question||<<1+1=2>> 2", "line 1: .* is no line such as"),
         ('{"question": null, "cot": "", "answer": "1"}', r"line 1: a value of .*'cot', 'answer'\] is not text"),
         ('{"question": "q", "answer": "#### none"}', "line 1: the answer .* holds no number"),
+        ('{"question": "q", "answer": "#### 5-6"}', "line 1: the answer '5-6' holds no number"),
+        ("question,answer", "line 1: 'question,answer' is no JSON in UTF-8 .*: write objects with question"),
+        ('[{"question": "' + "1" * 2_000_000 + '", "steps": [], "answer": "1"}]', "row 1: .* goes on for 2000000"),
     ],
 )
 def test_a_shape_that_is_broken_is_named(tmp_path, text, message):

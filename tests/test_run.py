@@ -2,6 +2,7 @@
 
 import copy
 import json
+import math
 import multiprocessing
 import re
 import shutil
@@ -190,6 +191,13 @@ def test_a_folder_belongs_to_one_run(tmp_path, change, what):
         go_on(**(how | change))
     assert {path: path.read_bytes() for path in tmp_path.rglob("*.json*")} == before
     assert go_on(**how).done == 4
+
+
+def test_weights_that_think_nothing_finite_are_never_the_best(tmp_path):
+    run = TrainingRun(tmp_path, SETTINGS, Owner(), 4)
+    with pytest.raises(NonFiniteError, match="step 1: sigma of the validation is nan"), run:
+        run.validate({"accuracy": 0.5}, sigma=math.nan)
+    assert not (tmp_path / "best").exists()
 
 
 @pytest.mark.parametrize("cut", [False, True])

@@ -1,8 +1,15 @@
 """Every setting is checked for its range where it is made: one line that names it, its value and the interval."""
 
+from pathlib import Path
+
 import pytest
 
+from atp_lite.cli.training import Augment, Data, Tour
+from atp_lite.cli.using import Causes, Explore, ExportExplorer
 from atp_lite.domains import ArithmeticSettings, RouteSettings, StorySettings
+from atp_lite.domains.gym.countdown import CountdownSettings
+from atp_lite.domains.gym.gsm_symbolic import GsmSymbolicSettings
+from atp_lite.domains.gym.path_star import PathStarSettings
 from atp_lite.engine.lora import LoRASettings
 from atp_lite.engine.pretrained import BackboneSettings
 from atp_lite.evaluation import EvalSettings
@@ -58,6 +65,23 @@ INF, NAN = float("inf"), float("nan")
         (ArithmeticSettings, dict(label_noise=NAN)),
         (StorySettings, dict(seed=-3)),
         (RouteSettings, dict(seed=-1)),
+        (CountdownSettings, dict(seed=-1)),
+        (CountdownSettings, dict(max_value=-1)),
+        (GsmSymbolicSettings, dict(seed=-1)),
+        (PathStarSettings, dict(seed=-1)),
+        (RLSettings, dict(temperature=1e-300)),
+        (EvalSettings, dict(temperature=1e-300)),
+        (ModelSettings, dict(max_latents=1000)),
+        (ModelSettings, dict(step_encoder="none of them")),
+        (Data, dict(limit=-1)),
+        (Augment, dict(variants=-1, file=Path("file"))),
+        (Augment, dict(seed=-1, file=Path("file"))),
+        (Tour, dict(seed=-1)),
+        (Causes, dict(limit=0)),
+        (Causes, dict(seed=-1)),
+        (Explore, dict(port=70000)),
+        (ExportExplorer, dict(problems=0, out=Path("page"))),
+        (ExportExplorer, dict(shown=-1, out=Path("page"))),
     ],
 )
 def test_a_value_out_of_range_is_refused_with_its_name(kind, change):

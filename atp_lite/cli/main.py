@@ -18,6 +18,10 @@ Learn, see and extend latent reasoning.
 atp-lite COMMAND --help lists its options; atp-lite --version says which version this is."""
 
 
+LONGEST = 1000
+"""Characters of an error."""
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; return its exit status. Errors are one line that says what to do, not a traceback."""
     name, *rest = (sys.argv[1:] if arguments is None else arguments) or ["--help"]
@@ -59,7 +63,8 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _fail(message: str, status: int = 2) -> int:
-    print(f"atp-lite: {message}", file=sys.stderr)
+    line = " ".join(message.split())  # what was read may stand in it, as long and in as many lines as it is
+    print(f"atp-lite: {line if len(line) <= LONGEST else line[:LONGEST] + ' ...'}", file=sys.stderr)
     return status
 
 

@@ -28,6 +28,7 @@ from atp_lite.domains.word_problems.renumbering import renumbered
 from atp_lite.domains.word_problems.splits import kept_for_validation
 from atp_lite.engine.lora import LoRASettings, add_lora
 from atp_lite.engine.pretrained import BackboneSettings
+from atp_lite.engine.settings import require_between
 from atp_lite.limits import check_problems
 from atp_lite.methods import METHODS
 from atp_lite.model import ReasonerConfig
@@ -52,6 +53,9 @@ class Tour:
     restart: bool = False
     """Train everything anew, whatever the folder holds."""
 
+    def __post_init__(self) -> None:
+        require_between(self, "[0, inf)", "seed")
+
     def run(self) -> int:
         from atp_lite.tour import tour
 
@@ -72,6 +76,9 @@ class Data(Sources):
     """Which splits; their questions are disjoint. Of word-problems, `rl` is `train` and is not written twice."""
     limit: int | None = None
     """At most this many problems a split."""
+
+    def __post_init__(self) -> None:
+        require_between(self, "[0, inf)", "limit")
 
     def run(self) -> int:
         out = self.out if self.out is not None else Path("data") / (self.entry.label or self.domain)
@@ -113,6 +120,9 @@ class Augment:
     """Files of problems that must not be trained on, under other numbers either."""
     seed: int = 0
     """Of the numbers that are drawn."""
+
+    def __post_init__(self) -> None:
+        require_between(self, "[0, inf)", "variants", "seed")
 
     def run(self) -> int:
         problems = read_jsonl(self.file)
@@ -224,10 +234,16 @@ def _run(command: SFT | RL, planner: Planner, train: Callable[..., Any], problem
     with _explained(command.out, command.resume):
         data, more = command.training_data(problems, split, command.validation), {}
         stage = command.settings.first_stage if isinstance(command, SFT) else None
-        check_problems(planner, data[0], str(problems or split), stage)
+        reads_answers = isinstance(command, RL) and (
+            command.settings.answer_ce > 0
+            or command.settings.objective == "answer-ce"
+            or command.settings.estimator == "reference"
+        )
+        check_problems(planner, data[0], str(problems or split), stage, answers=reads_answers)
         check_problems(planner, data[1], str(command.validation or "validation"))
         if isinstance(command, RL) and command.settings.rehearsal:
             more["rehearse"], _ = command.training_data(command.rehearse, "train", command.validation)
+            check_problems(planner, more["rehearse"], str(command.rehearse or "train"), stage=0)
         train(planner, *data, command.settings, command.out, command.resume, restart=command.restart, **more)
     best = command.out / "best"
     Accelerator().print(f"best on validation: {best}; look closer with: atp-lite eval {best}")

@@ -12,6 +12,7 @@ from accelerate import Accelerator
 from atp_lite.domains import DOMAINS
 from atp_lite.domains.sources import Sources
 from atp_lite.engine.folder import write_atomically
+from atp_lite.engine.settings import require_between, require_positive
 from atp_lite.evaluation import EvalSettings, ProblemSet, benchmark_sets, causes, evaluate_benchmarks, read_set
 from atp_lite.limits import check_problems
 from atp_lite.planner import Planner
@@ -105,6 +106,10 @@ class Causes(Sources):
     verify: bool = True
     """Check the checkpoint's files against its manifest; --no-verify reads one that came without, or was changed."""
 
+    def __post_init__(self) -> None:
+        require_positive(self, "limit")
+        require_between(self, "[0, inf)", "seed")
+
     def run(self) -> int:
         from atp_lite.views.causes import causes_figure
         from atp_lite.views.page import figure_html, write_page
@@ -163,6 +168,7 @@ class Solve:
             raise ValueError(f"no bundled planner reads {self.question!r} ({domain.name}): give one with --checkpoint")
         planner = Planner.from_pretrained(self.checkpoint or CHECKPOINTS / str(domain.bundled), verify=self.verify)
         problem = planner.domain.read_question(self.question)
+        check_problems(planner, [problem], "the question")
         trace = planner.reason([problem])
         if planner.model.decoder is None and planner.model.config.max_latents:  # a rival that has none
             counts = {"n_latents": int(trace.n_latents[0]), "n_answer_tokens": int(trace.n_answer_tokens[0])}
@@ -188,6 +194,9 @@ class Explore:
     """Open a browser; --no-browser only serves."""
     verify: bool = True
     """Check the checkpoint's files against its manifest; --no-verify reads one that came without, or was changed."""
+
+    def __post_init__(self) -> None:
+        require_between(self, "[0, 65535]", "port")
 
     def run(self) -> int:
         from atp_lite.views.serve import serve
@@ -217,6 +226,9 @@ class ExportExplorer:
     """Of these, and one worked example, how many can be looked at."""
     verify: bool = True
     """Check the checkpoint's files against its manifest; --no-verify reads one that came without, or was changed."""
+
+    def __post_init__(self) -> None:
+        require_positive(self, "problems", "shown")
 
     def run(self) -> int:
         from atp_lite.views.bundled_examples import example_problems

@@ -32,7 +32,7 @@ _ANNOTATION = re.compile(r"<<([^<>]*)>>")
 
 def _answer(value: Any) -> str:
     """The last number of a cell as plain text: `1,080` -> `1080`, 18.0 -> `18`, `#### 72` -> `72`."""
-    number = last_number(repr(value) if isinstance(value, float) else str(value))
+    number = last_number(f"#### {value!r}" if isinstance(value, float) else f"#### {str(value).strip()}")
     if number is None:
         raise ValueError(f"the answer {str(value).strip()[-60:]!r} holds no number: mend or leave out this row")
     return write_number(number)
@@ -131,9 +131,12 @@ def _problem(row: Any, name: str) -> Problem:
     """The problem of a line of text, or of one JSON value; where that has no id, `name` becomes it."""
     if isinstance(row, bytes):
         text = row.decode("utf-8-sig")
-        if "||" in text and not text.lstrip().startswith(("{", "[")):
+        try:
+            row = json.loads(text)
+        except json.JSONDecodeError:
+            if "||" not in text:
+                raise
             return replace(from_icot(text), id=name)
-        row = json.loads(text)
     if not isinstance(row, dict) or {"id", "steps"} <= row.keys():  # as `to_json` writes it: nothing of it is changed
         return Problem.from_json(row)
     read = next((read for keys, read in SHAPES.items() if keys <= row.keys()), None)
@@ -163,7 +166,13 @@ def iterate_jsonl(path: str | os.PathLike[str]) -> Iterator[Problem]:
     for number, place, row in _rows(path):
         try:
             problem = _checked(_problem(row, f"{Path(path).stem}-{number:04d}"))
-        except ValueError as error:  # JSONDecodeError and UnicodeDecodeError are ValueErrors
+        except (json.JSONDecodeError, UnicodeDecodeError) as error:
+            begins = row[:40].decode(errors="replace").strip()
+            raise ValueError(
+                f"{path}, {place}: {begins!r} is no JSON in UTF-8 ({error}): write objects with question, steps and "
+                "answer, one a line, or another of the shapes in docs/data.md"
+            ) from error
+        except ValueError as error:
             raise ValueError(f"{path}, {place}: {error}") from error
         except RecursionError as error:
             raise ValueError(f"{path}, {place}: the JSON is nested too deeply") from error
@@ -176,6 +185,8 @@ def _checked(problem: Problem) -> Problem:
         if not getattr(problem, name).strip():
             raise ValueError(f"the {name} is empty; write it, or leave out this problem")
     for text in (problem.question, *problem.steps, problem.answer, problem.id, problem.source):
+        if len(text) > MOST_BYTES:
+            raise ValueError(f"{text[:40]!r} goes on for {len(text)} characters: no problem is that long")
         if any("\ud800" <= character <= "\udfff" for character in text):
             raise ValueError(f"{text!r:.80} holds half of a surrogate pair, which is no character; mend it")
     return problem
@@ -186,15 +197,22 @@ def _rows(path: str | os.PathLike[str]) -> Iterator[tuple[int, str, Any]]:
     with open(find(path), "rb") as file:
         start = file.read(64).removeprefix(b"\xef\xbb\xbf").lstrip()
         file.seek(0)
-        if not start.startswith(b"["):
+        rows = None
+        if start.startswith(b"["):
+            content = file.read()
+            try:
+                rows = json.loads(content.decode("utf-8-sig"))
+            except (ValueError, RecursionError) as error:
+                if b"||" not in content.lstrip().partition(b"\n")[0]:  # a question of iCoT may begin so
+                    raise ValueError(
+                        f"{path} begins as a JSON array, which cannot be read ({error}): mend it"
+                    ) from error
+                file.seek(0)
+        if rows is None:
             for n, line in enumerate(iter(lambda: file.readline(MOST_BYTES + 1), b""), start=1):
                 if len(line) > MOST_BYTES:
                     raise ValueError(f"{path}, line {n} has more than {MOST_BYTES} bytes: no problem is that long")
                 if line.strip():
                     yield n, f"line {n}", line
             return
-        try:
-            rows = json.loads(file.read().decode("utf-8-sig"))
-        except (ValueError, RecursionError) as error:
-            raise ValueError(f"{path} begins as a JSON array, which cannot be read ({error}): mend it") from error
     yield from ((n, f"row {n}", row) for n, row in enumerate(rows, start=1))

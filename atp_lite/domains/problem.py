@@ -74,8 +74,10 @@ def write_jsonl(path: str | os.PathLike[str], problems: Iterable[Problem]) -> No
         os.umask(mask)
         os.chmod(temporary, 0o666 & ~mask)  # mkstemp makes a private file; a data file is an ordinary one
         os.replace(temporary, path)
-    except BaseException:
+    except BaseException as error:
         os.unlink(temporary)
+        if isinstance(error, OSError) and not error.filename:  # such as a disk that is full
+            raise OSError(error.errno, error.strerror, str(path)) from error
         raise
 
 

@@ -15,45 +15,63 @@ SAME_SYMBOL = {"×": "*", "·": "*", "÷": "/", "−": "-", "–": "-"}
 """Other ways to write an operator (times, middle dot, division, Unicode minus, en dash) -> ours."""
 
 NUMBER = (
-    r"\$?(?:(?:[0-9]{1,3}(?:,[0-9]{3})+(?![0-9])|[0-9]{1,2}(?:,[0-9]{2})+,[0-9]{3}(?![0-9])|[0-9]+)(?:\.[0-9]*)?"
+    r"\$?(?:(?:[1-9][0-9]{0,2}(?:,[0-9]{3})+(?![0-9])|[1-9][0-9]?(?:,[0-9]{2})+,[0-9]{3}(?![0-9])|[0-9]+)(?:\.[0-9]*)?"
     r"|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
 )
 """A number without its sign: `7`, `1,234.5`, `1,00,000`, `.5`, `5.`, `$3`, `1e3`."""
 
+FRACTIONS = r"(?:half|halve|third|quarter|fourth|fifth|sixth|seventh|eighth|ninth|tenth|hundredth)s?\b"
 OTHER_AMOUNT = (
-    r"[⁰¹²³⁴-⁹]|\s?(?:hundred|thousand|million|billion|trillion)s?\b(?!-)|(?:k|K|M|bn)\b"
-    r"|\s+and\s+(?:an?|one|two|three)\s+(?:half|halves|third|quarter|fifth|eighth)s?\b"
+    r"[⁰¹²³⁴-⁹₀-₉‰]|\s?π|\s?(?=√)|[\s-]?(?:hundred|thousand|million|billion|trillion|lakh|crore|mil|mn|bn)s?\b(?!-)"
+    r"|\s?[kK]\b|M\b|\s(?:halve|third|fifth|sixth|seventh|eighth|ninth|tenth|hundredth)s\b|\s(?:squared|cubed)\b"
+    rf"|\s+and\s+(?:an?|one|two|three|[0-9]+)\s+{FRACTIONS}|[^\W\d_]+[0-9]|\.(?:\([0-9]|\\overline)"
 )
-"""What stands behind a number and makes it another one: `2 and a half`, `3 million`, a superscript. It is not read."""
+"""What stands behind a number and makes it another one: `2 and a half`, `3 million`, `2 thirds`, a superscript, the
+letters and digits of `0x1F` and `7h30`, the repeating digits of `0.(3)`. It is not read."""
 
 _TOKEN = re.compile(rf"\s*(?:(?P<number>{NUMBER})|(?P<symbol>//|\S))")
 _PRECEDENCE = {"+": 1, "-": 1, "*": 2, "/": 2, "//": 2, "negate": 3}
 
 
-_FULL_WIDTH = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)} | dict.fromkeys(
-    map(ord, "\u00a0\u2009\u202f"), " "
-)
+_CHARACTERS: dict[int, int | str | None] = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}
+_CHARACTERS |= dict.fromkeys(map(ord, "\u00a0\u2007\u2009\u200a\u202f\u3000"), " ")
+_CHARACTERS |= dict.fromkeys(map(ord, "\u2010\u2011\u2012\ufe63"), "-") | dict.fromkeys(map(ord, "\u2044\u2215"), "/")
+_CHARACTERS |= dict.fromkeys([*range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2060, 0x206A), 0xFEFF], None)
+"""Full-width signs, spaces, hyphens and slashes as ASCII has them; what nobody sees is left out."""
+
+
+def _fraction(match: re.Match[str]) -> str:
+    sign, over, under = (match[1], match[2], match[3]) if match[2] else ("", match[4], match[5])
+    behind_digit = match.string[: match.start()][-1:].isdigit()
+    return f"{' ' if behind_digit else ''}{sign}{over}/{under}"
+
+
 _SPELLINGS: tuple[tuple[str, str | Callable[[re.Match[str]], str]], ...] = (
-    (r"\\[dt]?frac\{([0-9]+)\}\{([0-9]+)\}", r" \1/\2"),
+    (r"\\[dtc]?frac(?:\{(-?)([0-9][0-9,.]*)\}\{([0-9][0-9,.]*)\}|([0-9])([0-9]))", _fraction),
+    (r"\\(?:times|cdot)(?![a-z])", "×"),
+    (r"\\pi(?![a-z])", "π"),
+    (r"\\sqrt(?![a-z])", "√"),
     (
         r"(?:(?<=[0-9]) +)?([¼-¾⅐-⅞])",
         lambda match: " " + unicodedata.normalize("NFKC", match[1]).replace("\u2044", "/"),
     ),
-    (r"(?<=[0-9])(?:\{,\}|\\,)(?=[0-9]{3})", ","),
+    (r"(?<=[0-9])(?:\{,\}|\\[,;: ]|~)(?=[0-9]{3})", ","),
     (
         r"(?<![\w.,:'’/])[1-9][0-9]{0,2}(?:([ '’])[0-9]{3})(?:\1[0-9]{3})*(?![\w'’]|[,:][0-9])",
         lambda match: re.sub("[ '’]", ",", match[0]),
     ),
-    (r"(\A|[=:(≈])\s*([-−–])\s+(?=[$.0-9])", r"\1\2"),
+    (r"(\A|[=:(≈]|\b(?:is|equals)\b)\s*(?:[-−–]|(?i:minus|negative))\s+(?=[$.0-9])", r"\1 -"),
+    (r"(?<![\w-])(?i:negative)\s+(?=[$.0-9])", "-"),
 )
 
 
 def respelled(text: str) -> str:
     """The text with its numbers in the spelling of NUMBER and `1/2`.
 
-    Full-width digits, `1 000`, `1'234`, `1½`, `1 ½`, `- 7` at the beginning, and LaTeX's `\\frac{1}{2}` and `1{,}234`.
+    Full-width digits, `1 000`, `1'234`, `1½`, `1 ½`, `- 7` and `minus 7` at the beginning, `negative 7`, hyphens and
+    slashes of other kinds, and LaTeX's `\\frac{1}{2}` and `1{,}234`.
     """
-    text = text.translate(_FULL_WIDTH)
+    text = text.translate(_CHARACTERS)
     for pattern, spelling in _SPELLINGS:
         text = re.sub(pattern, spelling, text)
     return text

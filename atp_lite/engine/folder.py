@@ -14,6 +14,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from safetensors import SafetensorError
+
 SETTINGS, FINGERPRINT = "settings.json", "fingerprint.json"
 HARDWARE_SETTINGS = (
     "accumulate",
@@ -39,8 +41,10 @@ def write_atomically(path: str | os.PathLike[str], text: str) -> Path:
             file.flush()
             os.fsync(file.fileno())
         fresh.replace(path)
-    except BaseException:
+    except BaseException as error:
         fresh.unlink(missing_ok=True)
+        if isinstance(error, OSError) and not error.filename:  # such as a disk that is full
+            raise OSError(error.errno, error.strerror, str(path)) from error
         raise
     return path
 
@@ -65,8 +69,13 @@ def replace_folder(folder: str | os.PathLike[str], fill: Callable[[Path], None])
         fill(fresh)
         for path in (*fresh.iterdir(), fresh):
             _to_disk(path)
-    except Exception:
+    except Exception as error:
         shutil.rmtree(fresh, ignore_errors=True)
+        if isinstance(error, SafetensorError) or isinstance(error, OSError) and not error.filename:
+            raise OSError(
+                f"{folder} cannot be written ({error}), and is as it was: free some space, or give another folder "
+                "(--out)"
+            ) from error
         raise
     if folder.exists():
         folder.rename(old)
@@ -153,7 +162,7 @@ def check_run(folder: str | os.PathLike[str], settings: Mapping[str, Any], finge
         path, now = Path(folder) / file, json.loads(json.dumps(now))
         try:
             before = dict(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else {}
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, RecursionError) as error:
             raise ValueError(
                 f"{path} cannot be read ({error}): start anew in another folder, or here with --restart"
             ) from error

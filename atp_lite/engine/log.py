@@ -85,7 +85,7 @@ def read_metrics(path: str | os.PathLike[str]) -> list[dict[str, Any]]:
     """The lines of a `metrics.jsonl`; one that is damaged, as the last may be cut off, is left out."""
     lines, path = [], Path(path)
     for line in path.read_text(encoding="utf-8", errors="replace").split("\n") if path.is_file() else ():
-        with suppress(ValueError):
+        with suppress(ValueError, RecursionError):
             found = json.loads(line)
             if isinstance(found, dict) and isinstance(found.get("step"), int):
                 lines.append(found)

@@ -38,7 +38,7 @@ def check_manifest(folder: str | os.PathLike[str]) -> None:
         )
     try:
         listed = dict(json.loads((folder / MANIFEST).read_text()))
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, RecursionError) as error:
         raise ValueError(f"{folder / MANIFEST} is no manifest ({error}): copy the checkpoint anew") from error
     for name, saved in (dict.fromkeys(path.name for path in _read_by_load(folder)) | listed).items():
         path = folder / name

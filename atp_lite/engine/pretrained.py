@@ -36,8 +36,10 @@ from atp_lite.model.decoders import DECODERS
 from atp_lite.model.generation import read, to_logits
 from atp_lite.model.heads import LATENT_HEADS, StopHead
 from atp_lite.model.parts import has_own_init, new_decoder, new_latent_head
+from atp_lite.model.plausible import check_finite
 from atp_lite.model.reasoner import LatentReasoner, ReasonerConfig
 from atp_lite.model.step_encoder import STEP_ENCODERS
+from atp_lite.registry import check_registered
 from atp_lite.resources import find
 from atp_lite.tokens import END_LATENT, LATENT, START_LATENT
 
@@ -89,6 +91,7 @@ class BackboneSettings:
     """Of the weights that are new: heads, embeddings of new tokens, a small decoder."""
 
     def __post_init__(self) -> None:
+        check_registered(self)
         require_positive(self, "latents_per_step", "max_step_tokens", "max_answer_tokens", "decoder_layers")
         require_between(self, "[0, inf)", "max_latents", "seed")
         require_between(self, "(0, inf)", "latent_scale")
@@ -137,6 +140,7 @@ def from_backbone(
         start, end = (tokenizer.convert_tokens_to_ids(token) for token in (START_LATENT, END_LATENT))
         ids = {"start_id": start, "end_id": end, "eos_id": tokenizer.eos_token_id, "pad_id": tokenizer.pad_token_id}
         config = _reasoner_config(lm, settings, scale, ids)
+        config.check()
         with torch.device("meta"):  # a frame without numbers
             model = LatentReasoner(config)
         size, dtype = config.hidden_size, lm.dtype
@@ -190,19 +194,33 @@ def load_config(name_or_path: str | os.PathLike[str], gguf_file: str | None = No
 def load_lm(name_or_path: str | os.PathLike[str], settings: BackboneSettings) -> PreTrainedModel:
     """The causal LM itself, or its architecture with fresh weights.
 
-    Raises OSError, as `from_backbone`.
+    Raises OSError, as `from_backbone`; ValueError where a weight is NaN or infinite.
     """
     dtype = getattr(torch, settings.dtype)
     lm: PreTrainedModel
     if settings.random_weights:
-        lm = AutoModelForCausalLM.from_config(_loaded(AutoConfig, name_or_path, {}), dtype=dtype)
+        lm_config = _loaded(AutoConfig, name_or_path, {})
+        try:
+            lm = AutoModelForCausalLM.from_config(lm_config, dtype=dtype)
+        except Exception as error:  # whatever a value without a meaning leads to
+            raise _no_lm(name_or_path, error) from error
         return lm
     extra: dict[str, Any] = {"dtype": dtype}
     if settings.gguf_file:
         from transformers import GgufConfig
 
         extra |= {"gguf_file": settings.gguf_file, "quantization_config": GgufConfig(dequantize=True)}
-    lm = _loaded(AutoModelForCausalLM, name_or_path, extra)
+    extra |= {"output_loading_info": True, "ignore_mismatched_sizes": True}
+    lm, info = _loaded(AutoModelForCausalLM, name_or_path, extra)
+    for what in ("missing_keys", "mismatched_keys"):  # left at random; weights of other heads may be left over
+        if names := sorted(map(str, info.get(what) or ())):
+            raise OSError(
+                f"{name_or_path}: the weights have {len(names)} {what.replace('_keys', '')} tensors, such as "
+                f"{names[0]}: "
+                "config.json is of another model, or a file is not whole; copy it anew (--pretrained.random-weights "
+                "takes the architecture alone)"
+            )
+    check_finite(lm, name_or_path)
     return lm
 
 
@@ -217,17 +235,16 @@ def embedding_size(lm: PreTrainedModel) -> float:
 def _loaded(kind: Any, name_or_path: str | os.PathLike[str], extra: dict[str, Any]) -> Any:
     """`kind.from_pretrained`, with one line of advice in the place of a page of causes."""
     try:
-        return kind.from_pretrained(name_or_path, **extra)
-    except (OSError, ValueError) as error:
+        return kind.from_pretrained(name_or_path, trust_remote_code=False, **extra)
+    except Exception as error:  # whatever the libraries that read it raise
         causes: list[str] = []
         cause: BaseException | None = error
         while cause is not None:
             causes.append(f"{type(cause).__name__} {cause}")
             cause = cause.__cause__ or cause.__context__
         text = " ".join(causes).lower()
-        if os.path.isdir(name_or_path):
-            reason = " ".join(str(error).split())
-            raise OSError(f"{name_or_path} holds no causal LM that can be loaded: {reason}") from error
+        if os.path.isdir(name_or_path) or not isinstance(error, OSError | ValueError):
+            raise _no_lm(name_or_path, error) from error
         if "gated" in text or "401" in text or "403" in text:
             remedy = "it asks for a token: accept its terms on its page, then run `hf auth login`"
         else:
@@ -236,6 +253,13 @@ def _loaded(kind: Any, name_or_path: str | os.PathLike[str], extra: dict[str, An
                 f"the folder of a copy (`hf download {name_or_path} --local-dir FOLDER` makes one)"
             )
         raise OSError(f"{name_or_path} cannot be loaded: {remedy}") from error
+
+
+def _no_lm(name_or_path: str | os.PathLike[str], error: Exception) -> OSError:
+    reason = " ".join(str(error).split())[:500]
+    if not isinstance(error, OSError | ValueError):
+        reason = f"{type(error).__name__}: {reason}"
+    return OSError(f"{name_or_path} holds no causal LM that can be loaded: {reason}")
 
 
 @torch.no_grad()

@@ -164,6 +164,12 @@ class TrainingRun:
                         has_lora(self.model),
                         needed=("step", "best", "tokens"),
                     )
+                step = self.progress["step"]
+                if type(step) is not int or not 0 <= step <= total:
+                    raise ValueError(
+                        f"{self.folder / 'state'} is at step {step} of {total}: start anew (--restart), or in another "
+                        "folder"
+                    )
                 self._saved_step = self.done
             self._lock = stack.pop_all()
 
@@ -335,6 +341,9 @@ class TrainingRun:
             raise ValueError(
                 f"select is {select!r}, which this validation does not measure: choose from {', '.join(metrics)}"
             )
+        for name, value in {select: metrics[select], **more}.items():
+            if not math.isfinite(value):
+                raise NonFiniteError(f"{name} of the validation is {value}, though every weight is finite")
         shown = {name: metrics[name] for name in ("accuracy", "coherence") if name in metrics} | more
         self.metric_log.write(self.done, **more, **{f"validation_{name}": value for name, value in metrics.items()})
         self.bar.set_postfix({name: f"{value:.3f}" for name, value in shown.items()})

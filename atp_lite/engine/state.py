@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -14,9 +15,15 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.distributed.tensor import DTensor, distribute_tensor
+from transformers import PreTrainedConfig
 
 from atp_lite.engine.folder import recover_folder, replace_folder
 from atp_lite.engine.settings import NonFiniteError
+
+DIGEST = "state.safetensors"
+"""Where the progress keeps the SHA-256 of the tensors that it was saved with."""
+OF_THE_LIBRARY = ("transformers_version", "_name_or_path", "architectures", "dtype")
+"""What transformers writes into a configuration, which says nothing about the model."""
 
 
 def save_state(
@@ -61,7 +68,8 @@ def save_state(
                 raise NonFiniteError(f"{key} has values that are NaN or infinite: no state is saved in {folder}")
         copies = {key: value.detach().to("cpu", copy=True).contiguous() for key, value in tensors.items()}
         save_file(copies, fresh / "state.safetensors")
-        (fresh / "progress.json").write_text(json.dumps(progress, indent=1))
+        saved = progress | {DIGEST: _digest(fresh / "state.safetensors")}
+        (fresh / "progress.json").write_text(json.dumps(saved, indent=1))
         (fresh / "state.safetensors").chmod((fresh / "progress.json").stat().st_mode & 0o777)  # it was written as 0600
 
     replace_folder(folder, fill)
@@ -94,10 +102,13 @@ def load_state(
     try:
         progress: dict[str, Any] = json.loads((folder / "progress.json").read_text())
         sound = all(isinstance(progress[name], int | float) for name in needed)
-    except (ValueError, KeyError, TypeError, OSError):
+        sound = sound and all(math.isfinite(value) for value in progress.values() if isinstance(value, int | float))
+    except (ValueError, KeyError, TypeError, OSError, AttributeError, RecursionError):
         sound = False
     if not sound or "generator" not in tensors:
         raise ValueError(f"{folder} holds no whole state ({', '.join(needed)} and tensors of a run): {broken}")
+    if progress.pop(DIGEST, None) not in (None, _digest(folder / "state.safetensors")):  # an older one tells no digest
+        raise ValueError(f"{folder / 'state.safetensors'} is not the file that was saved (by its SHA-256): {broken}")
     for name, module in modules.items():
         own = {key.removeprefix(f"{name}/"): value for key, value in tensors.items() if key.startswith(f"{name}/")}
         now = module.state_dict()
@@ -109,8 +120,8 @@ def load_state(
             module.load_state_dict(own)
         except RuntimeError as error:
             raise ValueError(
-                f"{folder} was saved by a run with another {name}; resume with the settings it was started with\n"
-                f"{error}"
+                f"{folder} was saved by a run with another {name}; resume with the settings it was started with "
+                f"({' '.join(str(error).split())[:300]})"
             ) from error
     state: dict[int, dict[str, Tensor]] = {}
     learning = [parameter for group in optimizer.param_groups for parameter in group["params"]]
@@ -129,6 +140,11 @@ def load_state(
     return progress
 
 
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def update_digest(digest: Any, tensors: Mapping[str, Tensor]) -> None:
     """Names, shapes, types and bits of tensors, in the order of their names, into a hash of hashlib."""
     for name, value in sorted(tensors.items()):
@@ -137,7 +153,7 @@ def update_digest(digest: Any, tensors: Mapping[str, Tensor]) -> None:
 
 
 def weights_fingerprint(module: nn.Module) -> dict[str, str]:
-    """Hashes of a module as a run begins: of its shapes, of the weights that learn, of those that are frozen."""
+    """Hashes of a module as a run begins: of its shapes and configuration, of weights that learn and frozen ones."""
     weights, frozen = module.state_dict(), _frozen(module)
     shapes = json.dumps({name: list(value.shape) for name, value in sorted(weights.items())})
     parts = {
@@ -145,6 +161,9 @@ def weights_fingerprint(module: nn.Module) -> dict[str, str]:
         "frozen weights": {name: value for name, value in weights.items() if name in frozen},
     }
     found = {"shapes of the model": hashlib.sha256(shapes.encode())}
+    if isinstance(config := getattr(module, "config", None), PreTrainedConfig):
+        values = {name: value for name, value in config.to_dict().items() if name not in OF_THE_LIBRARY}
+        found["configuration of the model"] = hashlib.sha256(json.dumps(values, sort_keys=True, default=str).encode())
     for what, tensors in parts.items():
         update_digest(digest := hashlib.sha256(), tensors)
         found[what] = digest

@@ -79,7 +79,7 @@ class EvalSettings:
         require_positive(self, "batch_size")
         require_between(self, "[0, inf)", "samples", "max_latents", "relative", "seed")
         require_between(self, "[0, 100]", "sigma")
-        require_between(self, "(0, 100]", "temperature")
+        require_between(self, "[1e-6, 100]", "temperature")
         if not (self.greedy or self.samples):
             raise ValueError("greedy is off and samples is 0, so nothing would be evaluated: give samples, or greedy")
 

@@ -213,6 +213,13 @@ def outcomes(trace: Decoded, latents_per_step: int = 1, right: Callable[[str, st
     return result
 
 
+MEASURED = (
+    *("accuracy", "latents", "answer_tokens", "stop", "step_match", "equations_right", "coherence", "arrives"),
+    *("right_chains", "right_chains_several", *(f"right_chains_{name}" for name in CHAIN_CLASSES)),
+)
+"""Every metric that `summarise` may find."""
+
+
 def summarise(results: Sequence[Outcome], decoded: bool = True) -> dict[str, Estimate]:
     """Accuracy, tokens and, where the thoughts were decoded, stops and steps: each a mean with its interval.
 

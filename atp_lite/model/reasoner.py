@@ -10,6 +10,7 @@ The symbols are those of the paper: q question, h_t hidden state, l_t latent, ph
 from __future__ import annotations
 
 import copy
+import warnings
 from typing import Any
 
 import torch
@@ -23,6 +24,7 @@ from atp_lite.model.generation import Context, generate, read
 from atp_lite.model.heads import StopHead
 from atp_lite.model.noise import Noise
 from atp_lite.model.parts import has_own_init, new_decoder, new_latent_head, new_step_encoder
+from atp_lite.model.plausible import MOST_TOKENS, check_finite, check_language_model
 from atp_lite.model.trace import Answered, Decoded, Thought, later_age
 
 
@@ -71,14 +73,18 @@ class ReasonerConfig(PreTrainedConfig):
 
     def check(self) -> None:
         """Raise ValueError, naming the field, where a value has no meaning for this model."""
+        check_language_model("backbone", self.backbone, self.dtype)
+        check_language_model("decoder", self.decoder, self.dtype)
         self._check("max_latents", 0)
         for name in ("tokens_per_latent", "max_step_tokens", "max_answer_tokens"):
-            self._check(name, 1)
+            self._check(name, 1, MOST_TOKENS)
         self._check("latents_per_step", 1, self.max_latents or None)  # at least one step can be latent
-        vocabulary = int(AutoConfig.for_model(**(self.backbone or {})).vocab_size)
+        backbone = AutoConfig.for_model(**(self.backbone or {}))
         for name in ("start_id", "end_id", "eos_id", "pad_id"):
-            self._check(name, 0, vocabulary - 1)
-        if not 0 < self.latent_scale < float("inf"):
+            self._check(name, 0, int(backbone.vocab_size) - 1)
+        if positions := getattr(backbone, "max_position_embeddings", None):
+            self._check("max_latents", 0, positions)
+        if isinstance(self.latent_scale, bool) or not 0 < self.latent_scale < float("inf"):
             raise ValueError(
                 f"latent_scale is {self.latent_scale} in config.json: it must be a positive, finite number"
             )
@@ -139,8 +145,10 @@ class LatentReasoner(PreTrainedModel):
             ValueError: weights and configuration are not of one model; the message names a tensor or a value.
         """
         wants_info = how.pop("output_loading_info", False)
+        how = {"use_safetensors": True, "ignore_mismatched_sizes": True, "output_loading_info": True} | how
         try:
-            loaded: Any = super().from_pretrained(folder, *args, output_loading_info=True, **how)
+            with warnings.catch_warnings(action="ignore"):  # such as of layers without weights: `check` tells them
+                loaded: Any = super().from_pretrained(folder, *args, **how)
             loaded[0].config.check()
         except Exception as error:  # whatever the libraries that read it raise
             if isinstance(error, ValueError | OSError) and len(str(error)) < 500 and "\n" not in str(error):
@@ -156,6 +164,7 @@ class LatentReasoner(PreTrainedModel):
                     f"{folder}: model.safetensors has {len(names)} {what.replace('_keys', '')} tensors, such as "
                     f"{names[0]}: config.json is of another model; give both files of one checkpoint"
                 )
+        check_finite(model, folder)
         return (model, info) if wants_info else model
 
     def get_input_embeddings(self) -> nn.Module:

@@ -125,7 +125,7 @@ class RLSettings(RunSettings):
             raise ValueError(
                 f"sigma is {self.sigma}: latents need a positive one to explore; 0 only goes with learn_latents off"
             )
-        require_between(self, "(0, 100]", "temperature")
+        require_between(self, "[1e-6, 100]", "temperature")
         if self.group_size < (least := OBJECTIVES[self.objective].smallest_group):
             raise ValueError(
                 f"group_size is {self.group_size}: {self.objective} compares trajectories of a question, take {least} "

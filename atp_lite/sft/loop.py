@@ -17,6 +17,7 @@ from atp_lite.engine.memory import checkpoint_mlps
 from atp_lite.engine.run import TrainingRun, check_disjoint
 from atp_lite.engine.sharding import is_sharded
 from atp_lite.evaluation import EvalSettings, evaluate
+from atp_lite.evaluation.metrics import MEASURED
 from atp_lite.limits import truncated
 from atp_lite.methods import METHODS, Method
 from atp_lite.planner import Planner
@@ -51,6 +52,12 @@ def train_sft(
     """
     check_disjoint((p.question for p in train), (p.question for p in validation))
     model, curriculum, method = planner.model, settings.curriculum, METHODS[settings.method]
+    if settings.select not in MEASURED:
+        raise ValueError(f"select is {settings.select!r}: choose from {', '.join(MEASURED)}")
+    if not validation:
+        raise ValueError(
+            "there are no validation problems, so no weights would be the best: the file or split is empty"
+        )
     longest = max((len(problem.steps) for problem in train), default=0)
     if train:  # otherwise `BatchPlan` says that there is nothing to train on
         method.check(planner, curriculum.first_stage, curriculum.last_stage, longest, settings.latent_head)

@@ -65,7 +65,7 @@ class Server(Voila):
     """A folder for the file that the browser opens, so that the token is in no process list; None opens no browser."""
 
     def launch_browser(self) -> None:
-        print(f"The explorers are at {self.display_url}; stop them with Ctrl-C.", flush=True)
+        print(f"The explorers are at {self.display_url} (stop them with Ctrl-C)", flush=True)
         if self.open_in is not None:
             page = Path(self.open_in) / "open.html"
             page.write_text(f'<meta http-equiv="refresh" content="0; url={self.display_url}">', encoding="utf-8")

@@ -52,6 +52,8 @@ class CountdownSettings:
             ("min_numbers", 2 <= self.min_numbers <= self.max_numbers, f"use 2 to max_numbers ({self.max_numbers})"),
             ("max_numbers", self.max_numbers <= MOST_NUMBERS, f"use {MOST_NUMBERS} at most"),
             ("max_target", self.max_target >= 1, "use 1 or more"),
+            ("max_value", self.max_value >= 1, "use 1 or more"),
+            ("seed", self.seed >= 0, "use 0 or more"),
             ("max_result", self.max_result >= max(self.max_target, self.max_value), "use max_target or more"),
         ):
             if not holds:

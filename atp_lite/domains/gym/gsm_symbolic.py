@@ -41,6 +41,8 @@ class GsmSymbolicSettings:
             raise ValueError(f"GsmSymbolicSettings.held_out = {self.held_out!r}: use 'questions' or 'templates'")
         if not 1 <= self.min_steps <= self.max_steps:
             raise ValueError(f"GsmSymbolicSettings.min_steps = {self.min_steps}: use 1 to max_steps ({self.max_steps})")
+        if self.seed < 0:
+            raise ValueError(f"GsmSymbolicSettings.seed = {self.seed}: use 0 or more")
 
     @property
     def stream(self) -> tuple[object, ...]:

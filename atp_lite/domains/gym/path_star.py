@@ -42,6 +42,7 @@ class PathStarSettings:
     def __post_init__(self) -> None:
         for name, holds, way_out in (
             ("degree", self.degree >= 2, "use 2 or more"),
+            ("seed", self.seed >= 0, "use 0 or more"),
             ("min_hops", 2 <= self.min_hops <= self.max_hops, f"use 2 to max_hops ({self.max_hops})"),
             ("labels", self.labels > self.degree * self.max_hops + 1, "use more than degree * max_hops + 1"),
         ):
