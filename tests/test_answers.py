@@ -146,7 +146,7 @@ def test_kinds_of_numbers(text, value):
     # a group that begins with 0, spaces that group nothing, mixed separators, and numbers of which only a part is read
     ["0,123", "10 00", "1  000", "1 234,567", "1,234 567", "2 and 1/2", "2 and 3 quarters", "5 thirds", "7 squared"]
     + ["10 ^ 3", "10 ** 3", "5±1", "5‰", "0x1F", "5x3", "7h30", "1/-2", "0.(3)", "8 lakh", "5-million", "2π", "5√2"]
-    + ["\\frac{\\sqrt{2}}{3}", "\\frac{x}{3}"],
+    + ["\\frac{\\sqrt{2}}{3}", "\\frac{x}{3}", "7.30pm"],
 )
 @pytest.mark.parametrize("place", ["{}", "So it is {}", "#### {}", "The answer is {}", "\\boxed{{{}}}"])
 def test_half_a_number_is_never_read(place, text):

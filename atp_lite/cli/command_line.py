@@ -79,6 +79,8 @@ def spelled(kind: type, arguments: Sequence[str]) -> list[tuple[str, str]]:
             taken.append(words.pop(0))
         if not taken:
             raise ValueError(f"--{option} needs {'a YAML file' if name == 'config' else 'a value'} behind it")
+        if "" in taken and Path in (hint, *typing.get_args(hint)):  # it would be the current folder
+            raise ValueError(f"--{option} is empty: give a path, or . for the current folder")
         found.append((name, json.dumps(taken) if several and not taken[0].startswith("[") else taken[0]))
     return found
 

@@ -38,6 +38,18 @@ IMPORTED: list[str] = []
 # ------------------------------------------------------------------ files
 
 
+class _EachKeyOnce(yaml.SafeLoader):
+    """PyYAML's safe loader, which lets the last of two equal keys win in silence; here that is an error."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        names = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
+        for key, _ in reversed(node.value):
+            if names.count(key.value) > 1:
+                problem = f"{key.value!r} stands there twice: leave one"
+                raise yaml.constructor.ConstructorError(None, None, problem, key.start_mark)
+        return super().construct_mapping(node, deep)
+
+
 def read_values(path: str | os.PathLike[str]) -> dict[str, Any]:
     """What stands in a YAML file, by name; an empty one is an empty mapping. Modules under `import` are imported.
 
@@ -47,7 +59,7 @@ def read_values(path: str | os.PathLike[str]) -> dict[str, Any]:
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such settings file; see configs/ for examples")
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+        values = _EachKeyOnce(path.read_text(encoding="utf-8")).get_single_data()
     except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
         raise ValueError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from error
     values = {} if values is None else values

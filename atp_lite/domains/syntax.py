@@ -25,9 +25,10 @@ OTHER_AMOUNT = (
     r"[⁰¹²³⁴-⁹₀-₉‰]|\s?π|\s?(?=√)|[\s-]?(?:hundred|thousand|million|billion|trillion|lakh|crore|mil|mn|bn)s?\b(?!-)"
     r"|\s?[kK]\b|M\b|\s(?:halve|third|fifth|sixth|seventh|eighth|ninth|tenth|hundredth)s\b|\s(?:squared|cubed)\b"
     rf"|\s+and\s+(?:an?|one|two|three|[0-9]+)\s+{FRACTIONS}|[^\W\d_]+[0-9]|\.(?:\([0-9]|\\overline)"
+    r"|(?<=\.[0-9]{2})\s?[ap]\.?m\b"
 )
 """What stands behind a number and makes it another one: `2 and a half`, `3 million`, `2 thirds`, a superscript, the
-letters and digits of `0x1F` and `7h30`, the repeating digits of `0.(3)`. It is not read."""
+letters and digits of `0x1F` and `7h30`, the repeating digits of `0.(3)`, the minutes of `7.30pm`. It is not read."""
 
 _TOKEN = re.compile(rf"\s*(?:(?P<number>{NUMBER})|(?P<symbol>//|\S))")
 _PRECEDENCE = {"+": 1, "-": 1, "*": 2, "/": 2, "//": 2, "negate": 3}
