@@ -16,6 +16,7 @@ from pathlib import Path
 from atp_lab.compare.claims import PLANNING_CLAIMS, claims_table
 from atp_lab.compare.rows import read_rows
 from atp_lab.compare.tables import (
+    AS_THEY_ARE,
     NOT_YET,
     OverSeeds,
     by_seed,
@@ -27,6 +28,7 @@ from atp_lab.compare.tables import (
     over_seeds,
     paired,
 )
+from atp_lite.evaluation import Estimate
 from atp_lite.recipes import ARMS
 from benchmarks.pictures import draw
 
@@ -95,6 +97,11 @@ ABLATED = {
 
 
 def cell(rows: dict[int, dict], name: str) -> str:
+    """A metric of one cell over its seeds; of a single seed a share with its interval over the test problems."""
+    if len(rows) == 1:
+        (row,) = rows.values()
+        if (found := row["evaluation"]["metrics"].get(name)) is not None and name not in AS_THEY_ARE:
+            return Estimate(**found).percent()
     return "" if (found := over_seeds(rows, name)) is None else str(found)
 
 
