@@ -68,6 +68,11 @@ def test_verdict_is_what_the_interval_says():
     assert verdict(None, fewer=False) == "not measured yet"
 
 
+def estimated(mean):
+    """A share as a row has it."""
+    return {"mean": mean, "low": mean - 0.02, "high": mean + 0.01, "n": 9}
+
+
 @pytest.mark.parametrize("page", ["README.md", "docs/results.md", "docs/claims.md"])
 @pytest.mark.slow
 def test_pages_carry_the_tables_of_the_rows(page):
@@ -138,7 +143,7 @@ def test_bundled_checkpoint_still_does_what_its_card_says(name):
 def test_a_claim_is_a_difference_of_the_seeds_that_both_cells_have():
     def row(arm, seed, accuracy, latents):
         metrics = {"accuracy": accuracy, "latents": latents, "answer_tokens": 2.0}
-        estimates = {name: {"mean": mean, "low": mean - 0.02, "high": mean + 0.01, "n": 9} for name, mean in metrics.items()}
+        estimates = {name: estimated(mean) for name, mean in metrics.items()}
         return {"regime": "clean", "arm": arm, "seed": seed, "evaluation": {"metrics": estimates}}
 
     rows = [row("a", 0, 0.5, 3.0), row("a", 1, 0.75, 3.0), row("b", 1, 0.5, 8.0), row("b", 0, 0.625, 8.0)]
@@ -157,7 +162,7 @@ def planned(arm, seed, one, several, start=None, seconds=60.0):
     """A line of the grid of planning with its shares of right chains."""
     metrics = {"accuracy": 0.9, "right_chains": (one + several) / 2, "right_chains_1": one}
     metrics |= {"right_chains_several": several, "right_chains_2-3": several}
-    estimates = {name: {"mean": mean, "low": mean - 0.02, "high": mean + 0.01, "n": 9} for name, mean in metrics.items()}
+    estimates = {name: estimated(mean) for name, mean in metrics.items()}
     row = {"regime": "clean", "arm": arm, "seed": seed, "start": start, "cpu_seconds": seconds}
     return row | {"evaluation": {"metrics": estimates}}
 
@@ -198,7 +203,7 @@ def test_the_table_of_planning_counts_what_a_row_starts_from_and_leaves_out_what
     assert len(found) == len(rows)
     right, fewer = "90.0 [88.0, 91.0]", "80.0 [78.0, 81.0]"
     shown = found["| ATP-Latent, then planning"]
-    assert shown.endswith(f"| {right} | {fewer} | {fewer} | {right} | 6.0 | 19.0 | 1 |"), "over problems: it has one seed"
+    assert shown.endswith(f"| {right} | {fewer} | {fewer} | {right} | 6.0 | 19.0 | 1 |"), "of one seed, over problems"
     assert found["| SIM-CoT, then planning"].endswith(" | 5.0 |  | 1 |"), "its start has no line"
     assert metric_table(rows, "routes", PLANNED, CHAINS).startswith("| not measured yet")
     assert metric_table(rows, "clean", PLANNED, {"right_chains_1": "one"}).startswith("|  | one | CPU minutes |")
