@@ -126,6 +126,25 @@ def test_progress_goes_through_the_notebooks_in_their_order(own_file):
     assert sorted(numbers, key=in_order) == ["10.1", "10.2", "10b.9", "10b.10", "11.1", "build.kl"]
 
 
+def test_a_wrong_try_after_a_right_first_one_gets_the_first_hint(capsys):
+    for answer in (RIGHT["00.2"][0], WRONG["00.2"][0]):
+        check("00.2", answer)
+    assert capsys.readouterr().out.endswith(f" Hint 1 of 3: {EXERCISES['00.2'].hints[0]}\n")
+
+
+@pytest.mark.parametrize(
+    ("number", "answer", "said"),
+    [
+        ("03.4", 0.64, "0.64 is rounded too far: give three decimals."),
+        ("08b.2", [-0.4, -6], "Number 1 of 2: -0.4 is rounded too far: give three decimals."),
+        ("04b.3", [0, 1], "Number 2 of 2: 1 is not right."),  # another mistake
+        ("03.4", 0.65, "0.65 is not right."),
+    ],
+)
+def test_a_number_with_too_few_decimals_is_told_so(number, answer, said):
+    assert grade(number, answer) == (False, said)
+
+
 def test_a_file_that_holds_no_tries_stops_nobody(own_file, capsys):
     for text in ("no json", "[1]", '{"00.2": 3}'):
         own_file.write_text(text)

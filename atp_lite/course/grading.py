@@ -55,7 +55,8 @@ def check(number: str, answer: Any) -> None:
     if message != NO_ANSWER:
         wrong = kept.note(number, right)
         if not right:
-            message += f" {hint_text(number, min(wrong, len(EXERCISES[number].hints)))}"
+            which = min(max(wrong, 1), len(EXERCISES[number].hints))  # 0 where the first try was right, and this one is not
+            message += f" {hint_text(number, which)}"
     print(f"{number}: {'right' if right else 'not yet'}. {message}".rstrip())
 
 
@@ -133,7 +134,8 @@ def number_feedback(answer: Any, wanted: float, tolerance: float = TOLERANCE) ->
     except (TypeError, ValueError):
         return f"{_short(answer)} is not a number."
     if isinstance(answer, bool) or not math.isclose(value, wanted, rel_tol=tolerance, abs_tol=tolerance):
-        return f"{_short(answer)} is not right."
+        rounded = not value.is_integer() and value in (round(wanted, 1), round(wanted, 2))
+        return f"{_short(answer)} is {'rounded too far: give three decimals' if rounded else 'not right'}."
     return ""
 
 
@@ -145,8 +147,8 @@ def list_feedback(answer: Any, wanted: Sequence[float], tolerance: float = TOLER
     if len(values) != len(wanted):
         return f"It has {len(values)} numbers, and should have {len(wanted)}."
     pairs = enumerate(zip(values, wanted, strict=True))
-    wrong = [i for i, (value, right) in pairs if number_feedback(value, right, tolerance)]
-    return f"Number {wrong[0] + 1} of {len(wanted)}, {_short(values[wrong[0]])}, is not right." if wrong else ""
+    wrong = [(i, found) for i, (value, right) in pairs if (found := number_feedback(value, right, tolerance))]
+    return f"Number {wrong[0][0] + 1} of {len(wanted)}: {wrong[0][1]}" if wrong else ""
 
 
 def marks_feedback(answer: Any, wanted: Sequence[int]) -> str:

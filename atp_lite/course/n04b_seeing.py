@@ -15,7 +15,7 @@ from atp_lite.model.distributions import gaussian_kl
     "04b.1",
     "Take the two dimensions one by one, and add up.",
     "Which of the two variances is divided by which? Under the fraction stands the prior's.",
-    "Half of log(4) + 0.25 + 1 - 1 in the first dimension; in the second the means agree, the variances are 1 and 4.",
+    "Half of log(p / q) + (q + squared distance of the means) / p - 1 for each dimension, p and q the two variances.",
 )
 def surprise_by_hand(answer: Any) -> str:
     """mu = (1, 0), sigma = (0.5, 1) against mu' = (0, 0), sigma' = (1, 2)."""
@@ -45,7 +45,7 @@ def typed_cause(answer: Any) -> str:
     "04b.3",
     "Where must the mean lie, if both thoughts are to be equally near?",
     "How far from m does a draw of either thought lie on average, squared? Two parts: its own width, and the distance.",
-    "The best single Gaussian has the mean and the variance of both together: 0.1 squared plus the distance squared.",
+    "The best single Gaussian has the mean and the variance of both together. Add up the two parts, then take the root.",
 )
 def one_for_two(answer: Any) -> str:
     """N(-1, 0.1^2) and N(1, 0.1^2): mean 0, variance 1 + 0.01."""
