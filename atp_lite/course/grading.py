@@ -55,7 +55,7 @@ def check(number: str, answer: Any) -> None:
     if message != NO_ANSWER:
         wrong = kept.note(number, right)
         if not right:
-            which = min(max(wrong, 1), len(EXERCISES[number].hints))  # 0 where the first try was right, and this one is not
+            which = min(max(wrong, 1), len(EXERCISES[number].hints))  # none was wrong where the first try was right
             message += f" {hint_text(number, which)}"
     print(f"{number}: {'right' if right else 'not yet'}. {message}".rstrip())
 

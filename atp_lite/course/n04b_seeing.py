@@ -45,7 +45,7 @@ def typed_cause(answer: Any) -> str:
     "04b.3",
     "Where must the mean lie, if both thoughts are to be equally near?",
     "How far from m does a draw of either thought lie on average, squared? Two parts: its own width, and the distance.",
-    "The best single Gaussian has the mean and the variance of both together. Add up the two parts, then take the root.",
+    "The best single Gaussian has the mean and the variance of both together. Add the two parts, and take the root.",
 )
 def one_for_two(answer: Any) -> str:
     """N(-1, 0.1^2) and N(1, 0.1^2): mean 0, variance 1 + 0.01."""
