@@ -106,7 +106,7 @@ def test_training_and_test_questions_are_apart_and_longer_ones_are_longer():
     for regime, longest in (("clean", 4), ("routes", 6), ("routes-7", 10)):
         data = grid_data(regime, 30)
         seen = {problem.question for problem in data["train"]}
-        assert len(seen) == 30
+        assert 30 <= len(seen) < 30 + longest, "as many of each length"
         assert not seen & {p.question for split in ("test", "longer", "validation", "rl") for p in data[split]}
         assert {len(p.steps) for p in data["longer"]} == {longest + 1}
         assert max(len(p.steps) for p in data["train"]) == longest

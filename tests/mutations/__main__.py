@@ -85,7 +85,7 @@ MUTATIONS = [
     Mutation("atp_lite/domains/equations.py", "if _side(part)[0] != rhs:", "if False:", "test_equations.py -k no_equation"),
     Mutation("atp_lite/domains/equations.py", "return self.value == self.rhs", "return abs(self.value - self.rhs) < 1", "test_equations.py -k by_hand"),
     Mutation("atp_lite/domains/answers.py", "matches[-1 if marked is None else 0]", "matches[-1]", "test_answers.py -k markers_by_hand"),
-    Mutation("atp_lite/domains/answers.py", 'if match["power"] or match["other"]', 'if match["power"]', "test_answers.py -k kinds_of"),
+    Mutation("atp_lite/domains/answers.py", 'or match["other"] is not None', "or False", "test_answers.py -k kinds_of"),
     # causal measures and evaluation
     Mutation("atp_lite/domains/routes/__init__.py", "rest.in_place == rest.taken > 0", "rest.taken > 0", "test_causes.py -k follows_from_a_hop"),
     Mutation("atp_lite/evaluation/metrics.py", "1.0 - math.comb(n - right, k)", "1.0 - math.comb(right, k)", "test_evaluate.py -k pass_at_k_equals"),
