@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from mutations.__main__ import MUTATIONS
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
@@ -357,3 +358,10 @@ def test_one_version_everywhere():
 def test_everything_that_the_wheel_must_carry_is_there(pyproject):
     hooks = pyproject["tool"]["hatch"]["build"]["targets"]["wheel"]["hooks"]
     assert all((ROOT / path).exists() for path in hooks["custom"]["bundled"])
+
+
+def test_lines_that_are_broken_on_purpose_stand_once_in_their_files():
+    """Otherwise `make test-trust` would find out, hours later."""
+    assert len(MUTATIONS) >= 60
+    stand = {f"{m.file}: {m.line}": (ROOT / m.file).read_text().count(m.line) for m in MUTATIONS}
+    assert not {place: count for place, count in stand.items() if count != 1}
