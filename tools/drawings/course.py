@@ -11,7 +11,7 @@ ROOMS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
         (("02", "words"), ("03", "latents"), ("04", "clouds"), ("04b", "see the step"), ("05", "when to stop")),
     ),
     ("read", (("06", "seeing"), ("07", "coherence"), ("07b", "a verifier"))),
-    ("plan", (("08", "planning"), ("08b", "many chains"), ("09", "does it hold?"))),
+    ("plan", (("08", "planning"), ("08b", "chains"), ("09", "does it hold?"))),
     (
         "go on",
         (
