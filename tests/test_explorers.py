@@ -644,7 +644,7 @@ def test_a_page_asks_for_its_token_and_its_kernel_ends_when_nobody_is_connected(
     code = "from atp_lite.views import serve as s; s.UNUSED_SECONDS = 6; s.serve(browser=False)"
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, cwd=repo_root) as server:
         try:
-            address = re.search(r"explorers are at (\S+);", server.stdout.readline())[1]
+            address = re.search(r"explorers are at (\S+) ", server.stdout.readline())[1]
 
             def kernels() -> list[int]:
                 nursery = Path(f"/proc/{server.pid}/task/{server.pid}/children").read_text().split()[0]

@@ -174,5 +174,5 @@ def explorers_page(log: Path, *options: str) -> Iterator[str]:
     port = free_port()
     command = [sys.executable, "-m", "atp_lite.cli", "explore", "--no-browser", f"--port={port}", *options]
     with serving(command, f"http://{HOME}:{port}/static/none", log):
-        said = until(lambda: re.search(r"explorers are at (\S+);", log.read_text()), "a word where the explorers are")
+        said = until(lambda: re.search(r"explorers are at (\S+) ", log.read_text()), "a word where the explorers are")
         yield said[1]
