@@ -6,13 +6,11 @@ import os
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Annotated, Any
 
 import torch
 import transformers
 from huggingface_hub import HfApi
-from safetensors import safe_open
 from torch import Tensor
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
@@ -32,6 +30,7 @@ from atp_lite.model import (
     Thought,
 )
 from atp_lite.model.noise import Noise
+from atp_lite.model.plausible import check_types
 from atp_lite.model.trace import later_age
 from atp_lite.registry import check_registered
 from atp_lite.resources import find
@@ -213,7 +212,7 @@ class Planner:
             check_manifest(folder)
         transformers.logging.disable_progress_bar()  # a toy loads in milliseconds
         model = LatentReasoner.from_pretrained(folder)
-        _check_types(folder, model)
+        check_types(model, folder)
         if not isinstance(model.config.domain, str | None):
             raise ValueError(f"{folder}: domain is {model.config.domain!r} in config.json: give a name or null")
         model.config.domain = domain or model.config.domain
@@ -395,14 +394,3 @@ class Planner:
                 while row and not row[-1]:
                     row.pop()
         return rows
-
-
-def _check_types(folder: Path, model: LatentReasoner) -> None:
-    """Raise ValueError where weights were saved as whole numbers, which loading would silently turn into others."""
-    weights = model.state_dict()
-    for path in folder.glob("*.safetensors"):
-        with safe_open(path, "pt") as file:
-            for name in file.keys():  # noqa: SIM118  it is no mapping
-                kind = file.get_slice(name).get_dtype()
-                if kind.startswith(("I", "U", "BOOL")) and name in weights and weights[name].is_floating_point():
-                    raise ValueError(f"{path}: the weight {name} is saved as {kind}, which is no weight: copy it anew")

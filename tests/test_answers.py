@@ -104,6 +104,10 @@ def test_a_number_is_never_a_part_of_another(inner, outer):
         ("5.", 5),
         ("$-3", -3),
         ("−$3", -3),
+        ("3+97=100\n100", 100),
+        ("5\n105", 105),
+        ("Step 3\n\n250 dollars", 250),
+        ("2 and\n1/2", Fraction(1, 2)),
     ],
 )
 def test_last_number_by_hand(text, value):

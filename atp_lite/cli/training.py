@@ -34,7 +34,7 @@ from atp_lite.methods import METHODS
 from atp_lite.model import ReasonerConfig
 from atp_lite.planner import ModelSettings, Planner
 from atp_lite.recipes import CHECKPOINTS, GRPO, LATENT
-from atp_lite.rl import RLSettings, train_rl
+from atp_lite.rl import OBJECTIVES, RLSettings, train_rl
 from atp_lite.sft import SFTSettings, train_sft
 
 NO_LORA = LoRASettings(rank=0)
@@ -235,9 +235,7 @@ def _run(command: SFT | RL, planner: Planner, train: Callable[..., Any], problem
         data, more = command.training_data(problems, split, command.validation), {}
         stage = command.settings.first_stage if isinstance(command, SFT) else None
         reads_answers = isinstance(command, RL) and (
-            command.settings.answer_ce > 0
-            or command.settings.objective == "answer-ce"
-            or command.settings.estimator == "reference"
+            command.settings.answer_ce > 0 or OBJECTIVES[command.settings.objective].reads_answers
         )
         check_problems(planner, data[0], str(problems or split), stage, answers=reads_answers)
         check_problems(planner, data[1], str(command.validation or "validation"))

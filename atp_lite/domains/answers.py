@@ -22,6 +22,7 @@ _WRITTEN = re.compile(
     rf"(?P<number>(?>\$?{_DIGITS}(?:(?:[.,:'’]|\s*/\s*\$?|\^\{{?-?|\*\*-?){_DIGITS})*))(?![\d_])(?!(?:st|nd|rd|th)\b)"
     rf"(?P<percent>\s?(?:%|per ?cent\b))?(?P<other>{OTHER_AMOUNT})?"
 )
+_GAP = r"[^\S\n]"  # a number ends with its line
 _UNIT_POWER = re.compile(r"(?<=[^\W\d_])(?:\^|\*\*)\{?[-−–]?[0-9]+\}?")
 _BOX = re.compile(r"\\f?box(?:ed)?\{((?:[^{}]|\{(?:[^{}]|\{[^{}]*\})*\})*)\}")
 _MARKERS = (
@@ -48,15 +49,15 @@ def _marked(text: str) -> tuple[str, bool] | None:
 def _is_part(match: re.Match[str]) -> bool:
     """Whether it is a part of another number, such as the 3 of `10^3`, the 000 of `1  000`, the 1/2 of `2 and 1/2`."""
     before, number = match.string[max(0, match.start() - 40) : match.start()], match["number"]
-    behind_and = re.search(r"[0-9]\s+(?:and|&)\s+\Z", before)
+    behind_and = re.search(rf"[0-9]{_GAP}+(?:and|&){_GAP}+\Z", before)
     return bool(
         match["power"]
         or match["other"] is not None
-        or re.search(r"[0-9%)]\s*/\s*\Z|\\[dtc]?frac\S*\Z", before)
+        or re.search(rf"[0-9%)]{_GAP}*/{_GAP}*\Z|\\[dtc]?frac\S*\Z", before)
         or re.match(r"0[0-9]", number)
-        and re.search(r"[0-9]\s+\Z", before)
+        and re.search(rf"[0-9]{_GAP}+\Z", before)
         or re.match(r"[0-9]{3}(?![0-9])", number)
-        and re.search(r"(?<![0-9])[0-9]{1,3}(?:[,.'’][0-9]{3})*\s+\Z", before)
+        and re.search(rf"(?<![0-9])[0-9]{{1,3}}(?:[,.'’][0-9]{{3}})*{_GAP}+\Z", before)
         or behind_and
         and ("/" in number or re.match(rf"\s{FRACTIONS}", match.string[match.end() :][:20]))
     )
@@ -66,7 +67,7 @@ def _goes_on(match: re.Match[str], behind: re.Match[str] | None = None) -> bool:
     """Whether the number behind it is a part of it."""
     if behind is None or not _is_part(behind):
         return False
-    return re.fullmatch(r"\s*(?:/|&|and\b)?\s*", match.string[match.end() : behind.start()]) is not None
+    return re.fullmatch(rf"{_GAP}*(?:/|&|and\b)?{_GAP}*", match.string[match.end() : behind.start()]) is not None
 
 
 def _last(text: str) -> tuple[Fraction, bool] | None:

@@ -213,10 +213,7 @@ def outcomes(trace: Decoded, latents_per_step: int = 1, right: Callable[[str, st
     return result
 
 
-MEASURED = (
-    *("accuracy", "latents", "answer_tokens", "stop", "step_match", "equations_right", "coherence", "arrives"),
-    *("right_chains", "right_chains_several", *(f"right_chains_{name}" for name in CHAIN_CLASSES)),
-)
+MEASURED = tuple(name for name in LABELS if name != "diversity" and not name.startswith("sampled_"))
 """Every metric that `summarise` may find."""
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
+from safetensors import safe_open
 from torch import nn
 
 MOST_TOKENS = 1_000_000
@@ -46,3 +48,14 @@ def check_finite(model: nn.Module, where: Any) -> None:
     for name, value in model.state_dict().items():
         if value.is_floating_point() and not bool(value.isfinite().all()):
             raise ValueError(f"{where}: the weight {name} has values that are NaN or infinite: copy it anew")
+
+
+def check_types(model: nn.Module, folder: Path) -> None:
+    """Raise ValueError where weights were saved as whole numbers, which loading would silently turn into others."""
+    weights = model.state_dict()
+    for path in folder.glob("*.safetensors"):
+        with safe_open(path, "pt") as file:
+            for name in file.keys():  # noqa: SIM118  it is no mapping
+                kind = file.get_slice(name).get_dtype()
+                if kind.startswith(("I", "U", "BOOL")) and name in weights and weights[name].is_floating_point():
+                    raise ValueError(f"{path}: the weight {name} is saved as {kind}, which is no weight: copy it anew")

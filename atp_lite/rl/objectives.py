@@ -290,4 +290,4 @@ def answer_ce(learner: Learner, problems: Sequence[Problem], iteration: int) -> 
 
 OBJECTIVES["grpo"] = Objective(grpo, smallest_group=2, rehearses=True)
 OBJECTIVES["rejection"] = Objective(rejection, trains_decoder=True)
-OBJECTIVES["answer-ce"] = Objective(answer_ce, can_shard=False)
+OBJECTIVES["answer-ce"] = Objective(answer_ce, can_shard=False, reads_answers=True)

@@ -70,6 +70,8 @@ class Objective:
     """Whether all processes read their layers equally often while it learns."""
     rehearses: bool = False
     """Whether its updates can have the supervised loss of labelled problems beside them (`improve_policy`)."""
+    reads_answers: bool = False
+    """Whether it is trained on the answers of its problems, whatever the settings say."""
     smallest_group: int = 1
     """The least trajectories per question."""
 
