@@ -213,6 +213,31 @@ def test_in_a_browser_without_a_network(book, width, theme):
         assert not any(fault.startswith("request") for fault in watched.faults)
 
 
+@pytest.mark.browser
+@pytest.mark.parametrize("width", [1280, 390])
+def test_figures_are_not_cut_off(book, width):
+    from tools.browser import launched
+
+    inside = """place => { const edge = place.getBoundingClientRect();
+        return [...place.querySelectorAll('text')].map(text => [text.textContent, text.getBoundingClientRect()])
+            .filter(([, box]) => box.width > 0 && (box.left < edge.left - 1 || box.right > edge.right + 1
+                || box.top < edge.top - 1 || box.bottom > edge.bottom + 1)).map(([text]) => text); }"""
+    sideways = {}
+    with launched() as browser:
+        page = browser.new_context(viewport={"width": width, "height": 900}).new_page()
+        page.set_default_timeout(WAIT)
+        for path in sorted((book.folder / "notebooks").glob("*.html")):
+            page.goto(path.as_uri())
+            settled = "[...document.querySelectorAll('.plot')].every(p => p.querySelector('.main-svg') && !crowded(p))"
+            page.wait_for_function(settled)
+            places = page.locator(".plot")
+            cut = page.evaluate(f"[...document.querySelectorAll('.plot')].flatMap({inside})")
+            assert cut == [], f"{path.stem}: texts beyond their figure"
+            sideways[path.stem] = sum(places.evaluate_all("all => all.map(place => place.style.minWidth !== '')"))
+    assert len(sideways) >= 20
+    assert (sideways["08_planning_with_rl"] > 0) == (width < 720)  # six small panels do not fit a phone
+
+
 # --- the pieces ---
 def test_the_picture_of_the_house_is_drawn_by_its_script_and_names_what_there_is():
     assert architecture.OUT.read_text(encoding="utf-8") == architecture.picture()
