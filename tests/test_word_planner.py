@@ -44,6 +44,9 @@ def test_the_curriculum_keeps_validation_questions_apart(folder):
     rest = [p for p in mixed if p.source in ("story/train", "scenes")]
     bare = [p for p in mixed if p.source == "drills"]
     assert len(bare) == 3 and len(rest) <= 32, "two thirds of what was made, a quarter of the equations"
+    large = read_jsonl(folder / "pretrained.jsonl")
+    assert {p.id for p in large} <= {p.id for p in mixed} and all(len(p.question) <= 180 for p in large)
+    assert all(len(p.steps) >= 3 for p in large if p.source == "drills"), "shorter ones would mostly be padding"
 
 
 def test_scenes_are_right_chains_of_one_to_four_steps_and_depend_on_the_seed():
@@ -122,7 +125,8 @@ def test_phases_go_on_where_they_were_cut_off_and_are_tested(folder, monkeypatch
     said = capsys.readouterr().out
     assert '"phase": "words-2", "typed": 20' in said and '"phase": "latents"' in said
     result = json.loads((place / "result.json").read_text())
-    assert list(result["cpu_minutes"]) == list(word_planner.PHASES) and result["parameters"] > 10_000
+    assert list(result["cpu_minutes"]) == list(word_planner.CANDIDATES["small"].phases)
+    assert result["parameters"] > 10_000
     assert {phase: found["typed"]["typed"] for phase, found in result["phases"].items()} == {
         "words-2": 20,
         "latents": 20,
